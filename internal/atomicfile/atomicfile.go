@@ -20,13 +20,17 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 		perm = info.Mode().Perm()
 	}
-	return replace(path, data, perm)
+	return replace(path, data, perm, true)
 }
 
 // WriteSecret is [Write] for files that only their owner may read: it always ends with mode 0600.
-func WriteSecret(path string, data []byte) error { return replace(path, data, 0o600) }
+func WriteSecret(path string, data []byte) error { return replace(path, data, 0o600, true) }
 
-func replace(path string, data []byte, perm fs.FileMode) (err error) {
+// WriteCache is [Write] without the syncs, which cost milliseconds each: for files that carry their own digest and can be
+// made again, because after a power cut they may be there and hold something else.
+func WriteCache(path string, data []byte) error { return replace(path, data, 0o644, false) }
+
+func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -44,14 +48,19 @@ func replace(path string, data []byte, perm fs.FileMode) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
+	}
+	if !sync {
+		return nil
 	}
 	return syncDir(filepath.Dir(path))
 }
@@ -101,19 +110,24 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return ReadFrom(f, limit)
+}
+
+// ReadFrom is [Read] for a file that is open.
+func ReadFrom(f *os.File, limit int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory", path)
+		return nil, fmt.Errorf("%s is a directory", f.Name())
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, limit)
+		return nil, fmt.Errorf("%s is longer than %d bytes", f.Name(), limit)
 	}
 	return data, nil
 }
