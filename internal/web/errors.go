@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// codeUnreachable is the code of every failure to speak with a host.
+const codeUnreachable = "network-unreachable"
+
+// connectionError explains an error of the transport in one line.
+func connectionError(ctx context.Context, target string, err error) *fault.Error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fault.New(fault.Cancelled, "interrupted", "the request to %s was given up", host(target)).Because(context.Cause(ctx))
+	}
+	if f := fault.Of(err); f != nil {
+		return f
+	}
+	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", host(target), cause(err)).WithFact("url %s", Redact(target))
+}
+
+// cause says what went wrong without the address that the libraries repeat, which may hold tokens.
+func cause(err error) string {
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errStalled):
+		return errStalled.Error()
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no such host"
+	case errors.As(err, &dns):
+		return "the name cannot be resolved"
+	case errors.As(err, &authority):
+		return "its certificate is from an unknown authority"
+	case errors.As(err, &name):
+		return "its certificate is for another host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate has expired or is not valid yet"
+	case errors.As(err, &invalid):
+		return "its certificate is not valid"
+	case errors.As(err, &record):
+		return "it does not speak TLS"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection was reset"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "the answer was cut short"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "it did not answer in time"
+	}
+	return innermost(err)
+}
+
+// innermost is the text of an unknown error, unless it holds an address.
+func innermost(err error) string {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	text := printable(err.Error())
+	if strings.Contains(text, "://") || len(text) > 200 {
+		return "the request failed"
+	}
+	return text
+}
+
+func host(target string) string {
+	if u, err := url.Parse(target); err == nil && u.Host != "" {
+		return printable(u.Host)
+	}
+	return Redact(target)
+}
+
+// statusError explains an answer that is not the one asked for.
+func statusError(target string, status int) *fault.Error {
+	says := fmt.Sprintf("%s answers %d", host(target), status)
+	if name := http.StatusText(status); name != "" {
+		says += " (" + strings.ToLower(name) + ")"
+	}
+	var e *fault.Error
+	switch status {
+	case http.StatusUnauthorized:
+		e = fault.New(fault.Auth, "auth-required", "%s", says).WithHelp("gal-pkg login")
+	case http.StatusForbidden:
+		e = fault.New(fault.Auth, "auth-refused", "%s", says)
+	case http.StatusNotFound, http.StatusGone:
+		e = fault.New(fault.NotFound, "url-not-found", "%s", says)
+	case http.StatusTooManyRequests:
+		e = fault.New(fault.Network, "rate-limited", "%s", says)
+	case http.StatusProxyAuthRequired:
+		e = fault.New(fault.Network, "proxy-auth", "the proxy asks for credentials").WithHelp("set them in HTTPS_PROXY")
+	default:
+		e = fault.New(fault.Network, "http-status", "%s", says)
+	}
+	return e.WithFact("url %s", Redact(target))
+}
+
+// TooLarge is the code of an answer that is longer than the caller allowed.
+const TooLarge = "response-too-large"
+
+func tooLarge(target string, limit int64) *fault.Error {
+	return fault.New(fault.Network, TooLarge, "%s sends more than %d bytes", host(target), limit).WithFact("url %s", Redact(target))
+}

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errStalled is the cause of an attempt that stood still or crawled.
+var errStalled = errors.New("the connection stands still")
+
+// minProgress is how many bytes a body must bring in the time that it may stand still; less is a host that holds us.
+const minProgress = 1 << 10
+
+// workFactor is how much longer a host may take to answer once it has all of what we sent: it has to check it.
+const workFactor = 6
+
+// watch gives up an attempt that makes no progress. Only the time in which we wait for the other side counts: a caller
+// that takes long between two reads does not.
+type watch struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	limit  time.Duration
+	timer  *time.Timer
+
+	mu       sync.Mutex
+	answered bool          // the head of the answer is here
+	since    time.Time     // when the present read began
+	waited   time.Duration // time in reads since the last full measure of bytes
+	arrived  int           // bytes in that time
+}
+
+func newWatch(parent context.Context, limit time.Duration) *watch {
+	ctx, cancel := context.WithCancelCause(parent)
+	w := &watch{ctx: ctx, cancel: cancel, limit: limit}
+	w.timer = time.AfterFunc(limit, func() { cancel(errStalled) })
+	return w
+}
+
+// sent notes that a part of our body went out, last that it was the end. A host may answer before it has all of it.
+func (w *watch) sent(last bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.answered:
+	case last:
+		w.timer.Reset(workFactor * w.limit)
+	default:
+		w.timer.Reset(w.limit)
+	}
+}
+
+// answer notes that the head of the answer has come; from now on only reads count.
+func (w *watch) answer() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answered = true
+	w.timer.Stop()
+}
+
+func (w *watch) resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = time.Now()
+	w.timer.Reset(w.limit)
+}
+
+// received notes the end of a read of n bytes and returns errStalled when too little came in too long a time.
+func (w *watch) received(n int) error {
+	w.timer.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waited += time.Since(w.since)
+	w.arrived += n
+	if w.arrived >= minProgress {
+		w.waited, w.arrived = 0, 0
+	}
+	if w.waited > w.limit {
+		w.cancel(errStalled)
+		return errStalled
+	}
+	return nil
+}
+
+// reason names the stall where an error is only its consequence.
+func (w *watch) reason(err error) error {
+	if errors.Is(context.Cause(w.ctx), errStalled) {
+		return errStalled
+	}
+	return err
+}
+
+// end releases the watch and returns the reason of err.
+func (w *watch) end(err error) error {
+	w.timer.Stop()
+	if err != nil {
+		err = w.reason(err)
+	}
+	w.cancel(nil)
+	return err
+}

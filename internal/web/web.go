@@ -1,0 +1,182 @@
+// Package web is the one way in which the project speaks HTTP. It knows no registry: it moves bounded bytes between an
+// origin and a caller who checks them.
+//
+// # Rules
+//
+//   - Schemes are http and https. Plain http goes to loopback, and where [Options.AllowInsecure] says so.
+//   - Redirects: at most [MaxRedirects], for GET and HEAD alone; never from https to http, never with credentials in the
+//     address, never from a public host to one that is loopback, link-local or private.
+//   - Authorization belongs to one origin, which is scheme, host and port. It is sent there and nowhere else; once a
+//     redirect has left that origin it does not come back. It is the only header that carries a secret.
+//   - Heads of answers are at most [MaxHeader] bytes, bodies what the caller allows.
+//   - Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Through a proxy, names are resolved there, so only
+//     addresses and localhost can be judged as private.
+//   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.
+//   - Tried again are failed connections, answers cut short, 429 and 5xx, and only for requests that change nothing when
+//     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer.
+//
+// # Errors
+//
+// Every error is a *fault.Error with one line and no byte of a body: kind network (code network-unreachable, or
+// insecure-url, bad-redirect, response-too-large, rate-limited, http-status), auth (auth-required for 401, auth-refused
+// for 403), not-found (url-not-found for 404 and 410), cancelled when the context is done. Addresses in them have lost
+// their userinfo and their query, where tokens live.
+//
+//	c, err := web.New(web.Options{UserAgent: "gal-pkg/1.0"})
+//	r, err := c.Get(ctx, "https://registry.example/registry.toml", web.GetOptions{MaxBytes: 1 << 20, IfNoneMatch: etag})
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// Limits.
+const (
+	MaxRedirects = 5
+	MaxHeader    = 64 << 10
+	MaxWait      = time.Minute // the longest pause that a Retry-After gets
+	maxConns     = 128         // connections to one host; HTTP/2 needs one
+)
+
+// Options shape a Client. The zero value is a client without credentials.
+type Options struct {
+	Timeout   time.Duration // longest time without progress; 0 means 10 s
+	Retries   int           // attempts after the first; 0 means 3, less than 0 none
+	UserAgent string
+
+	// Credentials returns the Authorization value for exactly this origin ("https://host:port", the port only where it
+	// is not the scheme's own), "" for none. Nil means none anywhere.
+	Credentials func(origin string) string
+	// AllowInsecure permits plain http to an origin that is not loopback. Nil means nowhere.
+	AllowInsecure func(origin string) bool
+	// CAFile names a PEM file of authorities that are trusted beside the system's.
+	CAFile string
+
+	// The rest is for tests; nil means the real thing.
+	Sleep   func(context.Context, time.Duration) error
+	Now     func() time.Time
+	Jitter  func() float64 // in [0,1)
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Client sends requests by the rules of the package comment. It is safe for concurrent use.
+type Client struct {
+	o        Options
+	http     *http.Client
+	requests atomic.Int64
+	bytes    atomic.Int64
+	retries  atomic.Int64
+}
+
+// New returns a Client; the error is about CAFile.
+func New(o Options) (*Client, error) {
+	o = o.withDefaults()
+	roots, err := authorities(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{o: o}
+	if c.o.Dial == nil {
+		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
+		c.o.Dial = d.DialContext
+	}
+	transport := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            c.o.Dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:    o.Timeout,
+		MaxResponseHeaderBytes: MaxHeader,
+		MaxIdleConns:           2 * maxConns,
+		MaxIdleConnsPerHost:    maxConns,
+		MaxConnsPerHost:        maxConns,
+		IdleConnTimeout:        90 * time.Second,
+		ForceAttemptHTTP2:      true,
+	}
+	c.http = &http.Client{Transport: &gate{client: c, next: transport}, CheckRedirect: c.checkRedirect}
+	return c, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Retries == 0 {
+		o.Retries = 3
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.Resolve == nil {
+		o.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	return o
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// authorities is nil, the system's, where there is no file.
+func authorities(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	bad := func(err error) error {
+		return fault.New(fault.Manifest, "bad-ca-file", "the file of certificate authorities %q cannot be used", path).Because(err)
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, bad(err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, bad(nil)
+	}
+	return pool, nil
+}
+
+// HTTP returns an http.Client that keeps the rules on schemes, redirects, credentials and progress, for a library that
+// brings its own protocol. It does not retry, and the caller bounds the bodies.
+func (c *Client) HTTP() *http.Client { return c.http }
+
+// Counts are what a Client did so far.
+type Counts struct {
+	Requests int64 `json:"requests"` // sent, redirects and retries included
+	Retries  int64 `json:"retries"`
+	Bytes    int64 `json:"bytes"` // of bodies received
+}
+
+// Counts returns the counters.
+func (c *Client) Counts() Counts {
+	return Counts{Requests: c.requests.Load(), Retries: c.retries.Load(), Bytes: c.bytes.Load()}
+}
