@@ -1,0 +1,101 @@
+package gitrepo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Change is one path whose entry differs between two snapshots. Hash and mode are zero on the side where it is absent.
+type Change struct {
+	Path             string
+	Old, New         Hash
+	OldMode, NewMode Mode
+}
+
+// Diff lists the paths that differ between two snapshots (commits, trees, or the zero hash for nothing), sorted by path.
+// It reads only trees that differ, and no blob. A rename is a removal and an addition; a change of mode alone is a change.
+func (r *Repo) Diff(old, new Hash) ([]Change, error) {
+	a, err := r.TreeOf(old)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.TreeOf(new)
+	if err != nil {
+		return nil, err
+	}
+	var d differ
+	if err := d.compare(r, "", a, b); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(d.changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	return d.changes, nil
+}
+
+// differ collects what differs: the changes, and the objects that the new side has at those places.
+type differ struct {
+	changes []Change
+	objects []Hash // new trees and blobs; an object that moved from elsewhere counts as new
+}
+
+func (d *differ) compare(r *Repo, prefix string, a, b Hash) error {
+	if a == b {
+		return nil
+	}
+	if !b.IsZero() {
+		d.objects = append(d.objects, b)
+	}
+	before, err := r.readTree(a)
+	if err != nil {
+		return fmt.Errorf("reading folder %q: %w", prefix, err)
+	}
+	after, err := r.readTree(b)
+	if err != nil {
+		return fmt.Errorf("reading folder %q: %w", prefix, err)
+	}
+	was := make(map[string]entry, len(before))
+	for _, e := range before {
+		was[e.name] = e
+	}
+	for _, e := range after {
+		if err := d.entry(r, prefix, was[e.name], e); err != nil {
+			return err
+		}
+		delete(was, e.name)
+	}
+	for _, e := range before {
+		if _, gone := was[e.name]; gone {
+			if err := d.entry(r, prefix, e, entry{name: e.name}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// entry compares one name on both sides; a side without it is the zero entry.
+func (d *differ) entry(r *Repo, prefix string, a, b entry) error {
+	path, err := join(prefix, b.name)
+	if err != nil || a.mode == b.mode && a.hash == b.hash {
+		return err
+	}
+	treeA, treeB := Hash{}, Hash{}
+	c := Change{Path: path}
+	if a.mode == ModeDir {
+		treeA = a.hash
+	} else {
+		c.Old, c.OldMode = a.hash, a.mode
+	}
+	if b.mode == ModeDir {
+		treeB = b.hash
+	} else {
+		c.New, c.NewMode = b.hash, b.mode
+	}
+	if c.OldMode != 0 || c.NewMode != 0 {
+		d.changes = append(d.changes, c)
+		if c.NewMode.Regular() || c.NewMode == ModeLink {
+			d.objects = append(d.objects, b.hash)
+		}
+	}
+	return d.compare(r, path, treeA, treeB)
+}

@@ -1,0 +1,178 @@
+package gitrepo
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// File is an entry of a snapshot that is not a folder.
+type File struct {
+	Path string
+	Mode Mode // Mode.Regular says whether it can be read
+	Hash Hash // of the blob; for a submodule, of a commit elsewhere
+}
+
+// TreeOf returns the tree of a commit. A tree is its own; so is the zero hash, which stands for the empty tree.
+func (r *Repo) TreeOf(h Hash) (Hash, error) {
+	if h.IsZero() {
+		return h, nil
+	}
+	kind, data, err := r.read(h, MaxTree)
+	if err != nil || kind == plumbing.TreeObject {
+		return h, err
+	}
+	if kind != plumbing.CommitObject {
+		return Hash{}, unsafe("object %s is a %s, not a commit", h, kind)
+	}
+	c, err := parseCommit(h, data)
+	return c.Tree, err
+}
+
+// Lookup finds the entries of paths in the snapshot (a commit or a tree). Paths that are not there, or are folders, are
+// absent from the result. A path that leads through a link or a submodule is an error.
+func (r *Repo) Lookup(snapshot Hash, paths []string) (map[string]File, error) {
+	root, err := r.TreeOf(snapshot)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]File, len(paths))
+	trees := map[Hash]map[string]entry{}
+	for _, path := range paths {
+		if err := CheckPath(path); err != nil {
+			return nil, err
+		}
+		e, ok, err := r.find(trees, root, path)
+		if err != nil {
+			return nil, err
+		}
+		if ok && e.mode != ModeDir {
+			found[path] = File{path, e.mode, e.hash}
+		}
+	}
+	return found, nil
+}
+
+// find walks down to path; trees remembers what was read on the way.
+func (r *Repo) find(trees map[Hash]map[string]entry, root Hash, path string) (entry, bool, error) {
+	at := entry{mode: ModeDir, hash: root}
+	for name := range strings.SplitSeq(path, "/") {
+		switch at.mode {
+		case ModeDir:
+		case ModeLink, ModeSubmodule:
+			return entry{}, false, unsafe("%q leads through the link or submodule %q", path, at.name)
+		default:
+			return entry{}, false, nil
+		}
+		names, ok := trees[at.hash]
+		if !ok {
+			entries, err := r.readTree(at.hash)
+			if err != nil {
+				return entry{}, false, fmt.Errorf("looking for %q: %w", path, err)
+			}
+			names = make(map[string]entry, len(entries))
+			for _, e := range entries {
+				names[e.name] = e
+			}
+			trees[at.hash] = names
+		}
+		if at, ok = names[name]; !ok {
+			return entry{}, false, nil
+		}
+	}
+	return at, true, nil
+}
+
+// ReadFile returns the content of one file of at most limit bytes; [fs.ErrNotExist] is matched where there is none.
+func (r *Repo) ReadFile(snapshot Hash, path string, limit int64) ([]byte, error) {
+	files, err := r.ReadFiles(snapshot, []string{path}, limit)
+	if err != nil {
+		return nil, err
+	}
+	data, ok := files[path]
+	if !ok {
+		return nil, fmt.Errorf("reading %q at %s: %w", path, snapshot, fs.ErrNotExist)
+	}
+	return data, nil
+}
+
+// ReadFiles returns the contents of files, each of at most limit bytes, by path; those that are not there are absent.
+func (r *Repo) ReadFiles(snapshot Hash, paths []string, limit int64) (map[string][]byte, error) {
+	found, err := r.Lookup(snapshot, paths)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte, len(found))
+	for _, path := range paths {
+		f, ok := found[path]
+		if !ok || files[path] != nil {
+			continue
+		}
+		if !f.Mode.Regular() {
+			return nil, unsafe("%q is a link or a submodule, not a file", path)
+		}
+		if files[path], err = r.ReadBlob(f.Hash, limit); err != nil {
+			return nil, fmt.Errorf("%q: %w", path, err)
+		}
+	}
+	return files, nil
+}
+
+// Walk calls fn for every entry that is not a folder, below the folder prefix ("" for all), in the order of git's trees.
+// It reads no blob. An error of fn ends the walk and is returned; [fs.SkipAll] ends it without one.
+func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
+	root, err := r.TreeOf(snapshot)
+	if err != nil {
+		return err
+	}
+	if prefix != "" {
+		if err := CheckPath(prefix); err != nil {
+			return err
+		}
+		e, ok, err := r.find(map[Hash]map[string]entry{}, root, prefix)
+		if err != nil || !ok || e.mode != ModeDir {
+			return err
+		}
+		root = e.hash
+	}
+	err = r.walk(root, prefix, fn)
+	if err == fs.SkipAll {
+		return nil
+	}
+	return err
+}
+
+func (r *Repo) walk(tree Hash, prefix string, fn func(File) error) error {
+	entries, err := r.readTree(tree)
+	if err != nil {
+		return fmt.Errorf("reading folder %q: %w", prefix, err)
+	}
+	for _, e := range entries {
+		path, err := join(prefix, e.name)
+		if err != nil {
+			return err
+		}
+		if e.mode == ModeDir {
+			err = r.walk(e.hash, path, fn)
+		} else {
+			err = fn(File{path, e.mode, e.hash})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join appends a name to a folder's path. It bounds the depth of every recursion over trees.
+func join(prefix, name string) (string, error) {
+	if prefix == "" {
+		return name, nil
+	}
+	if strings.Count(prefix, "/")+2 > MaxDepth {
+		return "", unsafe("folders nest deeper than %d at %q", MaxDepth, prefix)
+	}
+	return prefix + "/" + name, nil
+}
