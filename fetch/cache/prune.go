@@ -1,0 +1,205 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Usage is how much of the disk the cache takes.
+type Usage struct {
+	Blobs     int   `json:"blobs"`
+	BlobBytes int64 `json:"blob_bytes"`
+	Trees     int   `json:"trees"`
+	TreeBytes int64 `json:"tree_bytes"` // sum of the file sizes, from the listings
+}
+
+// Bytes is the sum of both.
+func (u Usage) Bytes() int64 { return u.BlobBytes + u.TreeBytes }
+
+func (u Usage) minus(v Usage) Usage {
+	return Usage{Blobs: u.Blobs - v.Blobs, BlobBytes: u.BlobBytes - v.BlobBytes, Trees: u.Trees - v.Trees, TreeBytes: u.TreeBytes - v.TreeBytes}
+}
+
+// Usage counts what is in the cache now.
+func (c *Cache) Usage() (Usage, error) {
+	var u Usage
+	err := c.eachBlob(func(_ string, info fs.FileInfo) error {
+		u.Blobs++
+		u.BlobBytes += info.Size()
+		return nil
+	})
+	if err != nil {
+		return u, err
+	}
+	err = c.eachTree(func(path string) error {
+		u.Trees++
+		if list, err := readListing(path + listingSuffix); err == nil {
+			for _, e := range list.files {
+				u.TreeBytes += e.Size
+			}
+		}
+		return nil
+	})
+	return u, err
+}
+
+// eachBlob calls fn for every archive, in the order of digests.
+func (c *Cache) eachBlob(fn func(path string, info fs.FileInfo) error) error {
+	top := c.path("blobs", "sha256")
+	shards, err := readDir(top)
+	if err != nil {
+		return err
+	}
+	for _, shard := range shards {
+		blobs, err := readDir(filepath.Join(top, shard.Name()))
+		if err != nil {
+			return err
+		}
+		for _, b := range blobs {
+			info, err := b.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := fn(filepath.Join(top, shard.Name(), b.Name()), info); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eachTree calls fn with every tree's folder, in the order of names.
+func (c *Cache) eachTree(fn func(path string) error) error {
+	entries, err := readDir(c.path("store"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := fn(c.path("store", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readDir is os.ReadDir where a missing folder, or a file in its place, is empty.
+func readDir(dir string) ([]fs.DirEntry, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadDir(dir)
+}
+
+// Touch notes that items were used now, for Prune. It never fails: it is only a hint.
+func (c *Cache) Touch(digests []string, now time.Time) {
+	for _, d := range digests {
+		if hex, err := hexOf(d); err == nil {
+			_ = os.Chtimes(c.blobPath(hex), now, now)
+		}
+	}
+}
+
+// Prune removes what was last used before the given time, waiting until no process uses the cache, and returns what it
+// removed. An archive and the trees made from it go together.
+func (c *Cache) Prune(ctx context.Context, before time.Time) (Usage, error) {
+	return c.remove(ctx, func() error {
+		kept := map[string]bool{}
+		err := c.eachBlob(func(path string, info fs.FileInfo) error {
+			if info.ModTime().Before(before) {
+				return c.discard(path)
+			}
+			kept[filepath.Base(path)[:min(32, len(filepath.Base(path)))]] = true
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return c.eachTree(func(path string) error {
+			if name := filepath.Base(path); kept[name[strings.LastIndexByte(name, '-')+1:]] {
+				return nil
+			}
+			return c.discardTree(path)
+		})
+	})
+}
+
+// Clean removes everything that can be fetched again, waiting until no process uses the cache.
+func (c *Cache) Clean(ctx context.Context) (Usage, error) {
+	return c.remove(ctx, func() error {
+		var errs []error
+		for _, sub := range []string{"store", "blobs"} {
+			errs = append(errs, c.discard(c.path(sub)))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// remove runs fn with the cache for itself and tells every project that its links may be broken.
+func (c *Cache) remove(ctx context.Context, fn func() error) (Usage, error) {
+	unlock, err := c.exclusive(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	defer unlock()
+	before, err := c.Usage()
+	if err != nil {
+		return Usage{}, err
+	}
+	// The generation changes first: a crash between the two costs a project a second look, never a broken link.
+	if err := c.newGeneration(); err != nil {
+		return Usage{}, err
+	}
+	if err := fn(); err != nil {
+		return Usage{}, err
+	}
+	if err := c.sweep(); err != nil {
+		return Usage{}, err
+	}
+	after, err := c.Usage()
+	return before.minus(after), err
+}
+
+func (c *Cache) discardTree(path string) error {
+	return errors.Join(c.discard(path), c.discard(path+listingSuffix))
+}
+
+// sweep removes what crashes have left: everything in tmp, and listings without a folder.
+func (c *Cache) sweep() error {
+	entries, err := readDir(c.path("tmp"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := removeAll(c.path("tmp", e.Name())); err != nil {
+			return err
+		}
+	}
+	stored, err := readDir(c.path("store"))
+	if err != nil {
+		return err
+	}
+	for _, e := range stored {
+		name, ok := strings.CutSuffix(e.Name(), listingSuffix)
+		if ok && !e.IsDir() && !slices.ContainsFunc(stored, func(o fs.DirEntry) bool { return o.Name() == name }) {
+			if err := os.Remove(c.path("store", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// listingSuffix ends the name of a tree's listing.
+const listingSuffix = ".tree"
+
+// HasTree reports whether the item's tree is in the cache. It may still turn out to be damaged.
+func (c *Cache) HasTree(item fetch.Item) bool {
+	path, err := c.TreePath(item)
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(path)
+	return err == nil
+}
+
+// TreePath is where the item's tree is or will be.
+func (c *Cache) TreePath(item fetch.Item) (string, error) {
+	hex, err := hexOf(item.Digest)
+	if err != nil {
+		return "", err
+	}
+	name, err := treeName(item, hex)
+	return c.path("store", name), err
+}
+
+// Tree returns the folder with the item's files after checking it at the given level. A tree that is missing or damaged
+// is made from the archive, by one caller at a time among all processes; without the archive the error is [ErrAbsent].
+// Files in a tree are read-only and belong to all projects. Whoever uses the path afterwards should [Cache.Hold] the
+// cache until it is linked.
+func (c *Cache) Tree(ctx context.Context, item fetch.Item, level Level) (string, error) {
+	path, err := c.TreePath(item)
+	if err != nil {
+		return "", err
+	}
+	release, err := c.Hold(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	err = c.VerifyTree(item, level)
+	var damage *damageError
+	switch {
+	case err == nil:
+		return path, nil
+	case errors.As(err, &damage):
+		c.heal(item, damage.what)
+	case !errors.Is(err, ErrAbsent):
+		return "", err
+	}
+	return path, c.diskError(item, c.makeTree(ctx, item, path, level))
+}
+
+// VerifyTree checks the item's tree against its listing and changes nothing. It returns [ErrAbsent] where there is no
+// tree, and an error that says what is wrong where it is damaged.
+func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
+	path, err := c.TreePath(item)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", item, ErrAbsent)
+	} else if err != nil {
+		return err
+	} else if !info.IsDir() {
+		return damagef("its folder was no folder")
+	}
+	list, made, err := loadListing(path + listingSuffix)
+	if err != nil {
+		return err
+	}
+	if list.archive != item.Digest {
+		return damagef("its listing was of another archive")
+	}
+	boot := c.boot()
+	stale := list.boot != boot
+	if stale {
+		level = Content
+	}
+	check := &treeCheck{dir: path, want: list, level: level, made: made, buf: make([]byte, 64<<10)}
+	if err := check.run(); err != nil {
+		return err
+	}
+	if stale {
+		// Only saves work; a cache that cannot be written to is checked in full each time.
+		list.boot = boot
+		_ = atomicfile.Write(path+listingSuffix, list.format(), 0o644)
+	}
+	return nil
+}
+
+func loadListing(path string) (*listing, time.Time, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, time.Time{}, damagef("its listing was missing")
+	}
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := readListing(path)
+	if errors.Is(err, errListing) || info.Size() > maxListing {
+		return nil, time.Time{}, damagef("%v", errListing)
+	}
+	return list, info.ModTime(), err
+}
+
+// makeTree unpacks the archive into tmp and renames: first the listing, then the folder, so that a folder has a listing.
+func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, level Level) error {
+	unlock, err := c.lockObject(ctx, filepath.Base(path), "another process that unpacks "+item.String())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.VerifyTree(item, level) == nil {
+		return nil // somebody else made it while we waited
+	}
+	f, err := c.Open(ctx, item)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tmp, err := c.temp()
+	if err != nil {
+		return err
+	}
+	err = c.unpackTo(item, f, tmp, path)
+	return errors.Join(err, removeAll(tmp))
+}
+
+func (c *Cache) unpackTo(item fetch.Item, r io.Reader, tmp, path string) error {
+	dir := filepath.Join(tmp, "tree")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := archive.Unpack(dir, r, item.Folder(), archive.Options{MaxUnpacked: item.Unpacked, ReadOnly: true})
+	if err != nil {
+		return unpackError(item, err)
+	}
+	list := &listing{archive: item.Digest, boot: c.boot(), files: entries}
+	listed := filepath.Join(tmp, "listing")
+	if err := os.WriteFile(listed, list.format(), 0o644); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.path("store"), 0o755); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		if err := c.discard(path); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(listed, path+listingSuffix); err != nil {
+		return err
+	}
+	return os.Rename(dir, path)
+}
+
+// unpackError says whose archive it is; the archive has the digest that it should have, so it was published like that.
+func unpackError(item fetch.Item, err error) error {
+	f := fault.Of(err)
+	if f == nil {
+		return err
+	}
+	return fault.New(f.Kind, f.Code, "the archive of `%s` is refused", item).Because(f).
+		WithFact("digest %s", item.Digest).WithFact("nothing of it was unpacked")
+}

@@ -1,0 +1,230 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// archive makes sure that the archive is in the cache, from the first address that has it.
+func (f *fetcher) archive(ctx context.Context, i int) error {
+	r := &f.results[i]
+	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), isFile) {
+		return errMissing
+	}
+	filled, err := f.o.Cache.Fill(ctx, r.Item, func(p *cache.Pending) error {
+		from, err := f.fromAny(ctx, r.Item, p)
+		r.URL = from
+		return err
+	})
+	var wrong *cache.MismatchError
+	if errors.As(err, &wrong) {
+		return mismatch(r.Item, r.URL, wrong)
+	}
+	if err == nil && filled {
+		r.Downloaded = true
+	}
+	return err
+}
+
+// fromAny tries the addresses in order and returns the one that served, also where what it served was wrong.
+func (f *fetcher) fromAny(ctx context.Context, item Item, p *cache.Pending) (string, error) {
+	var failed []error
+	for _, address := range f.usable(item) {
+		f.o.Events.Start(item)
+		from, err := f.fromOne(ctx, item, address, p)
+		if err == nil || !elsewhere(err) || ctx.Err() != nil {
+			return from, err
+		}
+		failed = append(failed, err)
+	}
+	return "", unavailable(item, failed)
+}
+
+// usable are the addresses that may be asked.
+func (f *fetcher) usable(item Item) []string {
+	if !f.o.Offline {
+		return item.URLs
+	}
+	var local []string
+	for _, address := range item.URLs {
+		if _, ok := localPath(address); ok {
+			local = append(local, address)
+		}
+	}
+	return local
+}
+
+// elsewhere reports errors after which another address may serve: the host is at fault, not the bytes.
+func elsewhere(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Network, fault.NotFound, fault.Auth:
+		return true
+	}
+	return false
+}
+
+func (f *fetcher) fromOne(ctx context.Context, item Item, address string, p *cache.Pending) (string, error) {
+	if path, ok := localPath(address); ok {
+		return path, f.fromFile(item, path, p)
+	}
+	limit := int64(archive.MaxPacked)
+	if item.Size > 0 {
+		limit = item.Size
+	}
+	from := web.Redact(address)
+	// The limit of the stream is one byte more: the one too many must arrive to be seen as a wrong archive, which is a
+	// graver thing than a host that sends too much.
+	err := f.o.Client.Stream(ctx, address, archive.MaxPacked+1, func(b web.Body) error {
+		from = b.URL
+		isPage := strings.HasPrefix(strings.ToLower(b.ContentType), "text/html")
+		if b.Size > limit && !isPage {
+			return &cache.MismatchError{Want: item.Digest, Size: b.Size, Declared: limit}
+		}
+		if err := p.Reset(); err != nil {
+			return err
+		}
+		_, err := io.Copy(&progress{f: f, item: item, w: p}, b)
+		if isPage && !p.Matches() {
+			return fault.New(fault.Network, "unexpected-page", "%s sends a web page instead of an archive", from).
+				WithHelp("a network that asks for a login may have answered in its place")
+		}
+		return err
+	})
+	if f := fault.Of(err); f != nil && f.Code == web.TooLarge {
+		err = &cache.MismatchError{Want: item.Digest, Size: archive.MaxPacked + 1, Declared: limit}
+	}
+	return from, err
+}
+
+func (f *fetcher) fromFile(item Item, path string, p *cache.Pending) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "url-not-found", "there is no file %s", path)
+	}
+	if err != nil {
+		return fault.New(fault.Network, "file-unreadable", "the archive of `%s` cannot be read", item).Because(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fault.New(fault.NotFound, "url-not-found", "%s is no regular file", path)
+	}
+	if err := p.Reset(); err != nil {
+		return err
+	}
+	_, err = io.Copy(&progress{f: f, item: item, w: p}, struct{ io.Reader }{file})
+	return err
+}
+
+// progress passes bytes on and tells how many there were.
+type progress struct {
+	f    *fetcher
+	item Item
+	w    io.Writer
+	n    int64
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.n += int64(n)
+	p.f.o.Events.Advance(p.item, p.n)
+	return n, err
+}
+
+// localPath returns the path of a file address, or of what is no address at all.
+func localPath(address string) (string, bool) {
+	if rest, ok := strings.CutPrefix(address, "file://"); ok {
+		rest = strings.TrimPrefix(rest, "localhost")
+		path, err := url.PathUnescape(rest)
+		if err != nil || !strings.HasPrefix(path, "/") {
+			return "", false
+		}
+		if runtime.GOOS == "windows" {
+			path = strings.TrimPrefix(path, "/")
+		}
+		return filepath.FromSlash(path), true
+	}
+	scheme, _, ok := strings.Cut(address, ":")
+	return address, address != "" && (!ok || len(scheme) == 1 || strings.ContainsAny(scheme, `/\`))
+}
+
+// errMissing says that an item is not in the cache and nobody may be asked for it.
+var errMissing = errors.New("not in the cache")
+
+func isFile(address string) bool {
+	path, _ := localPath(address)
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// offlineMiss names all items that cannot be had offline.
+func (f *fetcher) offlineMiss() error {
+	var names []string
+	for i, r := range f.results {
+		if errors.Is(f.errors[i], errMissing) {
+			names = append(names, r.Item.String())
+		}
+	}
+	are := "are"
+	if len(names) == 1 {
+		are = "is"
+	}
+	return fault.New(fault.Network, "offline-miss", "%d of %d packages %s not in the cache", len(names), len(f.results), are).
+		WithFact("%s", strings.Join(names, ", ")).WithHelp("run once online: gal-pkg fetch").WithHelp("or import a bundle: gal-pkg mirror import FILE")
+}
+
+// mismatch is the error of the whole program that must never look like a glitch.
+func mismatch(item Item, from string, m *cache.MismatchError) error {
+	pinned := item.Pinned
+	if pinned == "" {
+		pinned = "the index"
+	}
+	e := fault.New(fault.Integrity, "checksum-mismatch", "SECURITY: checksum of `%s` does not match %s", item, pinned).
+		WithFact("expected %s  (%s)", m.Want, pinned)
+	if m.Got == "" {
+		e.WithFact("actual   more than the %d bytes that it has  (%s)", m.Declared, from)
+	} else {
+		e.WithFact("actual   %s  (%s, %d bytes)", m.Got, from, m.Size)
+	}
+	return e.WithFact("the archive was replaced on that host, or altered on its way; nothing of it was kept").
+		WithHelp("gal-pkg fetch %s@%s --no-mirror    # compare another source", item.Name, item.Version)
+}
+
+// unavailable sums up why no address served.
+func unavailable(item Item, failed []error) error {
+	switch len(failed) {
+	case 0:
+		return fault.New(fault.NotFound, "no-address", "nothing says where the archive of `%s` is", item)
+	case 1:
+		f := fault.Of(failed[0])
+		return &fault.Error{Kind: f.Kind, Code: f.Code, Message: fmt.Sprintf("cannot download `%s`: %s", item, f.Message), Facts: f.Facts, Help: f.Help, Err: f.Err}
+	}
+	kind := fault.NotFound
+	for _, err := range failed {
+		if k := fault.KindOf(err); kind == fault.NotFound || k == fault.Auth {
+			kind = k
+		}
+	}
+	e := fault.New(kind, "download-failed", "cannot download `%s` from any of %d addresses", item, len(failed))
+	for _, err := range failed {
+		e.WithFact("%s", err.Error())
+	}
+	return e
+}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package install
+
+func isPrivilege(error) bool { return false }
