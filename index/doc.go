@@ -1,0 +1,58 @@
+// Package index is the registry: the format of its files, what they mean, and how they are read.
+//
+// # The registry
+//
+// A registry is a tree of files. Branch `main` of its repository holds what people propose:
+//
+//	registry.toml                    configuration: see [Config]
+//	access.toml                      who may write what: see [Access]; clients never read it
+//	index/<shard>/<key>              events of one package, one a line
+//	publishers/<shard>/<id>          events of one publisher: keys and identities
+//
+// Branch `dist`, and the static host, hold what clients read: the same files with a stamp before every line, and beside
+// them `search/` ([SearchRow]), `log/` and `packages/`. The path of a file follows from its subject: [PackagePath],
+// [PublisherPath]. A [Transport] reads the published tree from a folder, a static host or a git repository, with the
+// same bytes from each; a [Snapshot] is what a registry said when it was opened.
+//
+// # Lines
+//
+// One event is one line: UTF-8, canonical JSON, LF at the end of every line and nowhere else. Canonical means no spaces;
+// members in the order given below; strings that escape only `"`, `\` and what is below 0x20 (\b \t \n \f \r, else
+// \u00xx in lower case) and hold no DEL, C1, U+2028, U+2029 or bidirectional control; integers from 0 to 2^53-1; times
+// written YYYY-MM-DDTHH:MM:SSZ. A member of a fixed object is absent when it is "", [], {} or false
+// (default-features: when it is true); an integer is absent only where it was not given; entries of maps are always
+// written, sorted by key bytes. A line is accepted only if encoding what was decoded gives its bytes again.
+//
+//	v event name|id                       always the first three
+//	publish         version checksum size unpacked dependencies features gal-version edition license links level
+//	                ruleset capabilities urls about
+//	yank            version class reason advisory        unyank           version reason
+//	deprecate       message replacement                  owners           owners threshold reason
+//	tombstone       reason                               recover          owners threshold reason
+//	register        key contact accounts                 add-key          key reason
+//	revoke-key      key reason compromised-since         add-identity     issuer subject
+//	remove-identity issuer subject
+//	root by after until sig               always the last ones
+//
+// A line is at most [MaxLine] bytes, a file at most [MaxFile]. In the published tree every line follows its stamp,
+// {"v":1,"at":TIME,"log":N}: when it was merged and where it stands in the log. Stamps never go back.
+//
+// # Which lines count
+//
+// Files only grow. Which of their lines count is decided in order, from the lines before alone; a line that does not
+// count changes nothing. [Publisher.Apply] and [Package.Apply] are the rules:
+//
+//   - `after` is the digest of the line that this one builds on: for publish, owners and tombstone the last owners or
+//     recover, else the first publish; for yank and unyank the last of the same version and side; for deprecate the last
+//     deprecate, else the first publish; for a publisher's events the line before. So a line that is replayed is dead.
+//   - The stamp's time is at most `until`, and `until` at most 90 days after it. So is a proposal that was abandoned.
+//   - The key that `sig` names belongs to the publisher `by`, was added before the line and not revoked before it.
+//   - `by` is an owner at that place; owners and tombstone need the signatures of `threshold` owners. The first publish
+//     makes its signer the owner, and the first publish of a version wins.
+//
+// Folding settles all of that without touching a signature. Signatures become [Obligation]s, and [Snapshot.Verify]
+// discharges those that a release rests on before it hands out the [Artifact] without which nothing is downloaded.
+//
+// What this does not detect: a host that replaces a package's line and its publisher's file together, or that shows an
+// old state. The log and the signed metadata of the registry exist for that; this package does not check them yet.
+package index

@@ -1,0 +1,98 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+const (
+	// PackageDir and PublisherDir hold the index files of packages and publishers.
+	PackageDir   = "index/"
+	PublisherDir = "publishers/"
+	// ConfigPath and AccessPath are the registry's configuration.
+	ConfigPath = "registry.toml"
+	AccessPath = "access.toml"
+	// ProposalPrefix begins the branches that propose lines.
+	ProposalPrefix = "publish/"
+)
+
+// PackagePath returns the path of a package's file: `index/ac/to/actor-utils`.
+func PackagePath(name string) string {
+	key := manifest.Key(name)
+	return PackageDir + manifest.Shard(key) + key
+}
+
+// PublisherPath returns the path of a publisher's file.
+func PublisherPath(id string) string {
+	key := manifest.Key(id)
+	return PublisherDir + manifest.Shard(key) + key
+}
+
+// SubjectPath returns the path of the file that a line belongs to.
+func SubjectPath(e Event, subject string) string {
+	if e.OfPublisher() {
+		return PublisherPath(subject)
+	}
+	return PackagePath(subject)
+}
+
+// KeyOfPath returns the path key of an index or publisher file, and whether path is one and stands in the right shard.
+func KeyOfPath(path string) (key string, publisher, ok bool) {
+	rest, isPackage := strings.CutPrefix(path, PackageDir)
+	if !isPackage {
+		if rest, publisher = strings.CutPrefix(path, PublisherDir); !publisher {
+			return "", false, false
+		}
+	}
+	key = rest[strings.LastIndexByte(rest, '/')+1:]
+	return key, publisher, key != "" && manifest.Shard(key)+key == rest
+}
+
+// ProposalBranch names the branch that proposes a line: `publish/<name>/<first 16 digits of its digest>`.
+func ProposalBranch(subject string, line Digest) string {
+	return ProposalPrefix + subject + "/" + line.Hex()[:16]
+}
+
+// GatePath returns the path of a registry's answer to a proposal, below its static tree; hex are the last 16 digits of the
+// proposal's branch.
+func GatePath(name, hex string) string { return "gate/" + manifest.Key(name) + "/" + hex + ".json" }
+
+// ArchiveName returns the file name of a version's archive.
+func ArchiveName(name, version string) string {
+	return ArchivePrefix(name, version) + ".tar.zst"
+}
+
+// ArchivePrefix returns the one folder at the top of a version's archive.
+func ArchivePrefix(name, version string) string {
+	return manifest.Key(name) + "-" + version
+}
+
+var registryID = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,63}$`)
+
+// CheckRegistryID reports whether id can name a registry.
+func CheckRegistryID(id string) error {
+	if !registryID.MatchString(id) {
+		return fmt.Errorf("registry id %q is not 3 to 64 lower-case letters, digits, dots and hyphens", id)
+	}
+	return nil
+}
+
+// CheckPath refuses paths that no transport may ever be asked for.
+func CheckPath(path string) error {
+	if path == "" || len(path) > 512 || strings.HasPrefix(path, "/") || strings.Contains(path, "\\") {
+		return fmt.Errorf("path %q is not a relative path", path)
+	}
+	for _, part := range strings.Split(path, "/") {
+		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "\x00?#%:") {
+			return fmt.Errorf("path %q has the part %q", path, part)
+		}
+	}
+	return nil
+}
+
+// ErrNotFound is wrapped by errors about files and packages that a registry does not have.
+var ErrNotFound = errors.New("not found")

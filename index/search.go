@@ -1,0 +1,243 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// SearchDir holds the search catalogue: 256 files of rows, `search/00.jsonl` to `search/ff.jsonl`. A package's row is in
+// the file named by the first byte of the sha256 of its path key. Rows are canonical JSON, sorted by name; a file
+// without rows does not exist.
+const SearchDir = "search/"
+
+// SearchRow is what a search knows of a package. It is a convenience: nothing is ever installed on its word.
+type SearchRow struct {
+	Name        string
+	Version     string // newest that is not yanked; "" where all are
+	Description string
+	Keywords    []string
+	License     string
+	Updated     time.Time
+	Yanked      bool // every version is
+	ReplacedBy  string
+	Level       string
+}
+
+// SearchPath returns the catalogue file that a package is in.
+func SearchPath(name string) string {
+	sum := sha256.Sum256([]byte(manifest.Key(name)))
+	return fmt.Sprintf("%s%02x.jsonl", SearchDir, sum[0])
+}
+
+// SearchPaths returns all files of the catalogue.
+func SearchPaths() []string {
+	paths := make([]string, 256)
+	for i := range paths {
+		paths[i] = fmt.Sprintf("%s%02x.jsonl", SearchDir, i)
+	}
+	return paths
+}
+
+// Row returns the catalogue's row of a package.
+func (p *Package) Row() SearchRow {
+	row := SearchRow{Name: p.Name}
+	for _, r := range p.Releases {
+		if r.At.After(row.Updated) {
+			row.Updated = r.At
+		}
+	}
+	if p.Deprecated != nil {
+		row.ReplacedBy = p.Deprecated.Replacement
+	}
+	r := p.Newest()
+	if r == nil {
+		row.Yanked = true
+		return row
+	}
+	row.Version, row.Description, row.Keywords = r.Version.String(), r.Publish.About.Description, r.Publish.About.Keywords
+	row.License, row.Level = r.Publish.License, r.Publish.Level
+	return row
+}
+
+// Bytes returns the row as one line of canonical JSON, without a line feed.
+func (r SearchRow) Bytes() []byte {
+	w := &writer{buf: make([]byte, 0, 256)}
+	w.open()
+	w.text("name", r.Name)
+	w.text("version", r.Version)
+	w.text("description", r.Description)
+	w.list("keywords", r.Keywords)
+	w.text("license", r.License)
+	w.time("updated", r.Updated)
+	w.flag("yanked", r.Yanked)
+	w.text("replaced-by", r.ReplacedBy)
+	w.text("level", r.Level)
+	w.close()
+	return w.buf
+}
+
+// ParseSearchRows reads one file of the catalogue.
+func ParseSearchRows(path string, data []byte) ([]SearchRow, error) {
+	var rows []SearchRow
+	err := splitLines(path, data, func(_ int, line []byte) error {
+		row, err := parseSearchRow(line)
+		rows = append(rows, row)
+		return err
+	})
+	return rows, err
+}
+
+func parseSearchRow(line []byte) (r SearchRow, err error) {
+	s := &scanner{data: line}
+	err = s.members(func(name string) (err error) {
+		switch name {
+		case "name":
+			r.Name, err = s.text()
+		case "version":
+			r.Version, err = s.text()
+		case "description":
+			r.Description, err = s.text()
+		case "keywords":
+			r.Keywords, err = s.texts()
+		case "license":
+			r.License, err = s.text()
+		case "updated":
+			r.Updated, err = s.time()
+		case "yanked":
+			r.Yanked, err = s.boolean()
+		case "replaced-by":
+			r.ReplacedBy, err = s.text()
+		case "level":
+			r.Level, err = s.text()
+		default:
+			return s.skip(0) // a later catalogue may say more
+		}
+		return err
+	})
+	if err == nil {
+		err = s.end()
+	}
+	if err == nil {
+		err = manifest.CheckName(r.Name)
+	}
+	return r, err
+}
+
+// Catalogue is the registry's search rows, in no particular order.
+type Catalogue []SearchRow
+
+// Catalogue reads the whole search catalogue, in one round.
+func (s *Snapshot) Catalogue(ctx context.Context) (Catalogue, error) {
+	paths := SearchPaths()
+	files, err := s.Files(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	var all Catalogue
+	for _, path := range paths {
+		rows, err := ParseSearchRows(path, files[path])
+		if err != nil {
+			return nil, malformed(err)
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+// Query is what a search asks for.
+type Query struct {
+	Text          string // words that must all be found
+	Keyword       string // "" for any
+	Sort          string // relevance (default), name or updated
+	IncludeYanked bool   // packages of which every version is yanked
+}
+
+// Search returns the rows that a query finds, best first: the exact name, names that begin with a word, words of names,
+// keywords, descriptions. Ties are in the order of names. It reads nothing.
+func (c Catalogue) Search(q Query) []SearchRow {
+	words := strings.Fields(strings.ToLower(q.Text))
+	type hit struct {
+		row  SearchRow
+		rank int
+	}
+	var hits []hit
+	for _, row := range c {
+		if row.Yanked && !q.IncludeYanked || q.Keyword != "" && !slices.Contains(row.Keywords, q.Keyword) {
+			continue
+		}
+		if rank, ok := rankRow(row, words); ok {
+			hits = append(hits, hit{row, rank})
+		}
+	}
+	slices.SortFunc(hits, func(a, b hit) int {
+		order := 0
+		switch q.Sort {
+		case "name":
+		case "updated":
+			order = b.row.Updated.Compare(a.row.Updated)
+		default:
+			order = cmp.Compare(a.rank, b.rank)
+		}
+		return cmp.Or(order, strings.Compare(a.row.Name, b.row.Name))
+	})
+	rows := make([]SearchRow, len(hits))
+	for i, h := range hits {
+		rows[i] = h.row
+	}
+	return rows
+}
+
+// rankRow adds up the places where each word is found, 0 for the best; ok is false where a word is not found.
+func rankRow(row SearchRow, words []string) (rank int, ok bool) {
+	name := strings.ToLower(manifest.Fold(row.Name))
+	for _, word := range words {
+		word = manifest.Fold(word)
+		place := placeOf(word, name, row)
+		if place < 0 {
+			return 0, false
+		}
+		rank += place
+	}
+	if len(words) > 1 && manifest.Fold(strings.Join(words, "-")) == name {
+		rank = 0
+	}
+	return rank, true
+}
+
+func placeOf(word, name string, row SearchRow) int {
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '/' })
+	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), word) }
+	switch {
+	case name == word:
+		return 0
+	case strings.HasPrefix(name, word):
+		return 1
+	case slices.Contains(parts, word):
+		return 2
+	case strings.Contains(name, word):
+		return 3
+	case slices.ContainsFunc(row.Keywords, func(k string) bool { return strings.EqualFold(k, word) }):
+		return 4
+	case slices.ContainsFunc(row.Keywords, holds):
+		return 5
+	case holds(row.Description):
+		return 6
+	}
+	return -1
+}
+
+// Similar returns up to three names of the catalogue that may have been meant.
+func (c Catalogue) Similar(name string) []string {
+	names := make([]string, len(c))
+	for i, row := range c {
+		names[i] = row.Name
+	}
+	return manifest.Suggest(name, names)
+}

@@ -1,0 +1,357 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// Options say how a registry is to be read.
+type Options struct {
+	// Pin is the registry id that the user trusts; a registry that says another is refused. "" trusts the id that is
+	// found: only for the first contact, after which the caller keeps it.
+	Pin    string
+	Trust  Trust
+	Memory Memory // remembers signatures that were good; nil forgets
+}
+
+// Memory remembers what has been verified, across processes. Its methods are for use by several goroutines at once.
+type Memory interface {
+	Has(Digest) bool
+	Add(Digest)
+}
+
+// Snapshot is a registry as it stood when it was opened: what its files say, read on demand and kept. It is for use by
+// several goroutines at once.
+type Snapshot struct {
+	transport Transport
+	options   Options
+	config    *Config
+
+	decoders sync.Pool
+
+	mu         sync.Mutex
+	packages   map[string]*Package      // by path key; nil where there is none
+	loading    map[string]chan struct{} // by path key; closed when the load that has it ends
+	publishers map[string]*Publisher
+}
+
+// Open reads a registry's configuration through a transport. The caller keeps the transport open while it uses the
+// snapshot, and closes it.
+func Open(ctx context.Context, t Transport, o Options) (*Snapshot, error) {
+	if err := t.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	files, err := t.Fetch(ctx, []string{ConfigPath})
+	if err != nil {
+		return nil, err
+	}
+	data, ok := files[ConfigPath]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "registry-not-found", "there is no registry here: it has no %s", ConfigPath)
+	}
+	config, err := ParseConfig(data)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pin != "" && o.Pin != config.ID {
+		return nil, fault.New(fault.Integrity, "registry-changed", "SECURITY: this is another registry than the one that was added").
+			WithFact("expected %s", o.Pin).WithFact("actual   %s", config.ID).
+			WithHelp("gal-pkg registry list        # look where the URL points; remove and add it only if the change is known")
+	}
+	return &Snapshot{
+		transport: t, options: o, config: config,
+		decoders:   sync.Pool{New: func() any { return new(Decoder) }},
+		packages:   map[string]*Package{},
+		loading:    map[string]chan struct{}{},
+		publishers: map[string]*Publisher{},
+	}, nil
+}
+
+// Config returns the registry's configuration.
+func (s *Snapshot) Config() *Config { return s.config }
+
+// Load reads the files of the named packages that have not been read yet, and those of the publishers who speak in
+// them: all in two rounds. It waits for the loads of others that read the same.
+func (s *Snapshot) Load(ctx context.Context, names []string) error {
+	for {
+		keys, paths, others := s.claim(names)
+		if len(keys) > 0 {
+			err := s.load(ctx, keys, paths)
+			s.release(keys)
+			if err != nil {
+				return err
+			}
+		}
+		if len(others) == 0 {
+			return nil
+		}
+		for _, done := range others {
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		// A load of somebody else may have failed; then what it did not read is ours to read.
+	}
+}
+
+// claim takes the packages that nobody has read or is reading, and returns what to wait for of the others.
+func (s *Snapshot) claim(names []string) (keys, paths []string, others []chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := make(chan struct{})
+	for _, name := range names {
+		key := manifest.Key(name)
+		if _, known := s.packages[key]; known || manifest.CheckName(name) != nil {
+			continue
+		}
+		if done, busy := s.loading[key]; busy {
+			if done != mine {
+				others = append(others, done)
+			}
+			continue
+		}
+		s.loading[key] = mine
+		keys = append(keys, key)
+		paths = append(paths, PackagePath(name))
+	}
+	return keys, paths, others
+}
+
+func (s *Snapshot) release(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.loading[keys[0]])
+	for _, key := range keys {
+		delete(s.loading, key)
+	}
+}
+
+func (s *Snapshot) load(ctx context.Context, keys, paths []string) error {
+	files, err := s.transport.Fetch(ctx, paths)
+	if err != nil {
+		return err
+	}
+	entries, err := s.parse(ctx, paths, files)
+	if err != nil {
+		return err
+	}
+	var speakers []string
+	for _, list := range entries {
+		speakers = append(speakers, Speakers(list)...)
+	}
+	if err := s.loadPublishers(ctx, speakers); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, key := range keys {
+		s.packages[key] = s.fold(key, entries[i])
+	}
+	return nil
+}
+
+// parse reads the stamped lines of files, as many at once as there are cores.
+func (s *Snapshot) parse(ctx context.Context, paths []string, files map[string][]byte) ([][]Entry, error) {
+	entries := make([][]Entry, len(paths))
+	group, _ := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range paths {
+		data := files[path]
+		if len(data) == 0 {
+			continue
+		}
+		group.Go(func() (err error) {
+			d := s.decoders.Get().(*Decoder)
+			defer s.decoders.Put(d)
+			entries[i], err = d.ParseStamped(path, data)
+			return malformed(err)
+		})
+	}
+	return entries, group.Wait()
+}
+
+func malformed(err error) error {
+	var m *MalformedError
+	if !errors.As(err, &m) {
+		return err
+	}
+	return fault.New(fault.Integrity, "index-malformed", "SECURITY: the index holds a line that no registry writes").
+		WithFact("file %s, line %d", m.Path, m.Line).WithFact("%v", m.Err).
+		WithFact("the index was altered on its host or in transit, or its registry is broken")
+}
+
+func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	s.mu.Lock()
+	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := s.publishers[id]; return known })
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	paths := make([]string, len(ids))
+	for i, id := range ids {
+		paths[i] = PublisherPath(id)
+	}
+	files, err := s.transport.Fetch(ctx, paths)
+	if err != nil {
+		return err
+	}
+	entries, err := s.parse(ctx, paths, files)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, id := range ids {
+		s.publishers[id] = FoldPublisher(s.config.ID, id, entries[i])
+	}
+	return nil
+}
+
+// fold is called with the lock held.
+func (s *Snapshot) fold(key string, entries []Entry) *Package {
+	if len(entries) == 0 {
+		return nil
+	}
+	p := FoldPackage(s.config.ID, key, entries, func(id string) *Publisher { return s.publishers[id] })
+	if !p.Exists() && !p.Closed() {
+		return nil
+	}
+	return p
+}
+
+// Package returns what the registry says of one package. The error wraps ErrNotFound where there is none of exactly
+// this name, and then has code package-not-found.
+func (s *Snapshot) Package(ctx context.Context, name string) (*Package, error) {
+	if err := manifest.CheckName(name); err != nil {
+		return nil, err
+	}
+	if err := s.Load(ctx, []string{name}); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	p := s.packages[manifest.Key(name)]
+	s.mu.Unlock()
+	switch {
+	case p == nil:
+		return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` in registry `%s`", name, s.config.ID).Because(ErrNotFound)
+	case p.Closed():
+		return nil, fault.New(fault.Manifest, "package-too-new", "package `%s` uses a newer index format than this program reads", name).
+			WithHelp("update gal-pkg")
+	case p.Name != name:
+		return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` in registry `%s`, but there is `%s`", name, s.config.ID, p.Name).
+			WithHelp("gal-pkg add %s", p.Name).Because(ErrNotFound)
+	}
+	return p, nil
+}
+
+// Publisher returns what the registry says of a publisher; one that does not exist has no registration.
+func (s *Snapshot) Publisher(ctx context.Context, id string) (*Publisher, error) {
+	if err := CheckID(id); err != nil {
+		return nil, fault.New(fault.Usage, "bad-publisher", "%v", err)
+	}
+	if err := s.loadPublishers(ctx, []string{id}); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publishers[id], nil
+}
+
+// Files reads files of the registry that are neither packages nor publishers: search shards, lists.
+func (s *Snapshot) Files(ctx context.Context, paths []string) (map[string][]byte, error) {
+	return s.transport.Fetch(ctx, paths)
+}
+
+// Want names a release that is to be used, and the checksum that a lock file expects of it, "" for none.
+type Want struct {
+	Name     string
+	Version  version.Version
+	Checksum Digest
+}
+
+// Artifact is a release whose line has been verified: the only thing from which an archive may be fetched. It is made by
+// [Snapshot.Verify] alone.
+type Artifact struct {
+	name    string
+	release *Release
+}
+
+func (a Artifact) Name() string             { return a.name }
+func (a Artifact) Version() version.Version { return a.release.Version }
+
+// Publish returns the verified line's members; they are not to be changed.
+func (a Artifact) Publish() *Publish { return a.release.Publish }
+
+// Signer returns the id of the publisher who signed the release.
+func (a Artifact) Signer() string { return a.release.By }
+
+// Yanked returns why the release should not be chosen any more, nil where it may be.
+func (a Artifact) Yanked() *Yank { return a.release.Yanked() }
+
+// Verify checks every signature that the wanted releases rest on and holds their checksums against the lock. It returns
+// an artifact for each, in order, and what it has to say under [SignaturesWarn]. Nothing is returned on an error.
+func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifact, warnings []string, err error) {
+	names := make([]string, len(wants))
+	for i, w := range wants {
+		names[i] = w.Name
+	}
+	if err := s.Load(ctx, names); err != nil {
+		return nil, nil, err
+	}
+	c := &checker{snapshot: s, seen: map[Digest]bool{}}
+	for _, w := range wants {
+		p, err := s.Package(ctx, w.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, err := wanted(p, w)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := c.collect(p, r); err != nil {
+			return nil, nil, err
+		}
+		artifacts = append(artifacts, Artifact{p.Name, r})
+	}
+	if err := c.discharge(ctx); err != nil {
+		return nil, nil, err
+	}
+	return artifacts, c.warnings, nil
+}
+
+func wanted(p *Package, w Want) (*Release, error) {
+	r := p.Release(w.Version)
+	switch {
+	case r == nil:
+		return nil, fault.New(fault.Integrity, "version-vanished", "SECURITY: the registry no longer has `%s %s`", w.Name, w.Version).
+			WithFact("a published version never goes away; this host shows another history than before")
+	case r.Suspect:
+		return nil, fault.New(fault.Integrity, "key-compromised", "SECURITY: `%s %s` was signed by a key that was compromised then", w.Name, w.Version).
+			WithFact("signer  %s", r.By).WithHelp("gal-pkg update %s", w.Name)
+	case r.Publish == nil:
+		return nil, fault.New(fault.Manifest, "package-too-new", "`%s %s` uses a newer index format than this program reads", w.Name, w.Version).
+			WithHelp("update gal-pkg")
+	case w.Checksum != "" && w.Checksum != r.Publish.Checksum:
+		return nil, fault.New(fault.Integrity, "lock-mismatch", "SECURITY: `%s %s` has another checksum in the index than in gal.lock", w.Name, w.Version).
+			WithFact("expected %s  (gal.lock)", w.Checksum).WithFact("actual   %s  (index)", r.Publish.Checksum).
+			WithFact("a published version never changes; one of the two was altered")
+	}
+	return r, nil
+}
+
+// String names the registry for messages.
+func (s *Snapshot) String() string { return fmt.Sprintf("registry %s", s.config.ID) }

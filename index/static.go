@@ -1,0 +1,154 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// maxInFlight is how many requests for index files are under way at once.
+const maxInFlight = 64
+
+// Static reads a tree from a static HTTP host, file by file, and keeps what it has read with its ETag: a file that has
+// not changed costs a request without a body. Each file is asked for at most once between two calls of Refresh.
+type Static struct {
+	client  *web.Client
+	base    string
+	dir     string
+	offline bool
+
+	mu    sync.Mutex
+	fresh map[string]bool // asked for since the last Refresh
+}
+
+// NewStatic returns a transport for the tree below a URL. Files are kept in dir, which is made where it is missing.
+// Offline answers from dir alone.
+func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, error) {
+	canonical, err := web.Canonical(base)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return &Static{client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline, fresh: map[string]bool{}}, nil
+}
+
+// Refresh makes every file be asked for again.
+func (t *Static) Refresh(context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.fresh)
+	return nil
+}
+
+// Fetch asks the host for every file that was not asked for since the last Refresh.
+func (t *Static) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	return fetchEach(ctx, paths, maxInFlight, t.read)
+}
+
+// Close does nothing.
+func (t *Static) Close() error { return nil }
+
+func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
+	kept, etag, ok := t.kept(path)
+	t.mu.Lock()
+	fresh := t.fresh[path]
+	t.mu.Unlock()
+	switch {
+	case fresh && ok:
+		return kept, nil
+	case fresh:
+		return nil, ErrNotFound
+	case t.offline && ok:
+		return kept, nil
+	case t.offline:
+		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).
+			WithHelp("run once without --offline")
+	}
+	data, err := t.ask(ctx, path, kept, etag)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	t.mu.Lock()
+	t.fresh[path] = true
+	t.mu.Unlock()
+	return data, err
+}
+
+func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string) ([]byte, error) {
+	response, err := t.client.Get(ctx, t.base+path, web.GetOptions{MaxBytes: MaxFile, IfNoneMatch: etag})
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		if err := t.forget(path); err != nil {
+			return nil, err
+		}
+		return nil, ErrNotFound
+	case err != nil:
+		return nil, err
+	case response.Status == http.StatusNotModified:
+		return kept, nil
+	}
+	if looksLikePage(response) {
+		return nil, fault.New(fault.Network, "captive-portal", "%s answered with a web page instead of %s", web.Redact(t.base), path).
+			WithFact("a login page of the network stands in between, or the URL is not that of a registry").
+			WithHelp("gal-pkg registry list")
+	}
+	return response.Body, t.keep(path, response.ETag(), response.Body)
+}
+
+// looksLikePage tells a login page of a network, which says 200 to everything, from a file of a registry, of which none
+// is HTML.
+func looksLikePage(r *web.Response) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<!"))
+}
+
+// A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt.
+func (t *Static) keep(path, etag string, data []byte) error {
+	if strings.ContainsAny(etag, "\r\n") {
+		etag = ""
+	}
+	name := filepath.Join(t.dir, filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(data)
+	return atomicfile.WriteCache(name, append(fmt.Appendf(nil, "1 %x %s\n", sum, etag), data...))
+}
+
+func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
+	file, err := atomicfile.Read(filepath.Join(t.dir, filepath.FromSlash(path)), MaxFile+1<<10)
+	if err != nil {
+		return nil, "", false
+	}
+	head, data, found := bytes.Cut(file, []byte("\n"))
+	fields := strings.SplitN(string(head), " ", 3)
+	if !found || len(fields) != 3 || fields[0] != "1" {
+		return nil, "", false
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != fields[1] {
+		return nil, "", false
+	}
+	return data, fields[2], true
+}
+
+func (t *Static) forget(path string) error {
+	err := os.Remove(filepath.Join(t.dir, filepath.FromSlash(path)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+)
+
+// Transport reads files of one published tree. The same tree over different transports gives the same bytes at the same
+// paths; indextest holds every implementation against that.
+type Transport interface {
+	// Refresh brings the transport up to the newest state of its host. Without it, Fetch may answer from what is known.
+	Refresh(ctx context.Context) error
+
+	// Fetch returns the bytes of the named files. A file that the tree does not have is not in the map; every other
+	// failure is an error. Callers name all the files of a round at once, so that a transport can ask for all in one
+	// request. It is for use by several goroutines at once.
+	Fetch(ctx context.Context, paths []string) (map[string][]byte, error)
+
+	// Close releases what the transport holds.
+	Close() error
+}
+
+// Dir reads a tree that lies in a folder: a mounted mirror, an unpacked bundle, a registry on the same machine.
+type Dir struct{ root *os.Root }
+
+// OpenDir opens the tree in a folder. Nothing outside of the folder is ever read, whatever links lead there.
+func OpenDir(dir string) (*Dir, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{root}, nil
+}
+
+// Refresh does nothing: every Fetch reads what is there.
+func (d *Dir) Refresh(context.Context) error { return nil }
+
+// Fetch reads the files, a few at a time.
+func (d *Dir) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	return fetchEach(ctx, paths, 8, func(_ context.Context, path string) ([]byte, error) { return d.read(path) })
+}
+
+func (d *Dir) read(path string) ([]byte, error) {
+	f, err := d.root.Open(filepath.FromSlash(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return atomicfile.ReadFrom(f, MaxFile)
+}
+
+// Close closes the folder.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// fetchEach reads every path with at most limit reads at once. ErrNotFound leaves a path out; the first other error
+// ends the whole.
+func fetchEach(ctx context.Context, paths []string, limit int, read func(context.Context, string) ([]byte, error)) (map[string][]byte, error) {
+	for _, path := range paths {
+		if err := CheckPath(path); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	files := make(map[string][]byte, len(paths))
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	queue := make(chan string)
+	for range min(limit, len(paths)) {
+		workers.Go(func() {
+			for path := range queue {
+				data, err := read(ctx, path)
+				switch {
+				case errors.Is(err, ErrNotFound):
+				case err != nil:
+					cancel(err)
+				default:
+					mu.Lock()
+					files[path] = data
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, path := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		queue <- path
+	}
+	close(queue)
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return files, nil
+}

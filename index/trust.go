@@ -1,0 +1,136 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// Signatures is the `verify_signatures` of a registry.
+type Signatures string
+
+const (
+	SignaturesRequired Signatures = ""     // the default: nothing is used whose signatures do not verify
+	SignaturesWarn     Signatures = "warn" // use it, and say so
+	SignaturesOff      Signatures = "off"
+)
+
+// Trust is how far a registry is trusted. Keys and Publishers only narrow what the registry's own files allow.
+type Trust struct {
+	Signatures Signatures
+	Keys       []string // base64 SPKI of the only keys whose releases are accepted; none for all
+	Publishers []string // ids of the only publishers whose releases are accepted; none for all
+}
+
+// checker gathers the obligations of many releases, so that each is discharged once.
+type checker struct {
+	snapshot    *Snapshot
+	obligations []Obligation
+	seen        map[Digest]bool
+	warnings    []string
+}
+
+// collect adds what a release rests on, down to the registration of its signers.
+func (c *checker) collect(p *Package, r *Release) error {
+	trust := c.snapshot.options.Trust
+	if trust.Signatures == SignaturesOff {
+		return nil
+	}
+	list := p.obligationsFor(r.Version)
+	if err := c.narrow(trust, p, r, list); err != nil {
+		return err
+	}
+	c.add(list)
+	for _, o := range list {
+		c.snapshot.mu.Lock()
+		publisher := c.snapshot.publishers[o.By]
+		c.snapshot.mu.Unlock()
+		if publisher != nil {
+			c.add(publisher.obligations)
+		}
+	}
+	return nil
+}
+
+func (c *checker) add(list []Obligation) {
+	for _, o := range list {
+		if memo := o.memo(); !c.seen[memo] {
+			c.seen[memo] = true
+			c.obligations = append(c.obligations, o)
+		}
+	}
+}
+
+// narrow holds the signer of the release against the user's own lists.
+func (c *checker) narrow(trust Trust, p *Package, r *Release, list []Obligation) error {
+	var err *fault.Error
+	switch key := publishKey(r, list); {
+	case len(trust.Publishers) > 0 && !slices.Contains(trust.Publishers, r.By):
+		err = fault.New(fault.Integrity, "publisher-not-trusted", "`%s %s` was published by %s, who is not among trusted_publishers", p.Name, r.Version, r.By)
+	case len(trust.Keys) > 0 && !slices.Contains(trust.Keys, key):
+		err = fault.New(fault.Integrity, "key-not-trusted", "`%s %s` was signed by a key that is not among public_keys", p.Name, r.Version).
+			WithFact("key %s", key)
+	default:
+		return nil
+	}
+	return c.complain(trust, err.WithFact("registry %s", c.snapshot.config.ID))
+}
+
+func publishKey(r *Release, list []Obligation) string {
+	for _, o := range list {
+		if o.By == r.By && o.Line.Event == EventPublish && o.Line.Version() == r.Version.String() {
+			return o.Key.String()
+		}
+	}
+	return ""
+}
+
+// complain is an error, or a warning where the user asked for no more.
+func (c *checker) complain(trust Trust, err *fault.Error) error {
+	if trust.Signatures != SignaturesWarn {
+		return err
+	}
+	c.warnings = append(c.warnings, fmt.Sprintf("%v (verify_signatures = \"warn\")", err))
+	return nil
+}
+
+// discharge verifies what has been gathered and is not remembered, on every core. Which of several failures is told
+// does not depend on the order of their discovery.
+func (c *checker) discharge(ctx context.Context) error {
+	memory := c.snapshot.options.Memory
+	results := make([]error, len(c.obligations))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, o := range c.obligations {
+		memo := o.memo()
+		if memory != nil && memory.Has(memo) {
+			continue
+		}
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if results[i] = o.Verify(); results[i] == nil && memory != nil {
+				memory.Add(memo)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, err := range results {
+		if err == nil {
+			continue
+		}
+		if err := c.complain(c.snapshot.options.Trust, fault.Of(err)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
