@@ -1,0 +1,188 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/gitindex"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// Remote is the side of a registry that takes proposals. Git and Upload are required for what uses them.
+type Remote struct {
+	Git           string // address of the index repository, as package gitindex takes it
+	Upload        string // URL or folder that takes archives under their digests
+	Client        *web.Client
+	Dir           string // where the sparse copy of the repository is kept
+	Scratch       string // where short-lived copies of open proposals are made
+	AllowInsecure bool
+}
+
+// Index is the open repository of a registry, at branch main. Close it after use.
+type Index struct {
+	remote Remote
+	store  *gitindex.Store
+}
+
+// Open brings a sparse copy of branch main up to date.
+func Open(ctx context.Context, r Remote) (*Index, error) {
+	if r.Git == "" {
+		return nil, fault.New(fault.Manifest, "no-git-url", "the registry does not say where proposals go (git-url in registry.toml)")
+	}
+	store, err := gitindex.Open(r.Dir, gitindex.Options{URL: r.Git, Branch: "main", HTTP: r.Client.HTTP(), AllowInsecure: r.AllowInsecure})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.Refresh(ctx); err != nil {
+		store.Close()
+		return nil, err
+	}
+	return &Index{r, store}, nil
+}
+
+// Close closes the repository.
+func (x *Index) Close() error { return x.store.Close() }
+
+// Files reads files of branch main; those that do not exist are absent.
+func (x *Index) Files(ctx context.Context, paths []string) (map[string][]byte, error) {
+	return x.store.Fetch(ctx, paths)
+}
+
+// Pending is a proposal that has not been merged.
+type Pending struct {
+	Branch string
+	Lines  []*index.Line // of the package that was asked for
+}
+
+// maxPending bounds how many open proposals of one package are looked into.
+const maxPending = 32
+
+// Pending lists the open proposals for a package.
+func (x *Index) Pending(ctx context.Context, name string) ([]Pending, error) {
+	refs, err := x.store.Refs(ctx, "refs/heads/"+index.ProposalPrefix+name+"/")
+	if err != nil {
+		return nil, err
+	}
+	if len(refs) > maxPending {
+		refs = refs[:maxPending]
+	}
+	known, err := x.store.Fetch(ctx, []string{index.PackagePath(name)})
+	if err != nil {
+		return nil, err
+	}
+	var list []Pending
+	for _, ref := range refs {
+		branch := strings.TrimPrefix(ref.Name, "refs/heads/")
+		lines, err := x.proposed(ctx, branch, name, known[index.PackagePath(name)])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Pending{branch, lines})
+	}
+	return list, nil
+}
+
+// proposed reads what a branch appends to a package's file. A proposal that does not parse is the gate's matter.
+func (x *Index) proposed(ctx context.Context, branch, name string, main []byte) ([]*index.Line, error) {
+	if err := os.MkdirAll(x.remote.Scratch, 0o755); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(x.remote.Scratch, atomicfile.TempPrefix+"*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	store, err := gitindex.Open(dir, gitindex.Options{URL: x.remote.Git, Branch: branch, HTTP: x.remote.Client.HTTP(), AllowInsecure: x.remote.AllowInsecure})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	if _, err := store.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	files, err := store.Fetch(ctx, []string{index.PackagePath(name)})
+	if err != nil {
+		return nil, err
+	}
+	var decoder index.Decoder
+	before, _ := decoder.ParseLines("", main)
+	lines, _ := decoder.ParseLines("", files[index.PackagePath(name)])
+	if len(lines) < len(before) {
+		return nil, nil
+	}
+	return lines[len(before):], nil
+}
+
+// PutArchive brings an archive to where the registry takes uploads. An archive that is there already is success.
+func (x *Index) PutArchive(ctx context.Context, a *archive.Archive) error {
+	digest := index.Digest(a.Digest)
+	switch upload := x.remote.Upload; {
+	case upload == "":
+		return fault.New(fault.Manifest, "no-upload", "the registry does not say where archives go (upload in registry.toml)")
+	case strings.Contains(upload, "://"):
+		header := http.Header{"Content-Type": {"application/zstd"}}
+		_, err := x.remote.Client.Put(ctx, upload+"/"+digest.Hex(), a.Bytes, header)
+		return err
+	default:
+		if _, err := os.Stat(upload); errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "no-upload", "the registry's folder for uploads, %s, is not there", upload)
+		}
+		return atomicfile.Write(filepath.Join(upload, digest.Hex()), a.Bytes, 0o600)
+	}
+}
+
+// Proposal is a pull request that was made.
+type Proposal struct {
+	Branch string
+	Commit string
+	Line   index.Digest // that the branch is named after
+}
+
+// Propose appends lines to branch main in one commit, signed with the author's key, and pushes it as a branch of its own.
+// The branch is named after the last line.
+func (x *Index) Propose(ctx context.Context, author Author, registry string, lines []*index.Line, message string) (*Proposal, error) {
+	files := map[string][]byte{}
+	var paths []string
+	for _, l := range lines {
+		path := index.SubjectPath(l.Event, l.Subject)
+		if _, ok := files[path]; !ok {
+			files[path] = nil
+			paths = append(paths, path)
+		}
+	}
+	now, err := x.store.Fetch(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		path := index.SubjectPath(l.Event, l.Subject)
+		if files[path] == nil {
+			files[path] = append([]byte{}, now[path]...)
+		}
+		files[path] = append(append(files[path], l.Bytes()...), '\n')
+	}
+	var edits []gitindex.Edit
+	for _, path := range paths {
+		edits = append(edits, gitindex.Edit{Path: path, Data: files[path]})
+	}
+	last := lines[len(lines)-1]
+	p := &Proposal{Branch: index.ProposalBranch(last.Subject, last.Digest()), Line: last.Digest()}
+	p.Commit, err = x.store.Commit(ctx, edits, gitindex.CommitInfo{
+		AuthorName: author.ID, AuthorEmail: fmt.Sprintf("%s@%s", author.ID, registry), When: author.Now,
+		Message: message + "\n", Signer: author.Key.CommitSigner(author.Random),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, x.store.Push(ctx, "refs/heads/"+p.Branch, p.Commit, gitindex.PushOptions{})
+}
