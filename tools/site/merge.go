@@ -256,24 +256,24 @@ func (s *Site) mergeOne(ctx context.Context, now time.Time, branch string, commi
 // examine fills in the report on a proposal, and where it was merged by a run that was cut off before it could say so.
 func (s *Site) examine(ctx context.Context, now time.Time, o *Outcome, commit gitrepo.Hash, approved bool) (*proposal, []*index.Line, error) {
 	p, err := s.proposal(ctx, commit)
-	if err == nil {
-		merged, err := s.merged(ctx, p)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !merged.IsZero() {
-			o.Merged = merged.String()
-			o.Report = &gate.Report{Schema: gate.Schema, Verdict: gate.Pass, Lines: []gate.Summary{}, Findings: []gate.Finding{}}
-			return p, nil, nil
-		}
+	if refusal := refusalOf(err); refusal != nil {
+		o.Report = refusal
+		return p, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	merged, err := s.merged(ctx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !merged.IsZero() {
+		o.Merged = merged.String()
+		o.Report = &gate.Report{Schema: gate.Schema, Verdict: gate.Pass, Lines: []gate.Summary{}, Findings: []gate.Finding{}}
+		return p, nil, nil
 	}
 	var lines []*index.Line
-	if err == nil {
-		o.Report, lines, err = s.judge(p, now, approved)
-	}
-	if refusal := refusalOf(err); refusal != nil {
-		o.Report, err = refusal, nil
-	}
+	o.Report, lines, err = s.judge(p, now, approved)
 	return p, lines, err
 }
 

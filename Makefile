@@ -1,0 +1,39 @@
+# What people who work on this project run. `make` alone lists it.
+
+GO ?= go
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check demo fuzz clean
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
+
+build: ## Make bin/gal-pkg and bin/gal-registry.
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/gal-pkg ./cmd/gal-pkg
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/gal-registry ./cmd/gal-registry
+
+test: ## Run every test. They need git, and no network.
+	$(GO) test ./...
+
+check: ## Look for what reviews should not have to: format, vet, staticcheck, layers, go.mod.
+	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) run ./tools/layers
+	$(GO) mod tidy -diff
+
+demo: ## Make a registry, publish sample packages, and use them.
+	$(GO) run ./tools/demo
+
+fuzz: ## Run every fuzz target for FUZZTIME (10s).
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+clean: ## Remove what is made here.
+	rm -rf bin .demo

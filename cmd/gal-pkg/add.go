@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+type addCmd struct {
+	Packages          []string `arg:"" name:"package" help:"NAME or NAME@REQUIREMENT."`
+	Dev               bool     `xor:"table" help:"Add to [dev-dependencies]."`
+	Build             bool     `xor:"table" help:"Add to [build-dependencies]."`
+	Requirement       string   `name:"version" placeholder:"REQ" help:"Requirement, as after @."`
+	Features          []string `sep:"," placeholder:"F,..." help:"Features to turn on."`
+	NoDefaultFeatures bool     `help:"Leave the default features off."`
+	Optional          bool     `help:"Use it only where a feature asks for it."`
+	Rename            string   `placeholder:"NAME" help:"What the package is called here."`
+	Path              string   `xor:"source" placeholder:"DIR" help:"Take it from a folder."`
+	Exact             bool     `xor:"form" help:"Write =VERSION."`
+	Tilde             bool     `xor:"form" help:"Write ~VERSION."`
+	DryRun            bool     `short:"n" help:"Say what would change, and write nothing."`
+	NoInstall         bool     `help:"Lock, but install nothing."`
+}
+
+func (addCmd) Help() string {
+	return `Without a requirement the newest release is taken, and what is compatible with it. gal.toml keeps its comments and
+its order; it is written, with gal.lock, once everything is downloaded and verified.
+
+EXAMPLES
+  gal-pkg add mailbox                              # the newest release
+  gal-pkg add mailbox@^1.2.0
+  gal-pkg add assert-kit@^2.0 --dev
+  gal-pkg add chaos-kit@0.5 --features scheduling,experimental
+  gal-pkg add local-dep --path ../local-dep`
+}
+
+func (c *addCmd) Run(a *app) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	if len(c.Packages) > 1 && (c.Rename != "" || c.Path != "" || c.Requirement != "") {
+		return fault.New(fault.Usage, "usage", "--rename, --path and --version go with one package")
+	}
+	edit, err := manifest.Open(p.Text())
+	if err != nil {
+		return err
+	}
+	for _, argument := range c.Packages {
+		if err := c.add(a, p, edit, argument); err != nil {
+			return err
+		}
+	}
+	if !c.NoInstall {
+		return a.apply(p, edit, c.DryRun, "add")
+	}
+	next, err := p.WithManifest(edit.Bytes())
+	if err != nil {
+		return err
+	}
+	plan, err := a.plan(next, project.Locking{})
+	if err != nil || c.DryRun {
+		return err
+	}
+	if err := next.Write(plan.Lock); err != nil {
+		return err
+	}
+	return a.result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+}
+
+// add writes one dependency into the edited manifest.
+func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument string) error {
+	name, requirement, err := c.split(argument)
+	if err != nil {
+		return err
+	}
+	spec := manifest.DependencySpec{Features: c.Features, DefaultFeatures: !c.NoDefaultFeatures, Optional: c.Optional, Path: c.Path}
+	alias := name
+	if c.Rename != "" {
+		alias, spec.Package = c.Rename, name
+	}
+	if spec.Path != "" {
+		spec.Requirement = requirement
+	} else if err := c.choose(a, &spec, name, requirement); err != nil {
+		return err
+	}
+	table := tableOf(c.Dev, c.Build)
+	verb := "Adding"
+	if old, ok := p.Current.Manifest.Table(table)[alias]; ok {
+		verb = "Updating"
+		a.debug("%12s %s was %q", "", alias, old.Requirement)
+	}
+	if err := edit.AddDependency(table, alias, spec); err != nil {
+		return err
+	}
+	if spec.Path != "" {
+		a.status(verb, "%s from %s to %s", alias, spec.Path, table)
+	} else {
+		a.status(verb, "%s %q to %s", alias, spec.Requirement, table)
+	}
+	return nil
+}
+
+// split reads NAME or NAME@REQUIREMENT.
+func (c *addCmd) split(argument string) (name string, r version.Requirement, err error) {
+	name, text, given := strings.Cut(argument, "@")
+	if err := manifest.CheckName(name); err != nil {
+		return "", r, err
+	}
+	if given && c.Requirement != "" && text != c.Requirement {
+		return "", r, fault.New(fault.Usage, "usage", "%s and --version %s say different things", argument, c.Requirement)
+	}
+	if !given {
+		text = c.Requirement
+	}
+	if text == "" && !given {
+		return name, r, nil
+	}
+	if r, err = version.ParseRequirement(text); err != nil {
+		return "", r, fault.New(fault.Usage, "bad-requirement", "%v", err)
+	}
+	return name, r, nil
+}
+
+// choose finds the registry and the version that a new dependency begins with, and checks its features.
+func (c *addCmd) choose(a *app, spec *manifest.DependencySpec, name string, requirement version.Requirement) error {
+	set, err := a.registries()
+	if err != nil {
+		return err
+	}
+	if a.g.Registry != "" && set.Configured(a.g.Registry) {
+		spec.Registry = a.g.Registry
+	}
+	r, err := set.For(a.ctx, name, spec.Registry)
+	if err != nil {
+		return err
+	}
+	pkg, err := r.Snapshot.Package(a.ctx, name)
+	if err != nil {
+		return project.WithSimilar(a.ctx, r, name, err)
+	}
+	release := pkg.Newest()
+	if !requirement.IsZero() {
+		release = newestMatch(pkg, requirement)
+	}
+	if release == nil {
+		return noVersion(pkg, requirement)
+	}
+	spec.Requirement = requirement
+	if requirement.IsZero() {
+		spec.Requirement = c.form(release.Version)
+	}
+	a.advise(r, pkg)
+	return c.checkFeatures(a, release, name)
+}
+
+// form writes the requirement for a version that was chosen.
+func (c *addCmd) form(v version.Version) version.Requirement {
+	switch {
+	case c.Exact:
+		return version.Exactly(v)
+	case c.Tilde:
+		return version.MustParseRequirement("~" + v.String())
+	}
+	return version.Compatible(v)
+}
+
+func newestMatch(p *index.Package, r version.Requirement) *index.Release {
+	var best *index.Release
+	for _, release := range p.Releases {
+		if release.Offered() && release.Yanked() == nil && r.Matches(release.Version) && (best == nil || best.Version.Less(release.Version)) {
+			best = release
+		}
+	}
+	return best
+}
+
+// noVersion says why nothing can be chosen: no such version, or only yanked ones.
+func noVersion(p *index.Package, r version.Requirement) error {
+	var open, yanked []*index.Release
+	for _, release := range p.Releases {
+		if release.Yanked() != nil {
+			yanked = append(yanked, release)
+		} else if release.Offered() {
+			open = append(open, release)
+		}
+	}
+	newestFirst := func(a, b *index.Release) int { return b.Version.Compare(a.Version) }
+	slices.SortFunc(open, newestFirst)
+	slices.SortFunc(yanked, newestFirst)
+	var err *fault.Error
+	switch {
+	case r.IsZero():
+		err = fault.New(fault.NotFound, "all-yanked", "every version of `%s` is yanked", p.Name)
+	case slices.ContainsFunc(yanked, func(y *index.Release) bool { return r.Matches(y.Version) }):
+		err = fault.New(fault.NotFound, "all-yanked", "every version of `%s` that matches `%s` is yanked", p.Name, r)
+	default:
+		err = fault.New(fault.NotFound, "version-not-found", "`%s` has no version matching `%s`", p.Name, r)
+	}
+	var newest []string
+	for _, release := range open[:min(5, len(open))] {
+		newest = append(newest, release.Version.String())
+	}
+	if len(newest) > 0 {
+		err.WithFact("newest: %s", strings.Join(newest, ", ")).WithHelp("gal-pkg add %s@%s", p.Name, newest[0])
+	}
+	for _, release := range yanked[:min(5, len(yanked))] {
+		err.WithFact("yanked: %s (%q)", release.Version, release.Yanked().Reason)
+	}
+	return err
+}
+
+// checkFeatures holds that the package has the features that are asked for, and says which are on.
+func (c *addCmd) checkFeatures(a *app, release *index.Release, name string) error {
+	features := release.Publish.Features
+	var names []string
+	for f := range features {
+		names = append(names, f)
+	}
+	for _, d := range release.Publish.Dependencies {
+		if d.Optional {
+			names = append(names, d.Name)
+		}
+	}
+	slices.Sort(names)
+	for _, f := range c.Features {
+		if !slices.Contains(names, f) {
+			err := fault.New(fault.NotFound, "feature-not-found", "`%s %s` has no feature `%s`", name, release.Version, f)
+			if len(names) > 0 {
+				err.WithFact("features: %s", strings.Join(names, ", "))
+			}
+			for _, similar := range manifest.Suggest(f, names) {
+				err.WithHelp("gal-pkg add %s --features %s", name, similar)
+			}
+			return err
+		}
+	}
+	var marks []string
+	for _, f := range names {
+		on := slices.Contains(c.Features, f) || !c.NoDefaultFeatures && (f == "default" || slices.Contains(features["default"], f))
+		marks = append(marks, map[bool]string{true: "+", false: "-"}[on]+f)
+	}
+	if len(marks) > 0 {
+		a.say("%12s features: %s", "", strings.Join(marks, " "))
+	}
+	return nil
+}
+
+// advise tells of what a user may want to know before depending on a package.
+func (a *app) advise(r *remote.Registry, p *index.Package) {
+	if d := p.Deprecated; d != nil {
+		text := fmt.Sprintf("%s is deprecated", p.Name)
+		if d.Message != "" {
+			text += ": " + d.Message
+		}
+		if d.Replacement != "" {
+			text += fmt.Sprintf("; %s replaces it", d.Replacement)
+		}
+		a.warn("%s", text)
+	}
+	if p.Tombstone != nil {
+		a.warn("%s was closed by its owners in %s", p.Name, r.ID())
+	}
+}

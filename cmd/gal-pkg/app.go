@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/internal/settings"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// app is what a command runs with. What takes time to open is opened when it is first asked for.
+type app struct {
+	*printer
+	ctx  context.Context
+	sys  system
+	g    *globals
+	kong *kong.Context
+	now  func() time.Time
+
+	set *remote.Set
+}
+
+func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
+	if g.Frozen {
+		g.Offline, g.Locked = true, true
+	}
+	return &app{
+		printer: &printer{
+			stdout: sys.stdout, stderr: sys.stderr, json: g.Format == "json", quiet: g.Quiet, verbose: g.Verbose,
+			colour: useColour(g.Color, sys.env, sys.stderr),
+		},
+		ctx: ctx, sys: sys, g: g, kong: k, now: time.Now,
+	}
+}
+
+func (a *app) close() {
+	if a.set == nil {
+		return
+	}
+	if err := a.set.Close(); err != nil {
+		a.debug("closing registries: %v", err)
+	}
+}
+
+func (a *app) dirs() (settings.Dirs, error) {
+	dirs, warnings, err := settings.FindDirs(a.sys.env)
+	for _, w := range warnings {
+		a.warn("%s", w)
+	}
+	return dirs, err
+}
+
+// dir is the folder that commands work in.
+func (a *app) dir() (string, error) { return filepath.Abs(a.g.Directory) }
+
+// project opens the project that the working directory, or --manifest-path, is in.
+func (a *app) project() (*project.Project, error) {
+	var p *project.Project
+	var err error
+	if a.g.ManifestPath != "" {
+		file := a.g.ManifestPath
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(a.g.Directory, file)
+		}
+		if file, err = filepath.Abs(file); err != nil {
+			return nil, err
+		}
+		p, err = project.OpenFile(file)
+	} else {
+		dir, dirErr := a.dir()
+		if dirErr != nil {
+			return nil, dirErr
+		}
+		p, err = project.Open(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range p.Current.Manifest.Warnings {
+		a.warn("%s", w)
+	}
+	return p, nil
+}
+
+// settings are the user's files.
+func (a *app) settings() (*settings.Registries, *settings.Credentials, settings.Dirs, error) {
+	dirs, err := a.dirs()
+	if err != nil {
+		return nil, nil, dirs, err
+	}
+	configured, err := settings.LoadRegistries(filepath.Join(dirs.Config, "registries.toml"))
+	if err != nil {
+		return nil, nil, dirs, err
+	}
+	return configured, settings.OpenCredentials(filepath.Join(dirs.Config, "credentials.toml"), a.sys.env, configured), dirs, nil
+}
+
+// registries returns the configured registries; each is opened when it is first needed.
+func (a *app) registries() (*remote.Set, error) {
+	if a.set != nil {
+		return a.set, nil
+	}
+	configured, credentials, dirs, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range configured.Warnings {
+		a.warn("%s", w)
+	}
+	specs := map[string]remote.Spec{}
+	for name, r := range configured.All {
+		specs[name] = spec(r)
+	}
+	a.set = remote.New(remote.Options{
+		Specs: specs, Default: configured.Default, Override: a.g.Registry,
+		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline,
+		UserAgent: "gal-pkg/" + programVersion,
+		Authorization: func(name string) (func(origin string) string, error) {
+			if _, ok := configured.All[name]; !ok {
+				return a.tokenFor(name), nil
+			}
+			return credentials.Authorizer(name)
+		},
+		Notice: func(format string, args ...any) { a.note(format, args...) },
+	})
+	return a.set, nil
+}
+
+// tokenFor gives the token of the environment to the origin of an address that --registry names, and to no other.
+func (a *app) tokenFor(address string) func(origin string) string {
+	home, err := web.Origin(strings.TrimPrefix(address, "git+"))
+	token := a.sys.env(settings.VariableDefault)
+	return func(origin string) string {
+		if err != nil || token == "" || origin != home {
+			return ""
+		}
+		return settings.Credential{Token: token, Origin: origin}.Authorization()
+	}
+}
+
+// spec turns a configured registry into what is opened.
+func spec(r settings.Registry) remote.Spec {
+	s := remote.Spec{
+		Name: r.Name, URL: r.URL, ID: r.ID, AllowInsecure: r.AllowInsecure,
+		Timeout: time.Duration(r.TimeoutSeconds) * time.Second, Retries: r.MaxRetries,
+		Mirrors: r.Mirrors, Patterns: r.Packages,
+		Trust: index.Trust{Keys: r.PublicKeys, Publishers: r.TrustedPublishers},
+	}
+	switch r.VerifySignatures {
+	case "warn":
+		s.Trust.Signatures = index.SignaturesWarn
+	case "false":
+		s.Trust.Signatures = index.SignaturesOff
+	}
+	return s
+}
+
+// registry opens the registry that --registry names, else the default one.
+func (a *app) registry() (*remote.Registry, error) {
+	set, err := a.registries()
+	if err != nil {
+		return nil, err
+	}
+	return set.Open(a.ctx, set.Default())
+}
+
+// cache opens the user's cache.
+func (a *app) cache() (*cache.Cache, error) {
+	dirs, err := a.dirs()
+	if err != nil {
+		return nil, err
+	}
+	return cache.NewCache(dirs.Cache, a.events())
+}
+
+// events tells of downloads on stderr.
+func (a *app) events() fetch.Events {
+	return fetch.Events{
+		Healed:  func(i fetch.Item, what string) { a.warn("%s in the cache was damaged (%s); it is made anew", i, what) },
+		Waiting: func(what string) { a.note("waiting for %s", what) },
+		Done: func(i fetch.Item, cached bool) {
+			if !cached {
+				a.debug("%12s %s", "Downloaded", i)
+			}
+		},
+	}
+}
+
+// fetching is how commands bring packages here.
+func (a *app) fetching() (project.Fetching, error) {
+	c, err := a.cache()
+	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Events: a.events()}, err
+}
+
+// config opens config.toml with the keys that live elsewhere.
+func (a *app) config() (*settings.Config, error) {
+	configured, credentials, dirs, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := a.dir()
+	if err != nil {
+		return nil, err
+	}
+	return settings.LoadConfig(filepath.Join(dirs.Config, "config.toml"), settings.Sources{Registries: configured, Credentials: credentials, WorkDir: dir})
+}
+
+// asks reports whether a question can be put to the user.
+func (a *app) asks() bool { return !a.g.NoInput && isTerminal(a.sys.stdin) && isTerminal(a.sys.stderr) }
+
+// confirm asks a question that is answered with yes or no. Where nobody can be asked, flag says how to answer it.
+func (a *app) confirm(question, flag string) error {
+	if a.g.Yes {
+		return nil
+	}
+	if !a.asks() {
+		return fault.New(fault.Cancelled, "needs-answer", "%s", question).WithHelp("pass %s to say yes", flag)
+	}
+	fmt.Fprintf(a.stderr, "%s [y/N] ", printable(question))
+	answer, err := bufio.NewReader(a.sys.stdin).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return fault.New(fault.Cancelled, "cancelled", "cancelled; nothing was changed")
+	}
+	return nil
+}
+
+// secret reads a secret without showing it; flag names the other ways to give it.
+func (a *app) secret(prompt, flag string) (string, error) {
+	if !a.asks() {
+		return "", fault.New(fault.Cancelled, "needs-answer", "%s is needed, and there is nobody to ask", prompt).WithHelp("%s", flag)
+	}
+	fmt.Fprintf(a.stderr, "%s: ", prompt)
+	file, ok := a.sys.stdin.(interface{ Fd() uintptr })
+	if !ok {
+		return "", errors.New("standard input is no terminal")
+	}
+	text, err := term.ReadPassword(int(file.Fd()))
+	fmt.Fprintln(a.stderr)
+	return string(text), err
+}

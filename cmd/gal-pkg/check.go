@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+type checkCmd struct {
+	Strict bool `help:"Take warnings for errors, as publish does with those of gal.toml."`
+}
+
+func (checkCmd) Help() string {
+	return `Looks at gal.toml and everything that it refers to: unknown keys, dependencies, features, build and chaos profiles,
+the layout of the package, what a publish would refuse, and whether gal.lock still fits. Asks nothing of the network. Each
+finding is one line with file, line and column; exit code 1 if there is an error among them.
+
+EXAMPLES
+  gal-pkg check
+  gal-pkg check --strict --format json     # in CI`
+}
+
+// checkResult is the document of check.
+type checkResult struct {
+	Errors   int               `json:"errors"`
+	Warnings int               `json:"warnings"`
+	Findings []project.Finding `json:"findings"` // paths are relative to the working folder where they are below it
+}
+
+func (c *checkCmd) Run(a *app) error {
+	file, err := a.manifestFile()
+	if err != nil {
+		return err
+	}
+	findings, err := project.Check(file, project.CheckOptions{Strict: c.Strict, Registry: a.configuredID})
+	if err != nil {
+		return err
+	}
+	r := checkResult{Findings: orEmpty(findings)}
+	for i, f := range r.Findings {
+		r.Findings[i].Path = a.relative(f.Path)
+		if f.Level == manifest.LevelError {
+			r.Errors++
+		} else {
+			r.Warnings++
+		}
+	}
+	var bad *fault.Error
+	if r.Errors > 0 {
+		bad = fault.New(fault.Negative, "check-failed", "%s and %s", plural(r.Errors, "error"), plural(r.Warnings, "warning"))
+	} else {
+		a.status("Checked", "%s: %s", a.relative(file), plural(r.Warnings, "warning"))
+	}
+	return a.verdict("check", r, func(w io.Writer) { c.write(w, r.Findings) }, bad)
+}
+
+func (c *checkCmd) write(w io.Writer, findings []project.Finding) {
+	for _, f := range findings {
+		place := f.Path
+		if f.Line > 0 {
+			place = fmt.Sprintf("%s:%d:%d", f.Path, f.Line, f.Column)
+		}
+		fmt.Fprintf(w, "%s: %s[%s]: %s\n", place, f.Level, f.Code, f.Message)
+		for _, line := range f.Excerpt {
+			fmt.Fprintln(w, indent("   ", line))
+		}
+		if f.Help != "" {
+			fmt.Fprintln(w, indent("   ", "help: "+f.Help))
+		}
+	}
+}
+
+// manifestFile is the gal.toml that the working directory, or --manifest-path, is about; it may be wrong.
+func (a *app) manifestFile() (string, error) {
+	dir, err := a.dir()
+	switch {
+	case err != nil:
+		return "", err
+	case a.g.ManifestPath == "":
+		return manifest.Find(dir)
+	case filepath.IsAbs(a.g.ManifestPath):
+		return a.g.ManifestPath, nil
+	}
+	return filepath.Join(dir, a.g.ManifestPath), nil
+}
+
+// configuredID is the id of a configured registry, as far as it is known without asking.
+func (a *app) configuredID(name string) (string, error) {
+	registries, _, _, err := a.settings()
+	if err != nil {
+		return "", err
+	}
+	r, err := registries.Find(name)
+	if err == nil && r.ID == "" {
+		return "not-seen-yet", nil
+	}
+	return r.ID, err
+}
+
+// verdict prints the findings of a command. With bad the answer is no: the document is not ok, bad is said on stderr, and
+// its kind gives the exit code.
+func (a *app) verdict(command string, value any, text func(io.Writer), bad *fault.Error) error {
+	if bad == nil {
+		return a.result(command, value, text)
+	}
+	var err error
+	if a.json {
+		err = a.document(command, false, value)
+	} else {
+		err = a.result(command, value, text)
+	}
+	if err != nil {
+		return err
+	}
+	onlyText := *a.printer
+	onlyText.json = false
+	onlyText.fail(command, bad)
+	return fault.New(bad.Kind, bad.Code, "%s", bad.Message).Because(errQuiet)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+)
+
+type cleanCmd struct {
+	Target bool `xor:"what" help:"Only what was built: target."`
+	Cache  bool `xor:"what" help:"The archives and files that all projects share."`
+	All    bool `xor:"what" help:"The cache, the copies of indexes, and the outputs of the project here."`
+	DryRun bool `short:"n" help:"Say what would be removed, and remove nothing."`
+}
+
+func (cleanCmd) Help() string {
+	return `Removes what can be made again. Without flags that is target and .gal of the project. Configuration, credentials, keys
+and what is remembered about trust always stay. It waits until no other gal-pkg uses the cache.
+
+EXAMPLES
+  gal-pkg clean              # target and .gal of this project
+  gal-pkg clean --cache
+  gal-pkg clean --all -n     # how much would be freed`
+}
+
+// cleanResult is the document of clean.
+type cleanResult struct {
+	DryRun  bool          `json:"dry-run"`
+	Bytes   int64         `json:"bytes"`
+	Removed []cleanFolder `json:"removed"`
+}
+
+type cleanFolder struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+func (c *cleanCmd) Run(a *app) error {
+	folders, err := c.folders(a)
+	if err != nil {
+		return err
+	}
+	if c.All && !c.DryRun && a.asks() {
+		if err := a.confirm("Remove the whole cache, for all projects?", "--yes"); err != nil {
+			return err
+		}
+	}
+	r := cleanResult{DryRun: c.DryRun, Removed: []cleanFolder{}}
+	for _, folder := range folders {
+		n, err := project.FolderSize(folder)
+		if err != nil {
+			return fault.New(fault.Manifest, "not-readable", "%s cannot be looked at", folder).Because(err)
+		}
+		if n == 0 && c.DryRun {
+			continue
+		}
+		r.Bytes += n
+		r.Removed = append(r.Removed, cleanFolder{folder, n})
+		if c.DryRun {
+			continue
+		}
+		if err := project.RemoveFolder(folder); err != nil {
+			return fault.New(fault.Manifest, "not-writable", "%s cannot be removed", folder).Because(err)
+		}
+	}
+	if (c.Cache || c.All) && !c.DryRun {
+		usage, err := c.cleanCache(a)
+		if err != nil {
+			return err
+		}
+		r.Bytes += usage.Bytes
+		r.Removed = append(r.Removed, usage)
+	}
+	return c.report(a, r)
+}
+
+// folders are removed as a whole. With -n the cache is among them, to be counted.
+func (c *cleanCmd) folders(a *app) ([]string, error) {
+	var folders []string
+	if !c.Cache {
+		p, err := a.project()
+		switch {
+		case err == nil:
+			folders = p.Outputs(!c.Target)
+		case !c.All || !fault.IsCode(err, "no-manifest"):
+			return nil, err
+		}
+	}
+	if !c.Cache && !c.All {
+		return folders, nil
+	}
+	dirs, err := a.dirs()
+	if err != nil {
+		return nil, err
+	}
+	if c.All {
+		folders = append(folders, filepath.Join(dirs.Cache, "index"))
+	}
+	if c.DryRun {
+		folders = append(folders, filepath.Join(dirs.Cache, "blobs"), filepath.Join(dirs.Cache, "store"))
+	}
+	return folders, nil
+}
+
+func (c *cleanCmd) cleanCache(a *app) (cleanFolder, error) {
+	store, err := a.cache()
+	if err != nil {
+		return cleanFolder{}, err
+	}
+	usage, err := store.Clean(a.ctx)
+	return cleanFolder{store.Dir(), usage.Bytes()}, err
+}
+
+func (c *cleanCmd) report(a *app, r cleanResult) error {
+	verb := "Removed"
+	if c.DryRun {
+		verb = "Would free"
+	}
+	a.status(verb, "%s", size(r.Bytes))
+	return a.result("clean", r, func(w io.Writer) {
+		if !c.DryRun {
+			return
+		}
+		for _, f := range r.Removed {
+			fmt.Fprintf(w, "%s  %s\n", f.Path, size(f.Bytes))
+		}
+	})
+}

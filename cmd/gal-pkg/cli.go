@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// system is what the program sees of the world.
+type system struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(string) string
+}
+
+// globals are the flags of every command.
+type globals struct {
+	Directory    string `short:"C" placeholder:"DIR" help:"Run as if started in DIR."`
+	ManifestPath string `placeholder:"FILE" help:"The gal.toml to work on."`
+	Registry     string `placeholder:"NAME|URL" env:"GAL_REGISTRY" help:"Use this registry instead of the default one."`
+	Offline      bool   `env:"GAL_OFFLINE" help:"Ask nothing of the network."`
+	Locked       bool   `env:"GAL_LOCKED" help:"Fail if gal.lock would change."`
+	Frozen       bool   `env:"GAL_FROZEN" help:"Both --locked and --offline."`
+	Format       string `enum:"text,json" default:"text" env:"GAL_FORMAT" help:"Print results as text or json."`
+	Color        string `enum:"auto,always,never" default:"auto" env:"GAL_COLOR" help:"Colour messages: auto, always, never."`
+	Quiet        bool   `short:"q" help:"Print errors only."`
+	Verbose      int    `short:"v" type:"counter" help:"Say more; twice for everything."`
+	NoProgress   bool   `env:"GAL_NO_PROGRESS" help:"Show no progress."`
+	Yes          bool   `short:"y" help:"Answer yes to every question."`
+	NoInput      bool   `env:"GAL_NO_INPUT" help:"Never ask; fail where a question would be needed."`
+	Jobs         int    `placeholder:"N" env:"GAL_JOBS" help:"Downloads at once (default 64)."`
+}
+
+type cli struct {
+	globals
+
+	Init     initCmd     `cmd:"" group:"project" help:"Make a new package."`
+	Add      addCmd      `cmd:"" group:"project" help:"Add dependencies to gal.toml and lock them."`
+	Remove   removeCmd   `cmd:"" aliases:"rm" group:"project" help:"Remove dependencies from gal.toml."`
+	Install  installCmd  `cmd:"" aliases:"sync" group:"project" help:"Lock, download, verify and link the dependencies."`
+	Update   updateCmd   `cmd:"" group:"project" help:"Move locked versions forward."`
+	Lock     lockCmd     `cmd:"" group:"project" help:"Choose versions and write gal.lock."`
+	Fetch    fetchCmd    `cmd:"" group:"project" help:"Download and verify what gal.lock names, and link nothing."`
+	Tree     treeCmd     `cmd:"" group:"project" help:"Show the dependency tree."`
+	Check    checkCmd    `cmd:"" group:"project" help:"Look for mistakes in the package."`
+	Verify   verifyCmd   `cmd:"" group:"project" help:"Check lock, signatures and store against each other again."`
+	Metadata metadataCmd `cmd:"" group:"project" help:"Print the project and its graph for other programs."`
+
+	Search searchCmd `cmd:"" group:"registry" help:"Search the registry."`
+	Info   infoCmd   `cmd:"" group:"registry" help:"Show a package."`
+
+	Package packageCmd `cmd:"" aliases:"pack" group:"publish" help:"Make the archive that would be published."`
+	Publish publishCmd `cmd:"" group:"publish" help:"Propose the package to a registry."`
+	Yank    yankCmd    `cmd:"" group:"publish" help:"Take a published version out of new resolutions."`
+	Keygen  keygenCmd  `cmd:"" group:"publish" help:"Make a signing key."`
+
+	RegistryCmd registryCmd `cmd:"" name:"registry" group:"user" help:"Add, list and remove registries."`
+	Login       loginCmd    `cmd:"" group:"user" help:"Store credentials for a registry."`
+	Logout      logoutCmd   `cmd:"" group:"user" help:"Forget credentials."`
+	Config      configCmd   `cmd:"" group:"user" help:"Read and write settings."`
+	Cache       cacheCmd    `cmd:"" group:"user" help:"Look after the cache."`
+	Clean       cleanCmd    `cmd:"" group:"user" help:"Remove what can be made again."`
+	Version     versionCmd  `cmd:"" group:"user" help:"Print version and formats."`
+	Help        helpCmd     `cmd:"" group:"user" help:"Explain a command, a topic or an error."`
+}
+
+// exited carries the exit code of kong's own flags, such as --help, out of the parser.
+type exited int
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, sys system) (code int) {
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		} else if e != 0 {
+			panic(e)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("gal-pkg"), kong.Description("The package manager of the GAL language."),
+		kong.Writers(sys.stdout, sys.stderr), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "project", Title: "In a project:"}, {Key: "registry", Title: "In a registry:"},
+			{Key: "publish", Title: "Publishing:"}, {Key: "user", Title: "For you:"},
+		}),
+		kong.Vars{"version": programVersion},
+	)
+	if err != nil {
+		fmt.Fprintln(sys.stderr, err)
+		return exitInternal
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	// --version is a flag of add as well, so it is no flag of everything: it stands alone.
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
+		fmt.Fprintln(sys.stdout, "gal-pkg", programVersion)
+		return exitOK
+	}
+	k, err := parser.Parse(args)
+	a := newApp(ctx, sys, &c.globals, k)
+	defer a.close()
+	if err != nil {
+		a.fail("usage", usageError(err, args))
+		return exitUsage
+	}
+	name := strings.Fields(k.Command())[0]
+	if err := k.Run(a); err != nil {
+		return a.ended(name, err)
+	}
+	return exitOK
+}
+
+// ended turns the error of a command into what is printed and the exit code.
+func (a *app) ended(command string, err error) int {
+	code := exitCode(err)
+	switch {
+	case code == exitInterrupt:
+		fmt.Fprintln(a.stderr, "interrupted; nothing was changed that is not complete")
+	case code == exitPipe:
+	case errors.Is(err, errQuiet):
+	default:
+		a.fail(command, err)
+	}
+	return code
+}
+
+// errQuiet is wrapped by errors of which everything has been printed already.
+var errQuiet = errors.New("already said")
+
+// negative is the error of a command that has printed its findings and answers no.
+func negative() error {
+	return fault.New(fault.Negative, "negative", "the answer is no").Because(errQuiet)
+}
+
+func usageError(err error, args []string) error {
+	f := fault.New(fault.Usage, "usage", "%v", err)
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return f.WithHelp("gal-pkg %s --help", args[0])
+	}
+	return f.WithHelp("gal-pkg --help")
+}
+
+// isTerminal reports whether a stream is one.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// useColour follows the order that users expect: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal.
+func useColour(flag string, env func(string) string, stream any) bool {
+	switch {
+	case flag == "always":
+		return true
+	case flag == "never", env("NO_COLOR") != "":
+		return false
+	case env("FORCE_COLOR") != "" || env("CLICOLOR_FORCE") != "":
+		return true
+	}
+	return isTerminal(stream) && env("TERM") != "dumb"
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"github.com/geeknik/gal-pkg/internal/project"
+)
+
+type fetchCmd struct{}
+
+func (fetchCmd) Help() string {
+	return `Downloads and verifies the archives of every package in gal.lock, for all profiles and features, and links
+nothing. Afterwards gal-pkg install --offline works.
+
+EXAMPLES
+  gal-pkg fetch                # before going offline
+  gal-pkg fetch --locked       # in an image that is built for CI`
+}
+
+// fetchResult is the document of fetch.
+type fetchResult struct {
+	Packages   int   `json:"packages"`
+	Downloaded int   `json:"downloaded"`
+	Bytes      int64 `json:"bytes"`
+}
+
+func (c *fetchCmd) Run(a *app) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	fetching, err := a.fetching()
+	if err != nil {
+		return err
+	}
+	plan, err := a.plan(p, project.Locking{})
+	if err != nil {
+		return err
+	}
+	release, err := fetching.Cache.Hold(a.ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	fetching.ArchivesOnly = true
+	results, err := plan.Fetch(a.ctx, nil, fetching)
+	if err != nil {
+		return err
+	}
+	if err := p.WriteLock(plan.Lock); err != nil {
+		return err
+	}
+	done := fetchResult{Packages: len(results)}
+	for _, r := range results {
+		if r.Downloaded {
+			done.Downloaded++
+			done.Bytes += r.Item.Size
+		}
+	}
+	a.status("Fetched", "%s (%d downloaded, %s)", plural(done.Packages, "package"), done.Downloaded, size(done.Bytes))
+	return a.result("fetch", done, nil)
+}

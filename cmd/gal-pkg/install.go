@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/project"
+)
+
+// choosing are the flags that say which part of the lock a build uses.
+type choosing struct {
+	Profile           string   `placeholder:"NAME" help:"Build profile; release is installed without development dependencies."`
+	Features          []string `sep:"," placeholder:"F,..." help:"Features to turn on."`
+	AllFeatures       bool     `help:"Turn every feature on."`
+	NoDefaultFeatures bool     `help:"Leave the default features off."`
+	NoDev             bool     `help:"Leave development dependencies out."`
+}
+
+func (c choosing) choice() project.Choice {
+	return project.Choice{Profile: c.Profile, Features: c.Features, AllFeatures: c.AllFeatures, NoDefaultFeatures: c.NoDefaultFeatures, NoDev: c.NoDev}
+}
+
+type installCmd struct {
+	choosing
+	DryRun bool `short:"n" help:"Say what would change, and change nothing."`
+}
+
+func (installCmd) Help() string {
+	return `Chooses versions where gal.lock does not settle them, verifies signatures and checksums, and links every
+package into .gal/packages. gal.lock changes only when everything has worked.
+
+EXAMPLES
+  gal-pkg install                     # after a checkout
+  gal-pkg install --locked            # in CI: fail if gal.lock would change
+  gal-pkg install --profile release   # without development dependencies
+  gal-pkg install --registry file:///mnt/mirror   # from a mirror; checksums still come from gal.lock`
+}
+
+func (c *installCmd) Run(a *app) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	fetching, err := a.fetching()
+	if err != nil {
+		return err
+	}
+	words := a.stampWords(c.choice(), fetching.Cache)
+	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
+		a.status("Finished", "everything is installed")
+		return a.result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
+	}
+	plan, err := a.plan(p, project.Locking{})
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return a.result("install", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+	}
+	return a.install(plan, c.choice(), fetching, "install")
+}
+
+// stampWords is everything beside the project's own files that an installation follows from.
+func (a *app) stampWords(c project.Choice, store *cache.Cache) []string {
+	words := append(c.Words(), "program", programVersion, "registry", a.g.Registry, "cache", store.Dir())
+	return append(words, store.Generation())
+}
+
+// plan chooses versions and says what changes; with --locked a change is an error.
+func (a *app) plan(p *project.Project, o project.Locking) (*project.Plan, error) {
+	set, err := a.registries()
+	if err != nil {
+		return nil, err
+	}
+	o.Now, o.Clock = a.now(), a.now
+	plan, err := p.Plan(a.ctx, set, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range plan.Warnings {
+		a.warn("%s", w)
+	}
+	if a.g.Locked && p.Changed(plan.Lock) {
+		return nil, plan.Stale()
+	}
+	a.status("Resolved", "%s", plan.Summary())
+	a.changes(plan)
+	return plan, nil
+}
+
+// changes lists what a plan does to the lock, and what it leaves behind newer versions.
+func (a *app) changes(plan *project.Plan) {
+	for _, c := range plan.Changes {
+		switch {
+		case c.From == "":
+			a.status(c.Verb(), "%s v%s", c.Name, c.To)
+		case c.To == "":
+			a.status(c.Verb(), "%s v%s", c.Name, c.From)
+		default:
+			a.status(c.Verb(), "%s v%s -> v%s", c.Name, c.From, c.To)
+		}
+	}
+	if len(plan.Changes) == 0 {
+		return
+	}
+	for _, h := range plan.Solution.Held {
+		a.debug("%12s %s v%s (v%s exists; %s)", "Held back", h.ID.Name, h.Version, h.Newest, h.Reason)
+	}
+}
+
+// installResult is the document of install, add, remove and update.
+type installResult struct {
+	Packages   int              `json:"packages"`
+	Downloaded int              `json:"downloaded"`
+	Bytes      int64            `json:"bytes"`
+	Signatures int              `json:"signatures"`
+	Changes    []project.Change `json:"changes"`
+	Yanked     []project.Yanked `json:"yanked"`
+}
+
+// install carries a plan out and says what it did.
+func (a *app) install(plan *project.Plan, choice project.Choice, fetching project.Fetching, command string) error {
+	done, err := plan.Install(a.ctx, choice, fetching)
+	if err != nil {
+		return err
+	}
+	count := 0
+	for _, s := range done.Packages {
+		if !s.Root {
+			count++
+		}
+	}
+	if done.Downloaded > 0 {
+		a.status("Downloaded", "%s (%s)", plural(done.Downloaded, "package"), size(done.Bytes))
+	}
+	a.status("Verified", "%s, %s", plural(count, "checksum"), plural(done.Signed, "signature"))
+	a.status("Installed", "%s in .gal/packages", plural(count, "package"))
+	a.stamp(plan, choice, fetching)
+	return a.result(command, installResult{
+		Packages: count, Downloaded: done.Downloaded, Bytes: done.Bytes, Signatures: done.Signed,
+		Changes: orEmpty(plan.Changes), Yanked: orEmpty(done.Yanked),
+	}, func(io.Writer) {})
+}
+
+// stamp lets the next install see that there is nothing to do. Without it that install only takes longer.
+func (a *app) stamp(plan *project.Plan, choice project.Choice, fetching project.Fetching) {
+	stamp, err := plan.Project.Stamp(a.stampWords(choice, fetching.Cache)...)
+	if err == nil {
+		err = stamp.Record(plan.Project.Dir)
+	}
+	if err != nil {
+		a.debug("%v", fmt.Errorf("writing .gal/state: %w", err))
+	}
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,309 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/internal/settings"
+)
+
+type registryCmd struct {
+	Add        registryAddCmd        `cmd:"" help:"Add a registry."`
+	List       registryListCmd       `cmd:"" help:"List the registries."`
+	Remove     registryRemoveCmd     `cmd:"" aliases:"rm" help:"Remove a registry, its credentials and its index."`
+	SetDefault registrySetDefaultCmd `cmd:"" help:"Make a registry the default."`
+}
+
+func (registryCmd) Help() string {
+	return `Keeps registries.toml, which may also be edited by hand. gal-pkg help registries tells what a registry is.
+
+EXAMPLES
+  gal-pkg registry add company https://packages.company.com
+  gal-pkg registry list --check
+  gal-pkg registry set-default company
+  gal-pkg registry remove company`
+}
+
+type registryAddCmd struct {
+	Name          string   `arg:"" help:"What you call it."`
+	URL           string   `arg:"" name:"url" help:"https://..., git+https://..., git+ssh://..., file:///... or an absolute path."`
+	Default       bool     `help:"Make it the default."`
+	Mirror        []string `sep:"none" placeholder:"URL" help:"A copy that is asked for archives first; may be repeated."`
+	PublicKey     []string `sep:"none" placeholder:"KEY" help:"Accept only what this publisher's key signed; may be repeated."`
+	ID            string   `name:"id" placeholder:"ID" help:"The id that the registry must say; then nothing is asked."`
+	AllowInsecure bool     `help:"Allow plain http beyond this machine."`
+	NoProbe       bool     `help:"Do not look at the registry now; it is trusted when it is first used."`
+}
+
+func (registryAddCmd) Help() string {
+	return `Opens the registry, shows the id that it says it has, asks whether to trust it, and pins the id: another registry at the
+same address is refused from then on. A folder on this machine is trusted without a question. With --offline or --no-probe
+all that is left to the first use.
+
+EXAMPLES
+  gal-pkg registry add company https://packages.company.com --default
+  gal-pkg registry add company https://packages.company.com --id packages.company.com
+  gal-pkg registry add mirror file:///mnt/mirror`
+}
+
+// registryResult is the document of registry add and registry set-default.
+type registryResult struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	ID      string `json:"id"` // "" where it was not looked at
+	Default bool   `json:"default"`
+}
+
+func (c *registryAddCmd) Run(a *app) error {
+	user, err := a.configured()
+	if err != nil {
+		return err
+	}
+	if err := settings.CheckRegistryName(c.Name); err != nil {
+		return fault.New(fault.Usage, "bad-registry", "%v", err)
+	}
+	if old, ok := user.Registries.All[c.Name]; ok && (old.ID != "" || old.URL != settings.DefaultURL) {
+		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
+			WithHelp("gal-pkg registry remove %s", old.Name)
+	}
+	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID}
+	if !c.NoProbe && !a.g.Offline {
+		if r.ID, err = c.probe(a, r, user.Dirs); err != nil {
+			return err
+		}
+	}
+	if err := user.Registries.Add(a.ctx, c.Name, r); err != nil {
+		return err
+	}
+	if c.Default {
+		if err := user.Registries.SetDefault(a.ctx, c.Name); err != nil {
+			return err
+		}
+	}
+	if c.AllowInsecure {
+		a.warn("what comes from %s over http can be read and altered on its way; signatures still protect packages", c.Name)
+	}
+	a.status("Added", "%s %s", c.Name, r.ID)
+	return a.result("registry", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
+}
+
+// probe opens a registry that is not configured yet, and has the user confirm what it is.
+func (c *registryAddCmd) probe(a *app, r settings.Registry, dirs settings.Dirs) (id string, err error) {
+	set := remote.New(remote.Options{
+		Specs: map[string]remote.Spec{c.Name: spec(r)}, Default: c.Name, CacheDir: dirs.Cache, StateDir: dirs.State,
+		UserAgent: "gal-pkg/" + programVersion,
+	})
+	defer set.Close()
+	opened, err := set.Open(a.ctx, c.Name)
+	if err != nil {
+		return "", unreachable(err, c.Name, c.URL)
+	}
+	if c.ID != "" || opened.Location.Kind == remote.KindDir {
+		return opened.ID(), nil
+	}
+	a.note("%s says that it is the registry %s (%s)", c.URL, opened.ID(), opened.Snapshot.Config().Name)
+	if err := a.confirm("Trust it from now on?", "--yes, or --id "+opened.ID()); err != nil {
+		_ = set.Forget(c.URL) // a pin that stays behind says no more than a later answer would
+		return "", err
+	}
+	return opened.ID(), nil
+}
+
+// unreachable adds to the error of a probe how to add the registry all the same.
+func unreachable(err error, name, url string) error {
+	f := fault.Of(err)
+	if f == nil || f.Kind != fault.Network && f.Kind != fault.Auth {
+		return err
+	}
+	return f.WithHelp("gal-pkg registry add %s %s --no-probe", name, url)
+}
+
+type registryListCmd struct {
+	Check bool `help:"Open each, and say whether that works."`
+}
+
+func (registryListCmd) Help() string {
+	return `Lists the registries with their addresses and whether there are credentials for them. With --check each is opened; exit
+code 6 where one cannot be reached.
+
+EXAMPLES
+  gal-pkg registry list
+  gal-pkg registry list --check`
+}
+
+// registryListResult is the document of registry list.
+type registryListResult struct {
+	Registries []registryRow `json:"registries"`
+}
+
+type registryRow struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	Kind    string `json:"kind"` // static, git or dir
+	ID      string `json:"id"`   // "" until it was seen
+	Default bool   `json:"default"`
+	Auth    string `json:"auth"`             // where its credentials come from, none, or error
+	Status  string `json:"status,omitempty"` // with --check: ok, or why not
+	took    time.Duration
+}
+
+func (c *registryListCmd) Run(a *app) error {
+	user, err := a.configured()
+	if err != nil {
+		return err
+	}
+	list := registryListResult{[]registryRow{}}
+	var failed []error
+	for _, name := range user.Registries.Names() {
+		r := user.Registries.All[name]
+		row := registryRow{Name: name, URL: r.URL, Kind: r.Kind(), ID: r.ID, Default: name == user.Registries.Default, Auth: authOf(user, name)}
+		if c.Check {
+			if err := c.check(a, &row); err != nil {
+				failed = append(failed, err)
+			}
+		}
+		list.Registries = append(list.Registries, row)
+	}
+	return a.verdict("registry", list, func(w io.Writer) { c.write(w, list) }, failure(failed))
+}
+
+// authOf says where the credentials of a registry come from.
+func authOf(user *settings.User, name string) string {
+	found, ok, err := user.Credentials.For(name)
+	switch {
+	case err != nil:
+		return "error"
+	case !ok:
+		return "none"
+	}
+	return found.Source
+}
+
+// check opens a registry; the error is also in the row, in one line.
+func (c *registryListCmd) check(a *app, row *registryRow) error {
+	set, err := a.registries()
+	if err != nil {
+		return err
+	}
+	start := a.now()
+	r, err := set.Open(a.ctx, row.Name)
+	if row.took = a.now().Sub(start); err != nil {
+		row.Status = "error: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		return err
+	}
+	row.Status, row.ID = "ok", r.ID()
+	return nil
+}
+
+// failure is the one error for all registries that could not be opened, of the gravest kind among them.
+func failure(failed []error) *fault.Error {
+	if len(failed) == 0 {
+		return nil
+	}
+	kind := fault.Network
+	for _, err := range failed {
+		switch k := fault.KindOf(err); {
+		case k == fault.Integrity, k == fault.Auth && kind != fault.Integrity:
+			kind = k
+		}
+	}
+	return fault.New(kind, "registry-check", "%d of the registries cannot be used", len(failed))
+}
+
+func (c *registryListCmd) write(w io.Writer, list registryListResult) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := "NAME\tURL\tKIND\tDEFAULT\tAUTH"
+	if c.Check {
+		head += "\tSTATUS"
+	}
+	fmt.Fprintln(table, head)
+	for _, r := range list.Registries {
+		mark := "-"
+		if r.Default {
+			mark = "*"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s", r.Name, r.URL, r.Kind, mark, r.Auth)
+		if c.Check {
+			status := r.Status
+			if status == "ok" {
+				status = fmt.Sprintf("ok %d ms", r.took.Milliseconds())
+			}
+			fmt.Fprintf(table, "\t%s", status)
+		}
+		fmt.Fprintln(table)
+	}
+	table.Flush()
+}
+
+type registryRemoveCmd struct {
+	Name string `arg:"" help:"What you call it."`
+}
+
+func (registryRemoveCmd) Help() string {
+	return `Removes a registry with its credentials and its index. Projects that are locked to it need it back.
+
+EXAMPLES
+  gal-pkg registry remove company`
+}
+
+func (c *registryRemoveCmd) Run(a *app) error {
+	user, err := a.configured()
+	if err != nil {
+		return err
+	}
+	r, err := user.Registries.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	if err := user.Registries.Remove(a.ctx, c.Name); err != nil {
+		return err
+	}
+	had, err := user.Credentials.Remove(a.ctx, r.Name)
+	if err != nil {
+		return err
+	}
+	set, err := a.registries()
+	if err != nil {
+		return err
+	}
+	if err := set.Forget(r.URL); err != nil {
+		return err
+	}
+	a.status("Removed", "%s", r.Name)
+	if had {
+		a.note("its credentials are forgotten here; that does not revoke the token at the host")
+	}
+	return a.result("registry", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
+}
+
+type registrySetDefaultCmd struct {
+	Name string `arg:"" help:"What you call it."`
+}
+
+func (registrySetDefaultCmd) Help() string {
+	return `Makes a registry the one that is used where nothing names another.
+
+EXAMPLES
+  gal-pkg registry set-default company`
+}
+
+func (c *registrySetDefaultCmd) Run(a *app) error {
+	user, err := a.configured()
+	if err != nil {
+		return err
+	}
+	if err := user.Registries.SetDefault(a.ctx, c.Name); err != nil {
+		return err
+	}
+	r, err := user.Registries.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	a.status("Default", "is now %s", r.Name)
+	return a.result("registry", registryResult{r.Name, r.URL, r.ID, true}, nil)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+type removeCmd struct {
+	Packages []string `arg:"" name:"package" help:"Dependencies to remove, as gal.toml calls them."`
+	Dev      bool     `xor:"table" help:"Remove from [dev-dependencies]."`
+	Build    bool     `xor:"table" help:"Remove from [build-dependencies]."`
+	DryRun   bool     `short:"n" help:"Say what would change, and write nothing."`
+}
+
+func (removeCmd) Help() string {
+	return `Takes dependencies out of gal.toml, with the features that name them, and locks and installs what is left. Every
+other byte of gal.toml stays as it is.
+
+EXAMPLES
+  gal-pkg remove mailbox
+  gal-pkg remove assert-kit --dev`
+}
+
+func (c *removeCmd) Run(a *app) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	edit, err := manifest.Open(p.Text())
+	if err != nil {
+		return err
+	}
+	table := tableOf(c.Dev, c.Build)
+	for _, name := range c.Packages {
+		if err := edit.RemoveDependency(table, name); err != nil {
+			return err
+		}
+		a.status("Removing", "%s from %s", name, table)
+		dropped, err := edit.RemoveFeatureRefs(name)
+		if err != nil {
+			return err
+		}
+		for _, feature := range dropped {
+			a.note("removed %s from [features]", feature)
+		}
+	}
+	return a.apply(p, edit, c.DryRun, "remove")
+}
+
+// apply locks and installs the project with an edited manifest; gal.toml is written with the rest, at the end.
+func (a *app) apply(p *project.Project, edit *manifest.Edit, dryRun bool, command string) error {
+	next, err := p.WithManifest(edit.Bytes())
+	if err != nil {
+		return err
+	}
+	plan, err := a.plan(next, project.Locking{})
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		return a.result(command, installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+	}
+	fetching, err := a.fetching()
+	if err != nil {
+		return err
+	}
+	return a.install(plan, project.Choice{}, fetching, command)
+}
+
+// tableOf is the table of gal.toml that --dev and --build stand for.
+func tableOf(dev, build bool) string {
+	switch {
+	case dev:
+		return "dev-dependencies"
+	case build:
+		return "build-dependencies"
+	}
+	return "dependencies"
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the outputs that scripts compare with")
+
+// TestMain makes this test binary the program gal-pkg, and builds the program gal-registry, for scripts to run.
+func TestMain(m *testing.M) {
+	testscript.Main(programs{m}, map[string]func(){"gal-pkg": main, "code": code})
+}
+
+type programs struct{ m *testing.M }
+
+func (p programs) Run() int {
+	dir, err := os.MkdirTemp("", "gal-programs-")
+	if err != nil {
+		log.Print(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", dir, "../gal-registry")
+	if out, err := build.CombinedOutput(); err != nil {
+		log.Printf("building gal-registry: %v\n%s", err, out)
+		return 1
+	}
+	os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return p.m.Run()
+}
+
+// code runs a program and fails unless it ends with an exit code: `code 5 gal-pkg info nothing`.
+func code() {
+	want, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := exec.Command(os.Args[2], os.Args[3:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	got := 0
+	if err := c.Run(); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			log.Fatal(err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		log.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// TestScripts runs the stories in testdata/script. Each has a home of its own, and these commands beside those of
+// package testscript:
+//
+//	code N PROGRAM ARG...     run a program that must end with exit code N
+//	seed DIR ITEM...          make a published tree in DIR: package folders, or yank:NAME@VERSION:REASON
+//	serve DIR                 run gal-registry on DIR, made where it is missing; sets REGISTRY_URL and TOKEN
+//	edit FILE OLD NEW         replace the one place where a file has a text
+//	damage PATTERN            flip a bit in the middle of the one file that matches
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, ".home")
+			env.Setenv("HOME", home)
+			return os.Mkdir(home, 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
+		},
+	})
+}
+
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	path := ts.MkAbs(args[0])
+	text := ts.ReadFile(path)
+	if n := strings.Count(text, args[1]); n != 1 {
+		ts.Fatalf("%s has %q %d times", args[0], args[1], n)
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage PATTERN")
+	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s matches %d files", args[0], len(found))
+	}
+	data, err := os.ReadFile(found[0])
+	ts.Check(err)
+	data[len(data)/2] ^= 1
+	ts.Check(os.Chmod(found[0], 0o644))
+	ts.Check(os.WriteFile(found[0], data, 0o644))
+}
+
+// serve starts the registry's program and waits for the line that says where it listens.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		token, err := exec.Command("gal-registry", "init", dir, "--id", "registry.test").Output()
+		ts.Check(err)
+		ts.Setenv("TOKEN", strings.TrimSpace(string(token)))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c := exec.CommandContext(ctx, "gal-registry", "serve", dir, "--listen", "127.0.0.1:0")
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
+	c.Stderr = io.Discard
+	out, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		stop()
+		_ = c.Wait() // it was told to stop
+	})
+	var url string
+	if _, err := fmt.Fscanln(out, &url); err != nil {
+		ts.Fatalf("gal-registry serve says no address: %v", err)
+	}
+	ts.Setenv("REGISTRY_URL", strings.TrimSuffix(url, "/"))
+}

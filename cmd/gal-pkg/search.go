@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+type searchCmd struct {
+	Query         []string `arg:"" optional:"" help:"Words that must all be found in name, keywords or description."`
+	Limit         int      `default:"20" placeholder:"N" help:"Show at most N packages (1-100)."`
+	Page          int      `default:"1" placeholder:"N" help:"Show the Nth page of them."`
+	Sort          string   `enum:"relevance,name,updated" default:"relevance" help:"Order: relevance, name, updated."`
+	Keyword       string   `placeholder:"WORD" help:"Only packages with this keyword."`
+	IncludeYanked bool     `help:"Also packages of which every version is yanked."`
+}
+
+func (searchCmd) Help() string {
+	return `Searches the registry's catalogue, which is read whole and kept: with --offline it is searched as it was last seen.
+Best are packages of exactly that name, then names that begin with the word, then keywords, then descriptions.
+
+EXAMPLES
+  gal-pkg search mailbox
+  gal-pkg search "fault injection" --keyword chaos
+  gal-pkg search actor --sort updated --limit 5 --format json`
+}
+
+// maxPage bounds --limit.
+const maxPage = 100
+
+// searchResult is the document of search.
+type searchResult struct {
+	Registry string     `json:"registry"` // its id
+	Total    int        `json:"total"`    // packages that were found
+	Page     int        `json:"page"`
+	Limit    int        `json:"limit"`
+	Packages []foundRow `json:"packages"` // of this page
+}
+
+type foundRow struct {
+	Name        string   `json:"name"`
+	Version     string   `json:"version"` // newest; "" where all are yanked
+	Description string   `json:"description"`
+	Keywords    []string `json:"keywords"`
+	License     string   `json:"license"`
+	Updated     string   `json:"updated"`
+	Yanked      bool     `json:"yanked"`
+	ReplacedBy  string   `json:"replaced-by"`
+	Level       string   `json:"level"`
+}
+
+func (c *searchCmd) Run(a *app) error {
+	text, err := c.check()
+	if err != nil {
+		return err
+	}
+	r, err := a.registry()
+	if err != nil {
+		return err
+	}
+	catalogue, err := r.Snapshot.Catalogue(a.ctx)
+	if err != nil {
+		return err
+	}
+	rows := catalogue.Search(index.Query{Text: text, Keyword: c.Keyword, Sort: c.Sort, IncludeYanked: c.IncludeYanked})
+	found := searchResult{Registry: r.ID(), Total: len(rows), Page: c.Page, Limit: c.Limit, Packages: []foundRow{}}
+	for _, row := range c.page(rows) {
+		found.Packages = append(found.Packages, foundRow{
+			row.Name, row.Version, row.Description, orEmpty(row.Keywords), row.License, row.Updated.UTC().Format(time.RFC3339),
+			row.Yanked, row.ReplacedBy, row.Level,
+		})
+	}
+	c.comment(a, found, catalogue, text)
+	return a.result("search", found, func(w io.Writer) {
+		for _, row := range found.Packages {
+			fmt.Fprintln(w, row.line())
+		}
+	})
+}
+
+func (c *searchCmd) check() (text string, err error) {
+	for _, word := range c.Query {
+		if strings.TrimSpace(word) == "" {
+			return "", fault.New(fault.Usage, "empty-query", "a word to search for is empty")
+		}
+	}
+	text = strings.Join(c.Query, " ")
+	switch {
+	case text == "" && c.Keyword == "":
+		return "", fault.New(fault.Usage, "empty-query", "there is nothing to search for").WithHelp("gal-pkg search WORD")
+	case c.Limit < 1 || c.Limit > maxPage:
+		return "", fault.New(fault.Usage, "bad-limit", "--limit must be from 1 to %d, not %d", maxPage, c.Limit)
+	case c.Page < 1:
+		return "", fault.New(fault.Usage, "bad-page", "--page must be 1 or more, not %d", c.Page)
+	}
+	return text, nil
+}
+
+// page cuts the rows of one page out; it is empty behind the last one.
+func (c *searchCmd) page(rows []index.SearchRow) []index.SearchRow {
+	if c.Page > len(rows)/c.Limit+1 {
+		return nil
+	}
+	first := min((c.Page-1)*c.Limit, len(rows))
+	return rows[first:min(first+c.Limit, len(rows))]
+}
+
+// comment says on stderr what the rows alone do not.
+func (c *searchCmd) comment(a *app, found searchResult, catalogue index.Catalogue, text string) {
+	last := (c.Page-1)*c.Limit + len(found.Packages)
+	switch {
+	case found.Total == 0:
+		a.say("no packages match")
+		if similar := catalogue.Similar(text); len(similar) > 0 {
+			a.say("did you mean `%s`?", strings.Join(similar, "` or `"))
+		}
+	case len(found.Packages) == 0:
+		a.say("there is no page %d: %s in all", c.Page, plural(found.Total, "package"))
+	case last < found.Total:
+		a.say("%d of %s; more with --page %d", last, plural(found.Total, "package"), c.Page+1)
+	}
+}
+
+// line is what people see of a package.
+func (r foundRow) line() string {
+	line := r.Name
+	if r.Version != "" {
+		line += " " + r.Version
+	}
+	if r.Description != "" {
+		line += "  " + strings.ReplaceAll(r.Description, "\n", " ")
+	}
+	if r.License != "" {
+		line += "  [" + r.License + "]"
+	}
+	if r.Yanked {
+		line += "  (yanked)"
+	}
+	if r.ReplacedBy != "" {
+		line += "  (use " + r.ReplacedBy + ")"
+	}
+	return line
+}

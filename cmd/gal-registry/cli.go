@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// system is what the program sees of the world.
+type system struct {
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+// globals are the flags of every command.
+type globals struct {
+	Format string `enum:"text,json" default:"text" env:"GAL_FORMAT" help:"Print results as text or json."`
+	Quiet  bool   `short:"q" help:"Print errors only."`
+}
+
+type cli struct {
+	globals
+	VersionFlag bool `name:"version" short:"V" help:"Print the version and exit."`
+
+	Init    initCmd    `cmd:"" help:"Make a registry in a new folder."`
+	Serve   serveCmd   `cmd:"" help:"Serve a registry's folder on one port."`
+	Gate    gateCmd    `cmd:"" help:"Judge the open proposals, and merge those that pass."`
+	Build   buildCmd   `cmd:"" help:"Bring the published tree up to branch main."`
+	Token   tokenCmd   `cmd:"" help:"Let people upload and push."`
+	Signers signersCmd `cmd:"" help:"Print the keys that sign the commits of main."`
+	Version versionCmd `cmd:"" help:"Print version and formats."`
+	Help    helpCmd    `cmd:"" help:"Explain a command or a topic."`
+}
+
+// app is what a command runs with.
+type app struct {
+	*printer
+	ctx context.Context
+	now func() time.Time
+}
+
+// exited carries the exit code of kong's own flags, such as --help, out of the parser.
+type exited int
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, sys system) (code int) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case exited:
+			code = int(e)
+		default:
+			panic(e)
+		}
+	}()
+	var c cli
+	parser, err := newParser(&c, sys)
+	if err != nil {
+		fmt.Fprintln(sys.stderr, err)
+		return exitInternal
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
+		fmt.Fprintln(sys.stdout, "gal-registry", programVersion)
+		return exitOK
+	}
+	k, err := parser.Parse(args)
+	a := &app{
+		printer: &printer{stdout: sys.stdout, stderr: sys.stderr, json: c.Format == "json", quiet: c.Quiet},
+		ctx:     ctx, now: sys.now,
+	}
+	if err != nil {
+		a.fail("usage", usageError(err, args))
+		return exitUsage
+	}
+	if err := k.Run(a); err != nil {
+		return a.ended(strings.Fields(k.Command())[0], err)
+	}
+	return exitOK
+}
+
+func newParser(c *cli, sys system) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("gal-registry"), kong.Description("Makes and runs registries of GAL packages."),
+		kong.Writers(sys.stdout, sys.stderr), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+}
+
+// ended turns the error of a command into what is printed and the exit code.
+func (a *app) ended(command string, err error) int {
+	code := exitCode(err)
+	switch {
+	case code == exitInterrupt:
+		a.say("interrupted; the next run finishes what was begun")
+	case code == exitPipe, errors.Is(err, errQuiet):
+	default:
+		a.fail(command, err)
+	}
+	return code
+}
+
+// errQuiet is wrapped by errors of which everything has been printed already.
+var errQuiet = errors.New("already said")
+
+// negative is the error of a command that has printed its findings and answers no.
+func negative() error {
+	return fault.New(fault.Negative, "negative", "the answer is no").Because(errQuiet)
+}
+
+func usageError(err error, args []string) error {
+	f := fault.New(fault.Usage, "usage", "%v", err)
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return f.WithHelp("gal-registry %s --help", args[0])
+	}
+	return f.WithHelp("gal-registry --help")
+}

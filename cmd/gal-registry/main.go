@@ -1,0 +1,20 @@
+// Command gal-registry makes and runs registries of GAL packages.
+//
+// One file holds one command: its flags, its help, and a short Run that calls a package and renders what it returns.
+// render.go is the only place that prints, exit.go the only table of exit codes.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,35 @@
+package main
+
+import "github.com/geeknik/gal-pkg/tools/site"
+
+type tokenCmd struct {
+	Add tokenAddCmd `cmd:"" help:"Make a token for somebody."`
+}
+
+type tokenAddCmd struct {
+	Dir  string `arg:"" placeholder:"DIR" help:"The registry's folder."`
+	Name string `arg:"" placeholder:"NAME" help:"Whose token it is, for the events of serve."`
+}
+
+func (tokenAddCmd) Help() string {
+	return `Prints the token on stdout: once. The registry keeps its sha256 in tokens.toml; remove an entry there to take the
+token back. A token lets its holder upload archives and push proposals. What a proposal may do follows from the keys
+that signed its lines, never from the token.
+
+EXAMPLES
+  gal-registry token add ./registry ada`
+}
+
+func (c *tokenAddCmd) Run(a *app) error {
+	s, err := site.Open(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	token, err := s.AddToken(c.Name, a.now())
+	if err != nil {
+		return err
+	}
+	a.say("A token for %s; it is shown only now", c.Name)
+	return a.result("token-add", map[string]string{"name": c.Name, "token": token}, token+"\n")
+}

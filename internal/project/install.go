@@ -1,0 +1,296 @@
+package project
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/download"
+	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/resolve"
+)
+
+// Choice says which part of the lock a build uses.
+type Choice struct {
+	Profile           string // "" means dev
+	Features          []string
+	AllFeatures       bool
+	NoDefaultFeatures bool
+	NoDev             bool
+}
+
+// Words are what a stamp must know of a choice.
+func (c Choice) Words() []string {
+	words := append([]string{"profile", c.Profile, "features"}, c.Features...)
+	for _, flag := range []struct {
+		on   bool
+		name string
+	}{{c.AllFeatures, "all-features"}, {c.NoDefaultFeatures, "no-default-features"}, {c.NoDev, "no-dev"}} {
+		if flag.on {
+			words = append(words, flag.name)
+		}
+	}
+	return words
+}
+
+// Fetching says how packages are brought here.
+type Fetching struct {
+	Cache        *cache.Cache
+	Concurrency  int
+	Level        cache.Level
+	ArchivesOnly bool
+	Events       fetch.Events
+}
+
+// Installed is what an install did.
+type Installed struct {
+	Packages   []resolve.Selected
+	Downloaded int
+	Bytes      int64 // of the downloaded archives
+	Signed     int   // packages whose signatures were verified
+	Yanked     []Yanked
+	Links      install.Report
+}
+
+// Yanked is a package in use that should not be chosen any more.
+type Yanked struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Reason  string `json:"reason"`
+}
+
+// profile checks the choice's profile and what follows from it: release, and what inherits it, is built without
+// development dependencies.
+func (p *Project) profile(c Choice) (Choice, error) {
+	name := c.Profile
+	if name == "" {
+		name = "dev"
+	}
+	if _, err := p.root.Profile(name); err != nil {
+		return c, err
+	}
+	for range len(p.root.Profiles) + 1 {
+		if name == "release" {
+			c.NoDev = true
+		}
+		name = p.root.Profiles[name].Inherits
+	}
+	return c, nil
+}
+
+// Select picks what a build uses from a plan.
+func (p *Plan) Select(ctx context.Context, c Choice) ([]resolve.Selected, error) {
+	c, err := p.Project.profile(c)
+	if err != nil {
+		return nil, err
+	}
+	roots, graph, err := p.graph(ctx)
+	if err != nil {
+		return nil, err
+	}
+	patches, err := p.source.patches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return resolve.Select(roots, graph, resolve.SelectOptions{
+		Features: c.Features, AllFeatures: c.AllFeatures, NoDefaultFeatures: c.NoDefaultFeatures, NoDev: c.NoDev, Patches: patches,
+	})
+}
+
+// graph is the plan's lock with what the sources say of each package in it.
+func (p *Plan) graph(ctx context.Context) ([]resolve.Root, []resolve.LockedPackage, error) {
+	var roots []resolve.Root
+	for _, m := range p.Project.Members {
+		r, err := p.source.root(ctx, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		roots = append(roots, r)
+	}
+	var graph []resolve.LockedPackage
+	for _, pkg := range p.Solution.Packages {
+		if pkg.Root {
+			continue
+		}
+		list, err := p.source.Candidates(ctx, pkg.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		i := slices.IndexFunc(list, func(c resolve.Candidate) bool { return c.Version.Equal(pkg.Version) })
+		if i < 0 {
+			return nil, nil, fault.New(fault.Integrity, "version-vanished", "the registry no longer has `%s %s`", pkg.ID.Name, pkg.Version)
+		}
+		graph = append(graph, resolve.LockedPackage{ID: pkg.ID, Version: pkg.Version, Candidate: list[i], Edges: pkg.Dependencies})
+	}
+	return roots, graph, nil
+}
+
+// Fetch brings the archives of a plan, or of the selected part of it, into the cache; selected is nil for all.
+func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetching) ([]download.Result, error) {
+	byClient := map[*remote.Registry][]fetch.Item{}
+	var order []*remote.Registry
+	for _, l := range p.Lock.Packages {
+		a, ok := p.artifacts[l.Ref()]
+		if !ok || selected != nil && !isSelected(selected, l) {
+			continue
+		}
+		if byClient[a.registry] == nil {
+			order = append(order, a.registry)
+		}
+		byClient[a.registry] = append(byClient[a.registry], p.item(l, a))
+	}
+	var results []download.Result
+	for _, r := range order {
+		part, err := download.Fetch(ctx, byClient[r], download.Options{
+			Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: p.source.set.Offline(),
+			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Events: o.Events,
+		})
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, part...)
+	}
+	return results, nil
+}
+
+func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
+	return slices.ContainsFunc(selected, func(s resolve.Selected) bool {
+		return s.ID.Name == l.Name && s.Version.Equal(l.Version) && s.ID.Source == l.Source.String()
+	})
+}
+
+func (p *Plan) item(l manifest.LockedPackage, a placed) fetch.Item {
+	publish := a.artifact.Publish()
+	item := fetch.Item{
+		Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name),
+		Digest: string(publish.Checksum), Size: publish.Size, Unpacked: publish.Unpacked, URLs: a.registry.URLs(l.Name, publish),
+	}
+	if p.lockedDigest(l) {
+		item.Pinned = LockName
+	}
+	return item
+}
+
+func (p *Plan) lockedDigest(l manifest.LockedPackage) bool {
+	if p.Project.Lock == nil {
+		return false
+	}
+	for _, old := range p.Project.Lock.Find(l.Name) {
+		if old.Version.Equal(l.Version) && old.Checksum == l.Checksum {
+			return true
+		}
+	}
+	return false
+}
+
+// Install fetches what a build uses, writes the manifest and the lock, and links the packages into the project.
+func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, error) {
+	selected, err := p.Select(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	release, err := o.Cache.Hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	results, err := p.Fetch(ctx, selected, o)
+	if err != nil {
+		return nil, err
+	}
+	done := &Installed{Packages: selected, Yanked: p.yanked(selected), Signed: p.signed(selected)}
+	trees := map[string]download.Result{}
+	for _, r := range results {
+		trees[r.Item.Digest] = r
+		if r.Downloaded {
+			done.Downloaded++
+			done.Bytes += r.Item.Size
+		}
+	}
+	if err := p.Project.Write(p.Lock); err != nil {
+		return nil, err
+	}
+	done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{})
+	return done, err
+}
+
+// signed counts the packages whose registries had their signatures verified.
+func (p *Plan) signed(selected []resolve.Selected) int {
+	n := 0
+	for _, l := range p.Lock.Packages {
+		if a, ok := p.artifacts[l.Ref()]; ok && isSelected(selected, l) && a.registry.Verifies() {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Plan) yanked(selected []resolve.Selected) []Yanked {
+	var list []Yanked
+	for _, l := range p.Lock.Packages {
+		a, ok := p.artifacts[l.Ref()]
+		if !ok || !isSelected(selected, l) {
+			continue
+		}
+		if y := a.artifact.Yanked(); y != nil {
+			list = append(list, Yanked{l.Name, l.Version.String(), y.Reason})
+		}
+	}
+	return list
+}
+
+// installed describes every selected package to the compiler. The package that the command is about comes first.
+func (p *Plan) installed(selected []resolve.Selected, trees map[string]download.Result) []install.Installed {
+	var list []install.Installed
+	for _, s := range selected {
+		i := install.Installed{
+			ID: idOf(s.ID, s.Version.String()), Name: s.ID.Name, Key: manifest.Key(s.ID.Name), Version: s.Version,
+			Features: union(s.Features, s.BuildFeatures, s.DevFeatures), Imports: map[string]string{},
+			Root: s.Root && s.ID.Name == p.Project.Current.Manifest.Package.Name,
+		}
+		for _, e := range s.Dependencies {
+			i.Imports[manifest.Ident(e.Alias)] = idOf(e.ID, e.Version.String())
+		}
+		from, _ := manifest.ParseSource(s.ID.Source)
+		if a, ok := p.artifacts[ref(from, s.ID.Name, s.Version)]; ok {
+			i.Digest = string(a.artifact.Publish().Checksum)
+			i.Tree = trees[i.Digest].Tree
+		} else {
+			i.Folder = from.Location
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+func idOf(id resolve.PackageID, version string) string {
+	return id.Name + " " + version + " (" + id.Source + ")"
+}
+
+func union(lists ...[]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Stamp is what an installed project follows from; the same stamp means that there is nothing to do.
+func (p *Project) Stamp(words ...string) (install.Stamp, error) {
+	files := []string{LockName}
+	for _, m := range p.Members {
+		files = append(files, strings.TrimPrefix(m.Rel+"/"+manifest.FileName, "./"))
+	}
+	if p.root.Package == nil {
+		files = append(files, manifest.FileName)
+	}
+	return install.NewStamp(p.Dir, files, words...)
+}
+
+// ErrNoLock is the error of what needs a lock where there is none.
+func (p *Project) ErrNoLock() error {
+	return fault.New(fault.Manifest, "no-lock", "there is no gal.lock in %s", p.Dir).WithHelp("gal-pkg lock")
+}

@@ -1,0 +1,257 @@
+// Package project joins the parts for one project on disk: it finds gal.toml and its workspace, has the resolver choose
+// versions from the registries, writes gal.lock, and puts verified packages where the compiler finds them. Commands are
+// thin layers over it.
+//
+// The order of every change is the same: solve, verify, download, then write gal.toml, gal.lock and .gal. A command that
+// fails has written nothing of the project.
+package project
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// LockName is the name of the lock file, beside the manifest of a project's root.
+const LockName = "gal.lock"
+
+// Project is a package, or a workspace with its members, on disk.
+type Project struct {
+	Dir     string // of the workspace's root, or of the package: where gal.lock is
+	Members []*Member
+	Current *Member        // the one that commands are about
+	Lock    *manifest.Lock // nil where there is none
+
+	root     *manifest.Manifest // of Dir
+	lockText []byte
+}
+
+// Member is one package of a project.
+type Member struct {
+	Rel      string // folder relative to the project's, with forward slashes; "." for the root itself
+	Manifest *manifest.Manifest
+	text     []byte // of the manifest as it is on disk
+}
+
+// Path returns where a member's manifest is, relative to the working directory's view of the project.
+func (p *Project) Path(m *Member) string {
+	return filepath.Join(p.Dir, filepath.FromSlash(m.Rel), manifest.FileName)
+}
+
+// LockPath returns where gal.lock is, or will be.
+func (p *Project) LockPath() string { return filepath.Join(p.Dir, LockName) }
+
+// Root returns the manifest whose policy holds for the whole project: the workspace's, or the package's.
+func (p *Project) Root() *manifest.Manifest { return p.root }
+
+// Open finds the project that a directory is in: the nearest gal.toml upwards, and the workspace above it that has it as
+// a member.
+func Open(dir string) (*Project, error) {
+	file, err := manifest.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	return OpenFile(file)
+}
+
+// OpenFile opens the project that a manifest belongs to.
+func OpenFile(file string) (*Project, error) {
+	p, err := openWithoutLock(file)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.readLock()
+}
+
+func openWithoutLock(file string) (*Project, error) {
+	own, text, err := load(file)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(file)
+	p := &Project{Dir: dir, root: own}
+	if own.Workspace == nil {
+		root, found, err := workspaceAbove(dir)
+		if err != nil {
+			return nil, err
+		}
+		if found != "" {
+			p.Dir, p.root = found, root
+		}
+	}
+	return p, p.addMembers(dir, own, text)
+}
+
+func load(file string) (*manifest.Manifest, []byte, error) {
+	m, err := manifest.Load(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := atomicfile.Read(file, manifest.MaxManifestSize)
+	return m, text, err
+}
+
+// workspaceAbove looks for a workspace root in the folders above dir that has dir as a member.
+func workspaceAbove(dir string) (*manifest.Manifest, string, error) {
+	for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
+		file := filepath.Join(above, manifest.FileName)
+		if _, err := os.Stat(file); err == nil {
+			m, err := manifest.Load(file)
+			if err != nil {
+				return nil, "", err
+			}
+			if m.Workspace != nil {
+				folders, err := m.Workspace.Folders(os.DirFS(above))
+				if err != nil {
+					return nil, "", err
+				}
+				rel, err := filepath.Rel(above, dir)
+				if err != nil {
+					return nil, "", err
+				}
+				for _, f := range folders {
+					if f == filepath.ToSlash(rel) {
+						return m, above, nil
+					}
+				}
+			}
+		}
+		if above == filepath.Dir(above) {
+			return nil, "", nil
+		}
+	}
+}
+
+// addMembers lists the packages of the project: the root's own, then the members in the order of their folders.
+func (p *Project) addMembers(dir string, own *manifest.Manifest, text []byte) error {
+	add := func(rel string, m *manifest.Manifest, text []byte) error {
+		full, err := m.Inherit(p.root)
+		if err != nil {
+			return err
+		}
+		member := &Member{Rel: rel, Manifest: full, text: text}
+		p.Members = append(p.Members, member)
+		if filepath.Join(p.Dir, filepath.FromSlash(rel)) == dir {
+			p.Current = member
+		}
+		return nil
+	}
+	if p.root.Workspace == nil {
+		p.Current = &Member{Rel: ".", Manifest: own, text: text}
+		p.Members = []*Member{p.Current}
+		return nil
+	}
+	if p.root.Package != nil {
+		m, text, err := load(filepath.Join(p.Dir, manifest.FileName))
+		if err != nil {
+			return err
+		}
+		if err := add(".", m, text); err != nil {
+			return err
+		}
+	}
+	folders, err := p.root.Workspace.Folders(os.DirFS(p.Dir))
+	if err != nil {
+		return err
+	}
+	for _, rel := range folders {
+		m, text, err := load(filepath.Join(p.Dir, filepath.FromSlash(rel), manifest.FileName))
+		if err != nil {
+			return err
+		}
+		if err := add(rel, m, text); err != nil {
+			return err
+		}
+	}
+	if len(p.Members) == 0 {
+		return fault.New(fault.Manifest, "empty-workspace", "the workspace %s has no members", p.Dir)
+	}
+	if p.Current == nil {
+		p.Current = p.Members[0]
+	}
+	return nil
+}
+
+func (p *Project) readLock() error {
+	text, err := atomicfile.Read(p.LockPath(), 16<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.New(fault.Manifest, "lock-unreadable", "gal.lock cannot be read").Because(err)
+	}
+	p.lockText = text
+	p.Lock, err = manifest.ParseLock(LockName, text)
+	return err
+}
+
+// WithManifest returns the project as it would be with another text of the current member's manifest; nothing is written.
+func (p *Project) WithManifest(text []byte) (*Project, error) {
+	m, err := manifest.Parse(p.Path(p.Current), text)
+	if err != nil {
+		return nil, err
+	}
+	next := *p
+	next.Members = append([]*Member(nil), p.Members...)
+	if p.root == p.Current.Manifest || p.Current.Rel == "." {
+		next.root = m
+	}
+	full, err := m.Inherit(next.root)
+	if err != nil {
+		return nil, err
+	}
+	for i, member := range next.Members {
+		if member == p.Current {
+			next.Current = &Member{Rel: member.Rel, Manifest: full, text: text}
+			next.Members[i] = next.Current
+		}
+	}
+	return &next, nil
+}
+
+// Text returns the current member's manifest as it is written.
+func (p *Project) Text() []byte { return p.Current.text }
+
+// Write puts the current member's manifest and the lock on disk, each only where it differs from what is there.
+func (p *Project) Write(lock *manifest.Lock) error {
+	file := p.Path(p.Current)
+	now, err := atomicfile.Read(file, manifest.MaxManifestSize)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, p.Current.text) {
+		if err := write(file, p.Current.text); err != nil {
+			return err
+		}
+	}
+	return p.WriteLock(lock)
+}
+
+// WriteLock puts the lock on disk where it differs from what is there.
+func (p *Project) WriteLock(lock *manifest.Lock) error {
+	text := lock.Format()
+	if bytes.Equal(text, p.lockText) {
+		return nil
+	}
+	return write(p.LockPath(), text)
+}
+
+func write(file string, text []byte) error {
+	if err := atomicfile.Write(file, text, 0o644); err != nil {
+		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", filepath.Base(file)).Because(err)
+	}
+	return nil
+}
+
+// Changed reports whether a lock differs from the one on disk.
+func (p *Project) Changed(lock *manifest.Lock) bool { return !bytes.Equal(lock.Format(), p.lockText) }
+
+// join returns a path dependency's folder relative to the project's, from the folder of the manifest that names it.
+func join(rel, dependency string) string { return path.Join(rel, dependency) }

@@ -1,0 +1,278 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/resolve"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// source shows registries and folders to the resolver.
+type source struct {
+	project *Project
+	set     *remote.Set
+
+	mu      sync.Mutex
+	folders map[string]*manifest.Manifest // path dependencies, by folder relative to the project
+	cached  map[resolve.PackageID][]resolve.Candidate
+	loads   sync.WaitGroup
+}
+
+func newSource(p *Project, set *remote.Set) *source {
+	return &source{project: p, set: set, folders: map[string]*manifest.Manifest{}, cached: map[resolve.PackageID][]resolve.Candidate{}}
+}
+
+// Candidates implements [resolve.Source].
+func (s *source) Candidates(ctx context.Context, id resolve.PackageID) ([]resolve.Candidate, error) {
+	s.mu.Lock()
+	known, ok := s.cached[id]
+	s.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	from, err := manifest.ParseSource(id.Source)
+	if err != nil {
+		return nil, err
+	}
+	var list []resolve.Candidate
+	switch from.Kind {
+	case manifest.RegistrySource:
+		list, err = s.fromRegistry(ctx, from.Location, id.Name)
+	case manifest.PathSource:
+		list, err = s.fromFolder(ctx, from.Location, id.Name)
+	default:
+		err = fault.New(fault.Manifest, "git-dependency", "`%s` comes from git, which this version of gal-pkg does not fetch", id.Name).
+			WithHelp("publish it to a registry, or use a path")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.cached[id] = list
+	s.mu.Unlock()
+	return list, nil
+}
+
+// Prefetch implements [resolve.Source]: it reads index files while the resolver thinks. Errors are left to whoever really
+// needs the file.
+func (s *source) Prefetch(ids []resolve.PackageID) {
+	byRegistry := map[string][]string{}
+	for _, id := range ids {
+		if location, ok := strings.CutPrefix(id.Source, "registry+"); ok {
+			byRegistry[location] = append(byRegistry[location], id.Name)
+		}
+	}
+	for id, names := range byRegistry {
+		s.loads.Go(func() {
+			ctx := context.Background()
+			if r, err := s.set.ByID(ctx, id); err == nil {
+				_ = r.Snapshot.Load(ctx, names)
+			}
+		})
+	}
+}
+
+// wait ends when no prefetch is under way any more.
+func (s *source) wait() { s.loads.Wait() }
+
+func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]resolve.Candidate, error) {
+	r, err := s.set.ByID(ctx, registry)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.Snapshot.Package(ctx, name)
+	if err != nil {
+		return nil, WithSimilar(ctx, r, name, err)
+	}
+	list := make([]resolve.Candidate, 0, len(p.Releases))
+	for _, release := range p.Releases {
+		if release.Suspect {
+			continue
+		}
+		list = append(list, candidate(registry, release))
+	}
+	return list, nil
+}
+
+// WithSimilar adds to "not found" what may have been meant.
+func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error) error {
+	f := fault.Of(err)
+	if f == nil || f.Code != "package-not-found" || len(f.Help) > 0 {
+		return err
+	}
+	catalogue, catalogueErr := r.Snapshot.Catalogue(ctx)
+	if catalogueErr != nil {
+		return err
+	}
+	similar := catalogue.Similar(name)
+	for _, row := range catalogue {
+		if i := slices.Index(similar, row.Name); i >= 0 {
+			f.WithFact("similar: %s %s", row.Name, row.Version)
+		}
+	}
+	if len(similar) > 0 {
+		f.WithHelp("gal-pkg add %s", similar[0])
+	}
+	return f
+}
+
+func candidate(registry string, r *index.Release) resolve.Candidate {
+	c := resolve.Candidate{Version: r.Version, Published: r.At}
+	if y := r.Yanked(); y != nil {
+		c.Yanked, c.YankReason = true, y.Reason
+	}
+	p := r.Publish
+	if p == nil {
+		c.Unusable = "its index line is of a newer format; update gal-pkg"
+		return c
+	}
+	c.Links, c.Features = p.Links, p.Features
+	if p.GalVersion != "" {
+		c.GalVersion, _ = version.Parse(p.GalVersion)
+	}
+	if p.Edition != "" && !slices.Contains(manifest.Editions(), p.Edition) {
+		c.Unusable = fmt.Sprintf("edition %q is not known to this gal-pkg", p.Edition)
+	}
+	for _, d := range p.Dependencies {
+		from := registry
+		if d.Registry != "" {
+			from = d.Registry
+		}
+		kind := resolve.Normal
+		if d.Kind == "build" {
+			kind = resolve.Build
+		}
+		c.Dependencies = append(c.Dependencies, resolve.Dependency{
+			Alias: d.Name, ID: resolve.PackageID{Source: manifest.Registry(from).String(), Name: d.Real()},
+			Requirement: d.Requirement, Kind: kind, Features: d.Features, DefaultFeatures: !d.NoDefault, Optional: d.Optional,
+		})
+	}
+	return c
+}
+
+// fromFolder reads a path dependency: the one version that its manifest says.
+func (s *source) fromFolder(ctx context.Context, rel, name string) ([]resolve.Candidate, error) {
+	m, err := s.folder(rel)
+	if err != nil {
+		return nil, err
+	}
+	if m.Package == nil || m.Package.Name != name {
+		return nil, fault.New(fault.Manifest, "wrong-package", "%s is not the package `%s`", filepath.Join(rel, manifest.FileName), name)
+	}
+	c := resolve.Candidate{
+		Version: m.Package.Version, Links: m.Package.Links, GalVersion: m.Package.GalVersion, Features: m.Features,
+	}
+	c.Dependencies, err = s.dependencies(ctx, m, rel, false)
+	return []resolve.Candidate{c}, err
+}
+
+// folder loads the manifest of a path dependency once.
+func (s *source) folder(rel string) (*manifest.Manifest, error) {
+	for _, member := range s.project.Members {
+		if member.Rel == rel {
+			return member.Manifest, nil
+		}
+	}
+	s.mu.Lock()
+	m, ok := s.folders[rel]
+	s.mu.Unlock()
+	if ok {
+		return m, nil
+	}
+	m, err := manifest.Load(filepath.Join(s.project.Dir, filepath.FromSlash(rel), manifest.FileName))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.folders[rel] = m
+	s.mu.Unlock()
+	return m, nil
+}
+
+// tables are those of a manifest, in the order in which the resolver decides.
+var tables = []struct {
+	name string
+	kind resolve.Kind
+}{{"dependencies", resolve.Normal}, {"build-dependencies", resolve.Build}, {"dev-dependencies", resolve.Dev}}
+
+// dependencies turns the tables of a manifest into what the resolver sees. Those of a root are told with their places.
+func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, rel string, root bool) ([]resolve.Dependency, error) {
+	var list []resolve.Dependency
+	for _, table := range tables {
+		if table.kind == resolve.Dev && !root {
+			continue
+		}
+		for alias, spec := range m.Table(table.name) {
+			if manifest.Builtin(spec.Name(alias)) {
+				continue // the toolchain's own; it is never fetched
+			}
+			d, err := s.dependency(ctx, rel, alias, spec)
+			if err != nil {
+				return nil, err
+			}
+			d.Kind = table.kind
+			if line, _ := m.Where(table.name, alias); root && line > 0 {
+				d.Where = fmt.Sprintf("%s:%d", join(rel, manifest.FileName), line)
+			}
+			list = append(list, d)
+		}
+	}
+	slices.SortFunc(list, func(a, b resolve.Dependency) int {
+		if a.Kind != b.Kind {
+			return int(a.Kind) - int(b.Kind)
+		}
+		return strings.Compare(a.Alias, b.Alias)
+	})
+	return list, nil
+}
+
+func (s *source) dependency(ctx context.Context, rel, alias string, spec manifest.DependencySpec) (resolve.Dependency, error) {
+	d := resolve.Dependency{
+		Alias: alias, Requirement: spec.Requirement, Features: spec.Features, DefaultFeatures: spec.DefaultFeatures, Optional: spec.Optional,
+	}
+	d.ID.Name = spec.Name(alias)
+	switch {
+	case spec.Path != "":
+		folder := join(rel, spec.Path)
+		d.ID.Source = manifest.Local(folder).String()
+		if d.Requirement.IsZero() {
+			m, err := s.folder(folder)
+			if err != nil {
+				return d, fault.New(fault.Manifest, "path-dependency", "dependency `%s` has no package in %s", alias, folder).Because(err)
+			}
+			if m.Package != nil {
+				d.Requirement = version.Exactly(m.Package.Version)
+			}
+		}
+	case spec.Git != "":
+		return d, fault.New(fault.Manifest, "git-dependency", "`%s` comes from git, which this version of gal-pkg does not fetch", alias).
+			WithHelp("publish it to a registry, or use a path")
+	default:
+		r, err := s.set.For(ctx, d.ID.Name, spec.Registry)
+		if err != nil {
+			return d, err
+		}
+		d.ID.Source = manifest.Registry(r.ID()).String()
+	}
+	return d, nil
+}
+
+// root turns a member into what the resolver starts from.
+func (s *source) root(ctx context.Context, m *Member) (resolve.Root, error) {
+	info := m.Manifest.Package
+	deps, err := s.dependencies(ctx, m.Manifest, m.Rel, true)
+	return resolve.Root{
+		ID:      resolve.PackageID{Source: manifest.Local(m.Rel).String(), Name: info.Name},
+		Version: info.Version, Dependencies: deps, Features: m.Manifest.Features, Links: info.Links,
+		GalVersion: info.GalVersion, Manifest: join(m.Rel, manifest.FileName),
+	}, err
+}

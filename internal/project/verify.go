@@ -1,0 +1,210 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// Verified is what a verification has looked at, and what it found. Every number counts things that were found right.
+type Verified struct {
+	Packages   int       `json:"packages"`   // that gal.lock takes from registries
+	Lines      int       `json:"lines"`      // of the index, with the checksum of gal.lock
+	Signatures int       `json:"signatures"` // packages of which every signature verifies
+	Archives   int       `json:"archives"`   // of the cache, hashed
+	Trees      int       `json:"trees"`      // of the store, hashed and compared with their archives
+	Linked     int       `json:"linked"`     // packages in .gal/packages.json that are where it says
+	Mismatches []Trouble `json:"mismatches"` // what is not what it must be
+	Unchecked  []Trouble `json:"unchecked"`  // what is not there to be checked
+	Unsigned   []string  `json:"unsigned"`   // ids of registries whose signatures are not looked at, by verify_signatures
+}
+
+// Trouble is one thing that is wrong with a package, or with the project where Package is "".
+type Trouble struct {
+	Package string   `json:"package"`
+	Version string   `json:"version"`
+	What    string   `json:"what"` // lock, index, archive, store or link
+	Message string   `json:"message"`
+	Facts   []string `json:"facts,omitempty"`
+}
+
+// Verify checks everything about the project's packages again, and believes nothing that an earlier run found out: the
+// lines of the index and their signatures, the checksums of gal.lock, the archives, the unpacked trees, and the links. It
+// writes nothing in the project; a damaged archive goes out of the cache, as whenever one is met. The error is for what
+// keeps it from looking, such as a network that fails.
+func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cache) (*Verified, error) {
+	if p.Lock == nil {
+		return nil, p.ErrNoLock()
+	}
+	release, err := store.Hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}},
+		project: p, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
+	for _, f := range p.CheckLock() {
+		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
+	}
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind != manifest.RegistrySource {
+			continue
+		}
+		v.Packages++
+		if err := v.line(ctx, l); err != nil {
+			return nil, err
+		}
+		if err := v.stored(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	return v.Verified, v.links()
+}
+
+type verifier struct {
+	*Verified
+	project *Project
+	set     *remote.Set
+	store   *cache.Cache
+	entries map[string][]archive.Entry // of archives that are what they must be, by digest
+	anew    map[string]*index.Snapshot // by registry id
+}
+
+func trouble(l manifest.LockedPackage, what, format string, args ...any) Trouble {
+	return Trouble{Package: l.Name, Version: l.Version.String(), What: what, Message: fmt.Sprintf(format, args...)}
+}
+
+func (v *verifier) wrong(l manifest.LockedPackage, what, format string, args ...any) {
+	v.Mismatches = append(v.Mismatches, trouble(l, what, format, args...))
+}
+
+func (v *verifier) unchecked(l manifest.LockedPackage, what, format string, args ...any) {
+	v.Unchecked = append(v.Unchecked, trouble(l, what, format, args...))
+}
+
+// snapshot is the registry of an id, without what it remembers.
+func (v *verifier) snapshot(ctx context.Context, id string) (*index.Snapshot, error) {
+	if s, ok := v.anew[id]; ok {
+		return s, nil
+	}
+	r, err := v.set.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Spec.Trust.Signatures == index.SignaturesOff {
+		v.Unsigned = append(v.Unsigned, id)
+	}
+	s, err := r.Anew(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, l := range v.project.Lock.Packages {
+		if l.Source == manifest.Registry(id) {
+			names = append(names, l.Name)
+		}
+	}
+	// One file that is malformed must not hide the others: each package meets its own error again.
+	if err := s.Load(ctx, names); err != nil && fault.KindOf(err) != fault.Integrity {
+		return nil, err
+	}
+	v.anew[id] = s
+	return s, nil
+}
+
+// line holds a package against the index: that it is there, has the checksum of the lock, and is signed.
+func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
+	s, err := v.snapshot(ctx, l.Source.Location)
+	if err != nil {
+		return err
+	}
+	if l.Checksum == "" {
+		v.wrong(l, "lock", "gal.lock has no checksum for it")
+		return nil
+	}
+	_, warnings, err := s.Verify(ctx, []index.Want{{Name: l.Name, Version: l.Version, Checksum: index.Digest(l.Checksum)}})
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Integrity || kind == fault.NotFound:
+		f := fault.Of(err)
+		t := trouble(l, "index", "%s", f.Message)
+		t.Facts = f.Facts
+		v.Mismatches = append(v.Mismatches, t)
+	case fault.IsCode(err, "package-too-new"):
+		v.unchecked(l, "index", "%s", fault.Of(err).Message)
+	case err != nil:
+		return err
+	default:
+		v.Lines++
+		for _, w := range warnings {
+			v.wrong(l, "index", "%s", w)
+		}
+		if len(warnings) == 0 && !slices.Contains(v.Unsigned, l.Source.Location) {
+			v.Signatures++
+		}
+	}
+	return nil
+}
+
+// itemOf is a locked package as the cache knows it.
+func itemOf(l manifest.LockedPackage) fetch.Item {
+	return fetch.Item{Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name), Digest: l.Checksum}
+}
+
+// stored hashes what the cache has of a package.
+func (v *verifier) stored(ctx context.Context, l manifest.LockedPackage) error {
+	item := itemOf(l)
+	if index.Digest(l.Checksum).Check() != nil {
+		return nil // told already, or by whoever compares it with the index
+	}
+	had := v.store.Has(item)
+	f, err := v.store.Open(ctx, item)
+	switch {
+	case errors.Is(err, cache.ErrAbsent) && had:
+		v.wrong(l, "archive", "its archive in the cache does not have the checksum of gal.lock; it was removed")
+	case errors.Is(err, cache.ErrAbsent):
+		v.unchecked(l, "archive", "its archive is not in the cache")
+	case err != nil:
+		return err
+	default:
+		defer f.Close()
+		entries, err := archive.List(f, item.Folder(), archive.Options{})
+		if err != nil {
+			v.wrong(l, "archive", "%v", err)
+			return nil
+		}
+		v.Archives++
+		v.entries[l.Checksum] = entries
+	}
+	return v.tree(l, item)
+}
+
+// tree compares a package's tree with its archive; where that is missing, with the listing from when it was unpacked.
+func (v *verifier) tree(l manifest.LockedPackage, item fetch.Item) error {
+	if !v.store.HasTree(item) {
+		return nil
+	}
+	path, err := v.store.TreePath(item)
+	if err != nil {
+		return err
+	}
+	if entries, ok := v.entries[l.Checksum]; ok {
+		err = compareTree(path, entries)
+	} else {
+		err = v.store.VerifyTree(item, cache.Content)
+	}
+	if err != nil {
+		v.wrong(l, "store", "%s: %v", path, err)
+		return nil
+	}
+	v.Trees++
+	return nil
+}

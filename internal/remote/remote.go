@@ -1,0 +1,397 @@
+// Package remote opens the registries that a user has configured: it turns names and addresses into snapshots, keeps
+// what they were first seen to be, and knows which registry a package is in.
+//
+// A root's dependency is in the registry that it names, else in the one whose pattern claims its name, else in the
+// default; a dependency of a package is in the registry that its line names by id, else in that package's own. There is
+// no second look anywhere else.
+//
+// The id of a registry is trusted when it is first seen, and kept: in registries.toml where `registry add` wrote it, else
+// below the state folder for its address. Another id at the same address is refused from then on.
+package remote
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/gitindex"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// Spec is one configured registry.
+type Spec struct {
+	Name          string
+	URL           string
+	ID            string // "" where it is not pinned by the configuration
+	AllowInsecure bool
+	Timeout       time.Duration
+	Retries       int
+	Trust         index.Trust
+	Mirrors       []string // further places of the archives: base URLs of copies of the static tree
+	Patterns      []string // package names that it claims
+}
+
+// Options say what is configured. Default, CacheDir and StateDir are required.
+type Options struct {
+	Specs    map[string]Spec
+	Default  string
+	Override string // name or address that stands in for the default, from --registry
+	CacheDir string
+	StateDir string
+	Offline  bool
+
+	UserAgent string
+	// Authorization returns, for a registry's name or address, what gives each origin its Authorization header; "" for
+	// none. Nil means none anywhere.
+	Authorization func(name string) (func(origin string) string, error)
+	// Notice is told of what the user should know: a registry that is seen for the first time.
+	Notice func(format string, args ...any)
+}
+
+// Set is the configured registries; each is opened when it is first needed. It is for use by several goroutines.
+type Set struct {
+	o Options
+
+	mu   sync.Mutex
+	open map[string]*Registry // by name or address
+}
+
+// New returns a set; nothing is opened yet.
+func New(o Options) *Set {
+	if o.Notice == nil {
+		o.Notice = func(string, ...any) {}
+	}
+	return &Set{o: o, open: map[string]*Registry{}}
+}
+
+// Registry is an open registry.
+type Registry struct {
+	Spec     Spec
+	Location Location
+	Snapshot *index.Snapshot
+	Client   *web.Client
+
+	transport index.Transport
+	memory    *index.FileMemory
+	git       *gitindex.Store // nil for other transports
+}
+
+// ID returns the registry's id.
+func (r *Registry) ID() string { return r.Snapshot.Config().ID }
+
+// Verifies reports whether nothing of the registry is used whose signatures do not verify.
+func (r *Registry) Verifies() bool { return r.Spec.Trust.Signatures == index.SignaturesRequired }
+
+// Bases returns the static trees that archives may be fetched from: mirrors first, then the registry's own.
+func (r *Registry) Bases() []string {
+	bases := slices.Clone(r.Spec.Mirrors)
+	own := r.Location.Tree
+	if static := r.Snapshot.Config().StaticURL; static != "" && r.Location.Kind == KindGit {
+		own = static
+	}
+	return append(bases, own)
+}
+
+// URLs returns where the archive of a version of a package may be fetched, in the order to try.
+func (r *Registry) URLs(name string, p *index.Publish) []string {
+	var urls []string
+	for _, base := range r.Bases() {
+		for _, u := range r.Snapshot.Config().DownloadURLs(base, name, p) {
+			if !slices.Contains(urls, u) {
+				urls = append(urls, u)
+			}
+		}
+	}
+	return urls
+}
+
+// Transport describes how the registry is read, for -v and diagnosis.
+func (r *Registry) Transport() string {
+	if r.git != nil {
+		return fmt.Sprintf("%s (%s)", r.Location.Kind, r.git.Tier())
+	}
+	return string(r.Location.Kind)
+}
+
+// Default returns the name, or the address, of the registry that is used where nothing says otherwise.
+func (s *Set) Default() string {
+	if s.o.Override != "" {
+		return s.o.Override
+	}
+	return s.o.Default
+}
+
+// Configured reports whether a registry of that name is configured.
+func (s *Set) Configured(name string) bool {
+	_, ok := s.o.Specs[name]
+	return ok
+}
+
+// Offline reports whether the network may not be asked.
+func (s *Set) Offline() bool { return s.o.Offline }
+
+// For opens the registry of a root's dependency: named is what gal.toml says, "" for nothing.
+func (s *Set) For(ctx context.Context, name, named string) (*Registry, error) {
+	if named != "" {
+		return s.Open(ctx, named)
+	}
+	claims := ""
+	for _, spec := range s.o.Specs {
+		for _, pattern := range spec.Patterns {
+			if ok, _ := path.Match(pattern, name); ok && (claims == "" || spec.Name < claims) {
+				claims = spec.Name
+			}
+		}
+	}
+	if claims != "" {
+		return s.Open(ctx, claims)
+	}
+	return s.Open(ctx, s.Default())
+}
+
+// ByID opens the registry with an id: the one of --registry where it has it, else one that is configured.
+func (s *Set) ByID(ctx context.Context, id string) (*Registry, error) {
+	names := []string{s.Default()}
+	for name, spec := range s.o.Specs {
+		if spec.ID == id || s.pinned(spec.URL) == id {
+			names = append([]string{name}, names...)
+		}
+	}
+	if s.o.Override != "" {
+		names = append([]string{s.o.Override}, names...)
+	}
+	var first error
+	for _, name := range names {
+		r, err := s.Open(ctx, name)
+		if err == nil && r.ID() == id {
+			return r, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return nil, first
+	}
+	return nil, fault.New(fault.NotFound, "registry-unknown", "no registry with the id %q is configured", id).
+		WithHelp("gal-pkg registry add NAME URL")
+}
+
+// Open opens a registry by its configured name or its address.
+func (s *Set) Open(ctx context.Context, name string) (*Registry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.open[name]; ok {
+		return r, nil
+	}
+	spec, err := s.spec(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.connect(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	s.open[name] = r
+	return r, nil
+}
+
+func (s *Set) spec(name string) (Spec, error) {
+	if spec, ok := s.o.Specs[name]; ok {
+		return spec, nil
+	}
+	if strings.Contains(name, "://") || filepath.IsAbs(name) {
+		for _, spec := range s.o.Specs {
+			if spec.URL == name {
+				return spec, nil
+			}
+		}
+		return Spec{Name: name, URL: name}, nil
+	}
+	names := make([]string, 0, len(s.o.Specs))
+	for n := range s.o.Specs {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	err := fault.New(fault.NotFound, "registry-not-found", "no registry named %q is configured", name).
+		WithFact("configured: %s", strings.Join(names, ", "))
+	for _, similar := range manifest.Suggest(name, names) {
+		err.WithHelp("did you mean `%s`?", similar)
+	}
+	return Spec{}, err.WithHelp("gal-pkg registry add %s URL", name)
+}
+
+func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
+	location, err := Locate(spec.URL)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{Spec: spec, Location: location}
+	if r.Client, err = s.client(spec); err != nil {
+		return nil, err
+	}
+	if err := s.openTransport(ctx, r); err != nil {
+		return nil, err
+	}
+	pin := spec.ID
+	if pin == "" {
+		pin = s.pinned(spec.URL)
+	}
+	if err := s.openSnapshot(ctx, r, pin); err != nil {
+		r.transport.Close()
+		return nil, err
+	}
+	if pin != "" {
+		return r, nil
+	}
+	if location.Kind != KindDir {
+		s.o.Notice("trusting registry %s at %s, seen for the first time", r.ID(), web.Redact(spec.URL))
+	}
+	return r, s.pin(spec.URL, r.ID())
+}
+
+func (s *Set) client(spec Spec) (*web.Client, error) {
+	o := web.Options{
+		Timeout: spec.Timeout, Retries: spec.Retries, UserAgent: s.o.UserAgent,
+		AllowInsecure: func(string) bool { return spec.AllowInsecure },
+	}
+	if s.o.Authorization != nil {
+		var err error
+		if o.Credentials, err = s.o.Authorization(spec.Name); err != nil {
+			return nil, err
+		}
+	}
+	return web.New(o)
+}
+
+// addressKey names the folder of what is kept for an address.
+func addressKey(address string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(address)))[:16]
+}
+
+func (s *Set) openTransport(ctx context.Context, r *Registry) (err error) {
+	dir := filepath.Join(s.o.CacheDir, "index", addressKey(r.Spec.URL))
+	switch r.Location.Kind {
+	case KindDir:
+		r.transport, err = index.OpenDir(r.Location.URL)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "registry-not-found", "there is no folder %s", r.Location.URL)
+		}
+	case KindStatic:
+		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
+	default:
+		client := r.Client.HTTP()
+		if s.o.Offline {
+			client = &http.Client{Transport: offline{}}
+		}
+		r.git, err = gitindex.Open(dir, gitindex.Options{URL: r.Location.URL, HTTP: client, AllowInsecure: r.Spec.AllowInsecure})
+		r.transport = gitTransport{r.git, s.o.Offline}
+	}
+	return err
+}
+
+// offline answers every request with the reason why it is not sent.
+type offline struct{}
+
+func (offline) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, fault.New(fault.Network, "offline-miss", "a part of the index is not in the cache, and --offline forbids to ask %s", r.URL.Host).
+		WithHelp("run once without --offline")
+}
+
+// gitTransport reads the tree through a sparse copy of the repository.
+type gitTransport struct {
+	store   *gitindex.Store
+	offline bool
+}
+
+func (t gitTransport) Refresh(ctx context.Context) error {
+	if t.offline {
+		return nil
+	}
+	_, err := t.store.Refresh(ctx)
+	return err
+}
+
+func (t gitTransport) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	return t.store.Fetch(ctx, paths)
+}
+
+func (t gitTransport) Close() error { return t.store.Close() }
+
+func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) error {
+	snapshot, err := index.Open(ctx, r.transport, index.Options{Pin: pin, Trust: r.Spec.Trust, Memory: lateMemory{r}})
+	if err != nil {
+		return err
+	}
+	r.Snapshot = snapshot
+	dir := filepath.Join(s.o.StateDir, "trust", snapshot.Config().ID)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	r.memory, err = index.OpenMemory(filepath.Join(dir, "verified"))
+	return err
+}
+
+// lateMemory is the memory of a registry whose id is known only once its snapshot is open.
+type lateMemory struct{ r *Registry }
+
+func (m lateMemory) Has(d index.Digest) bool { return m.r.memory.Has(d) }
+func (m lateMemory) Add(d index.Digest)      { m.r.memory.Add(d) }
+
+func (s *Set) pinFile(address string) string {
+	return filepath.Join(s.o.StateDir, "trust", "pins", addressKey(address))
+}
+
+// pinned returns the id that an address was first seen with, "" where it has not been seen.
+func (s *Set) pinned(address string) string {
+	data, err := atomicfile.Read(s.pinFile(address), 1<<10)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+func (s *Set) pin(address, id string) error {
+	name := s.pinFile(address)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Write(name, []byte(id+"\n"), 0o600)
+}
+
+// Forget drops what is kept of an address: its index and its pin.
+func (s *Set) Forget(address string) error {
+	if err := os.RemoveAll(filepath.Join(s.o.CacheDir, "index", addressKey(address))); err != nil {
+		return err
+	}
+	if err := os.Remove(s.pinFile(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Close saves what was verified and closes every registry.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, r := range s.open {
+		errs = append(errs, r.memory.Save(), r.transport.Close())
+	}
+	clear(s.open)
+	return errors.Join(errs...)
+}
