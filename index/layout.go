@@ -3,9 +3,9 @@ package index
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
@@ -71,11 +71,9 @@ func ArchivePrefix(name, version string) string {
 	return manifest.Key(name) + "-" + version
 }
 
-var registryID = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,63}$`)
-
 // CheckRegistryID reports whether id can name a registry.
 func CheckRegistryID(id string) error {
-	if !registryID.MatchString(id) {
+	if !alphabet.Is(id, 3, 64, alphabet.Lower+alphabet.Digits, alphabet.Lower+alphabet.Digits+".-") {
 		return fmt.Errorf("registry id %q is not 3 to 64 lower-case letters, digits, dots and hyphens", id)
 	}
 	return nil

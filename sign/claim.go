@@ -4,10 +4,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -46,13 +46,36 @@ type Claim struct {
 }
 
 // The alphabets hold nothing that JSON escapes, so that the template needs no encoder.
-var (
-	registryPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,63}$`)
-	namePattern     = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}(/[a-z][a-z0-9_-]{0,63})?$`)
-	idPattern       = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
-	versionPattern  = regexp.MustCompile(`^[0-9][0-9A-Za-z.-]{0,63}$`)
-	pathPattern     = regexp.MustCompile(`^(index|publishers)(/[a-z0-9_~-]{1,96}){2,4}$`)
+const (
+	nameLetters    = alphabet.Lower + alphabet.Digits + "_-"
+	versionLetters = alphabet.Lower + alphabet.Upper + alphabet.Digits + ".-"
 )
+
+func isRegistry(id string) bool {
+	return alphabet.Is(id, 3, 64, alphabet.Lower+alphabet.Digits, alphabet.Lower+alphabet.Digits+".-")
+}
+
+func isID(id string) bool { return alphabet.Is(id, 1, 64, alphabet.Lower, nameLetters) }
+
+// isName reports whether name is `name` or `scope/name`.
+func isName(name string) bool {
+	scope, rest, scoped := strings.Cut(name, "/")
+	return isID(scope) && (!scoped || isID(rest))
+}
+
+// isPath reports whether path is one to three folders and a file below index/ or publishers/.
+func isPath(path string) bool {
+	parts := strings.Split(path, "/")
+	if len(parts) < 3 || len(parts) > 5 || parts[0] != "index" && parts[0] != "publishers" {
+		return false
+	}
+	for _, part := range parts[1:] {
+		if !alphabet.Is(part, 1, 96, nameLetters+"~", nameLetters+"~") {
+			return false
+		}
+	}
+	return true
+}
 
 const maxNameLength = 96
 
@@ -61,7 +84,7 @@ const maxNameLength = 96
 //
 // Errors: fault.Integrity "statement-invalid".
 func (c Claim) Check() error {
-	if !registryPattern.MatchString(c.Registry) {
+	if !isRegistry(c.Registry) {
 		return badClaim("registry id %q", c.Registry)
 	}
 	if !isDigest(c.LineDigest) {
@@ -70,9 +93,9 @@ func (c Claim) Check() error {
 	var err error
 	switch c.Event {
 	case Publish, Yank, Unyank, Deprecate, Owners, Tombstone, Recover:
-		err = c.checkSubject("index/", namePattern)
+		err = c.checkSubject("index/", isName)
 	case Register, AddKey, RevokeKey, AddIdentity, RemoveIdentity:
-		err = c.checkSubject("publishers/", idPattern)
+		err = c.checkSubject("publishers/", isID)
 	default:
 		err = badClaim("event %q is unknown", c.Event)
 	}
@@ -82,11 +105,11 @@ func (c Claim) Check() error {
 	return c.checkVersion()
 }
 
-func (c Claim) checkSubject(folder string, pattern *regexp.Regexp) error {
-	if !pattern.MatchString(c.Subject) || len(c.Subject) > maxNameLength {
+func (c Claim) checkSubject(folder string, is func(string) bool) error {
+	if !is(c.Subject) || len(c.Subject) > maxNameLength {
 		return badClaim("subject %q of event %s", c.Subject, c.Event)
 	}
-	if !pathPattern.MatchString(c.Path) || !strings.HasPrefix(c.Path, folder) {
+	if !isPath(c.Path) || !strings.HasPrefix(c.Path, folder) {
 		return badClaim("path %q of event %s", c.Path, c.Event)
 	}
 	if foldKey(path.Base(c.Path)) != foldKey(c.Subject) {
@@ -98,7 +121,7 @@ func (c Claim) checkSubject(folder string, pattern *regexp.Regexp) error {
 func (c Claim) checkVersion() error {
 	switch c.Event {
 	case Publish, Yank, Unyank:
-		if !versionPattern.MatchString(c.Version) {
+		if !alphabet.Is(c.Version, 1, 64, alphabet.Digits, versionLetters) {
 			return badClaim("version %q", c.Version)
 		}
 	default:

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"golang.org/x/crypto/ssh"
 )
@@ -202,8 +202,11 @@ type AllowedSigner struct {
 	Key       PublicKey
 }
 
-// principalPattern leaves out what the file gives a meaning: blanks, quotes, commas, `*`, `?`, `!`, and a leading `#`.
-var principalPattern = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9@._+~/-]{0,254}$`)
+// isPrincipal leaves out what the file gives a meaning: blanks, quotes, commas, `*`, `?`, `!`, and a leading `#`.
+func isPrincipal(text string) bool {
+	const letters = alphabet.Lower + alphabet.Upper + alphabet.Digits + "@"
+	return alphabet.Is(text, 1, 255, letters, letters+"._+~/-")
+}
 
 // FormatAllowedSigners writes a file for git's gpg.ssh.allowedSignersFile, sorted, one line each, duplicates once:
 //
@@ -213,7 +216,7 @@ var principalPattern = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9@._+~/-]{0,254
 func FormatAllowedSigners(signers []AllowedSigner) ([]byte, error) {
 	lines := make([]string, 0, len(signers))
 	for _, s := range signers {
-		if !principalPattern.MatchString(s.Principal) || s.Key.IsZero() {
+		if !isPrincipal(s.Principal) || s.Key.IsZero() {
 			return nil, fault.New(fault.Usage, "bad-principal", "%q cannot stand in an allowed-signers file", s.Principal)
 		}
 		lines = append(lines, fmt.Sprintf("%s namespaces=%q %s\n", s.Principal, sshNamespace, s.Key.AuthorizedKey()))

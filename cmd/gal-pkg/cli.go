@@ -84,6 +84,11 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 			panic(e)
 		}
 	}()
+	// --version is a flag of add as well, so it is no flag of everything: it stands alone.
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
+		fmt.Fprintln(sys.stdout, "gal-pkg", programVersion)
+		return exitOK
+	}
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("gal-pkg"), kong.Description("The package manager of the GAL language."),
@@ -101,11 +106,6 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
-	}
-	// --version is a flag of add as well, so it is no flag of everything: it stands alone.
-	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
-		fmt.Fprintln(sys.stdout, "gal-pkg", programVersion)
-		return exitOK
 	}
 	k, err := parser.Parse(args)
 	a := newApp(ctx, sys, &c.globals, k)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
@@ -215,9 +216,11 @@ func (c *collector) file(p string) error {
 	return nil
 }
 
-var pemKey = regexp.MustCompile(`(?m)^[ \t]*-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)
+var pemKey = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^[ \t]*-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)
+})
 
 // holdsPrivateKey looks for the line that begins a private key of PKCS#1, PKCS#8, SEC 1, OpenSSH, Sigstore or OpenPGP.
 func holdsPrivateKey(data []byte) bool {
-	return bytes.Contains(data, []byte("PRIVATE KEY")) && pemKey.Match(data)
+	return bytes.Contains(data, []byte("PRIVATE KEY")) && pemKey().Match(data)
 }

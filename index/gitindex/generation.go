@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/gofrs/flock"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
@@ -40,7 +40,7 @@ func (s *Store) readState() state {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	fits := dec.Decode(&st) == nil && st.V == 1 && st.URL == s.opts.URL && st.Branch == s.opts.Branch &&
-		generationName.MatchString(st.Generation) && (st.Tier == TierFull || st.Tier == TierBlobless)
+		isGeneration(st.Generation) && (st.Tier == TierFull || st.Tier == TierBlobless)
 	if !fits {
 		return state{}
 	}
@@ -63,7 +63,10 @@ type generation struct {
 	lock *flock.Flock
 }
 
-var generationName = regexp.MustCompile(`^gen-[1-9][0-9]{0,17}$`)
+func isGeneration(name string) bool {
+	number, ok := strings.CutPrefix(name, "gen-")
+	return ok && alphabet.Is(number, 1, 18, "123456789", alphabet.Digits)
+}
 
 // errGone is matched where a generation is not there, or is being removed.
 var errGone = errors.New("the generation is gone")
@@ -116,7 +119,7 @@ func (s *Store) generations() ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), ".lock")
-		if generationName.MatchString(name) {
+		if isGeneration(name) {
 			names = append(names, name)
 		}
 	}

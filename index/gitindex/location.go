@@ -5,12 +5,12 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/transport"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -24,11 +24,22 @@ type location struct {
 	path   string // of the repository; a folder of this machine for file
 }
 
-var (
-	sshUser  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
-	hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
-	scpLike  = regexp.MustCompile(`^[^/\\]+@[^/\\]+:`)
-)
+func isSSHUser(name string) bool {
+	const letters = alphabet.Lower + alphabet.Upper + alphabet.Digits + "_"
+	return alphabet.Is(name, 1, 64, letters, letters+".-")
+}
+
+func isHost(name string) bool {
+	const letters = alphabet.Lower + alphabet.Digits
+	return alphabet.Is(name, 1, 253, letters, letters+".-") && !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, "-")
+}
+
+// isSCP reports whether text is `user@host:path`, which is no URL.
+func isSCP(text string) bool {
+	user, rest, ok := strings.Cut(text, "@")
+	host, _, colon := strings.Cut(rest, ":")
+	return ok && colon && user != "" && host != "" && !strings.ContainsAny(user+host, `/\`)
+}
 
 // parseLocation accepts the addresses of the package comment. The schemes are an allow-list: no "ext::", no option that
 // a program could take for its own, nothing that a path could leave by.
@@ -40,7 +51,7 @@ func parseLocation(text string, allowInsecure bool) (location, error) {
 	}
 	kind, rest, isURL := strings.Cut(text, "://")
 	if !isURL {
-		if strings.HasPrefix(text, "-") || strings.Contains(text, "::") || scpLike.MatchString(text) {
+		if strings.HasPrefix(text, "-") || strings.Contains(text, "::") || isSCP(text) {
 			return location{}, bad
 		}
 		return localPath(text, text)
@@ -80,7 +91,7 @@ func remoteLocation(text, raw string, allowInsecure bool, bad *fault.Error) (loc
 				WithHelp("gal-pkg login")
 		}
 	}
-	if _, err := netip.ParseAddr(l.host); err != nil && !hostName.MatchString(l.host) {
+	if _, err := netip.ParseAddr(l.host); err != nil && !isHost(l.host) {
 		return location{}, bad.WithFact("host %q", l.host)
 	}
 	if p := u.Port(); p != "" {
@@ -88,7 +99,7 @@ func remoteLocation(text, raw string, allowInsecure bool, bad *fault.Error) (loc
 			return location{}, bad.WithFact("port %q", p)
 		}
 	}
-	if l.scheme == "ssh" && l.user != "" && !sshUser.MatchString(l.user) {
+	if l.scheme == "ssh" && l.user != "" && !isSSHUser(l.user) {
 		return location{}, bad.WithFact("user %q", l.user)
 	}
 	if !plainPath(u) {

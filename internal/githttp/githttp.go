@@ -23,9 +23,9 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
@@ -151,13 +151,16 @@ func service(r *http.Request) (string, bool) {
 	return "", false
 }
 
-// userName is what may stand in REMOTE_USER, which git puts into the environment of hooks.
-var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}$`)
+// isUser holds what may stand in REMOTE_USER, which git puts into the environment of hooks.
+func isUser(name string) bool {
+	const letters = alphabet.Lower + alphabet.Upper + alphabet.Digits
+	return alphabet.Is(name, 1, 128, letters, letters+"._@/+-")
+}
 
 // allow answers a push that is refused and reports whether it goes on.
 func (h *handler) allow(w http.ResponseWriter, r *http.Request) (string, bool) {
 	if h.opts.Push != nil {
-		if user, ok := h.opts.Push(r); ok && userName.MatchString(user) {
+		if user, ok := h.opts.Push(r); ok && isUser(user) {
 			return user, true
 		}
 	}
@@ -194,8 +197,10 @@ func readBody(r *http.Request, limit int64) ([]byte, int) {
 	return body, 0
 }
 
-// protocol is what a client may ask for in the header Git-Protocol, as in "version=2".
-var protocol = regexp.MustCompile(`^[a-z0-9=:]{1,64}$`)
+// isProtocol holds what a client may ask for in the header Git-Protocol, as in "version=2".
+func isProtocol(text string) bool {
+	return alphabet.Is(text, 1, 64, alphabet.Lower+alphabet.Digits+"=:", alphabet.Lower+alphabet.Digits+"=:")
+}
 
 // run hands a request to git http-backend. The request that git sees is made anew: what is not set here does not exist
 // for git or for hooks, above all no Authorization and no Cookie.
@@ -207,7 +212,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, service, user stri
 	if user != "" {
 		env = append(env, "REMOTE_USER="+user)
 	}
-	if v := r.Header.Get("Git-Protocol"); protocol.MatchString(v) {
+	if v := r.Header.Get("Git-Protocol"); isProtocol(v) {
 		env = append(env, "GIT_PROTOCOL="+v)
 	}
 	in := r.Clone(r.Context())

@@ -126,7 +126,7 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	if len(lines) != 4 || lines[3] != "" {
 		return Checkpoint{}, fmt.Errorf("it has not three lines")
 	}
-	if !originPattern.MatchString(lines[0]) {
+	if !isOrigin(lines[0]) {
 		return Checkpoint{}, fmt.Errorf("its origin %q is not a host name", lines[0])
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)

@@ -8,9 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
-	"regexp"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/sign/internal/keyfile"
 	"golang.org/x/mod/sumdb/note"
@@ -19,9 +19,11 @@ import (
 // algEd25519 is the algorithm byte of an Ed25519 key in a signed note.
 const algEd25519 = 1
 
-// originPattern is that of registry ids: a host name, because Sigstore's libraries take the origin of a log from the
+// isOrigin holds the form of registry ids: a host name, because Sigstore's libraries take the origin of a log from the
 // host of its URL.
-var originPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,63}$`)
+func isOrigin(text string) bool {
+	return alphabet.Is(text, 3, 64, alphabet.Lower+alphabet.Digits, alphabet.Lower+alphabet.Digits+".-")
+}
 
 // Verifier is the public key of a log, with the origin that it speaks for. Compare verifiers with ==. The zero value is
 // no key.
@@ -35,7 +37,7 @@ type Verifier struct {
 //
 // Errors: fault.Integrity "log-key-refused".
 func NewVerifier(origin string, key ed25519.PublicKey) (Verifier, error) {
-	if !originPattern.MatchString(origin) {
+	if !isOrigin(origin) {
 		return Verifier{}, refused("its origin is %q", origin)
 	}
 	if len(key) != ed25519.PublicKeySize {
@@ -139,7 +141,7 @@ type PrivateKey struct {
 //
 // Errors: fault.Integrity "log-key-refused" for an origin that is not a host name of 3 to 64 characters.
 func GenerateKey(random io.Reader, origin string) (*PrivateKey, error) {
-	if !originPattern.MatchString(origin) {
+	if !isOrigin(origin) {
 		return nil, refused("its origin is %q", origin)
 	}
 	text, _, err := note.GenerateKey(random, origin)

@@ -121,7 +121,11 @@ func (s *Site) changes(parent, commit gitrepo.Hash) ([]gate.Change, error) {
 				return nil, err
 			}
 		}
-		if !d.New.IsZero() && d.NewMode.Regular() {
+		switch {
+		case d.New.IsZero():
+		case !d.NewMode.Regular():
+			c.New = []byte{} // a link or a submodule: something is there, and it is no file
+		default:
 			if c.New, err = s.repo.ReadBlob(d.New, index.MaxFile); err != nil {
 				return nil, err
 			}

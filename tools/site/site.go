@@ -27,6 +27,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gofrs/flock"
 
@@ -72,6 +74,9 @@ type InitOptions struct {
 func Init(ctx context.Context, dir string, o InitOptions) (token string, err error) {
 	if err := index.CheckRegistryID(o.ID); err != nil {
 		return "", fault.New(fault.Usage, "bad-registry-id", "%v", err)
+	}
+	if !utf8.ValidString(o.Name) || strings.ContainsFunc(o.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", fault.New(fault.Usage, "bad-registry-name", "the name %q holds what cannot be printed", o.Name)
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return "", fault.New(fault.Manifest, "not-empty", "%s is not empty; a registry is made in a new folder", dir)

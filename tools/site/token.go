@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -33,12 +33,15 @@ type tokenEntry struct {
 
 const maxTokenFile = 1 << 20
 
-// userName is what a server takes as the name of somebody who pushes.
-var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}$`)
+// isUser holds what a server takes as the name of somebody who pushes.
+func isUser(name string) bool {
+	const letters = alphabet.Lower + alphabet.Upper + alphabet.Digits
+	return alphabet.Is(name, 1, 128, letters, letters+"._@/+-")
+}
 
 // AddToken makes a token for a user and returns it.
 func (s *Site) AddToken(name string, now time.Time) (string, error) {
-	if !userName.MatchString(name) {
+	if !isUser(name) {
 		return "", fault.New(fault.Usage, "bad-user", "%q is not a user's name: letters, digits and . _ @ / + -, beginning with a letter or digit", name)
 	}
 	secret, err := randomHex(s.random, 24)
