@@ -18,7 +18,7 @@ type proof struct {
 	steps []step
 }
 
-// open is a term of the clause in the making, with the assignment that made it true.
+// openTerm is a term of the clause in the making, with the assignment that made it true.
 type openTerm struct {
 	term
 	at int32

@@ -52,8 +52,11 @@ const (
 
 // predicate completes a sentence that begins with the version.
 func (h hidden) predicate() string {
-	if h.why == concealedGal {
+	switch h.why {
+	case concealedGal:
 		return h.text
+	case concealedUnusable:
+		return "cannot be used: " + h.text
 	}
 	return "is " + h.text
 }
@@ -153,14 +156,13 @@ func (s *solver) conceal(id PackageID, c *Candidate) (concealment, string) {
 		}
 		return concealedPrecise, "not the version asked for, " + v.String()
 	}
-	locked := s.locks.keeps(id, c.Version)
-	if c.Yanked && !locked {
+	if c.Yanked && !s.locks.keeps(id, c.Version) {
 		if c.YankReason != "" {
 			return concealedYanked, fmt.Sprintf("yanked: %q", c.YankReason)
 		}
 		return concealedYanked, "yanked"
 	}
-	if cutoff := s.cutoff(id); !cutoff.IsZero() && !locked {
+	if cutoff := s.cutoff(id); !cutoff.IsZero() && !s.locks.keeps(id, c.Version) {
 		if c.Published.IsZero() {
 			return concealedUndated, "of unknown age, which counts as newer than " + cutoff.UTC().Format(time.RFC3339)
 		}

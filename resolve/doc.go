@@ -36,6 +36,12 @@
 // chosen asks for are never loaded. A conflict is resolved back to its first cause; the clause learned from it
 // prunes the search for good, and the record of how it was made is the proof that [NoSolution] tells in words.
 //
+// # Limits
+//
+// A package may have 10,000 versions; more are the error "too-many-versions". A search ends after
+// [Options.StepBudget] conflicts with the error "step-budget". Of a proof, [NoSolution.Text] shows 40 sentences; one of
+// more than 50,000 steps is not told at all.
+//
 // # Example
 //
 //	solution, err := resolve.Resolve(ctx, resolve.Request{Roots: []resolve.Root{root}, Locked: locked}, registry)

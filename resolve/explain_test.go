@@ -80,6 +80,18 @@ chaos-lib 0.5.2
   wire =1.9.3
 wire 1.9.3 links=wire
 wire 2.3.1 links=wire`},
+		{name: "a pre-release would do", universe: `
+root my-app 1.0.0
+  actor-net ^3
+  chaos-lib ^0.5.1
+actor-net 3.0.0
+  wire ^2.0
+chaos-lib 0.5.1
+  wire =1.9.3
+chaos-lib 0.6.0-rc.1
+  wire ^2
+wire 1.9.3 links=wire
+wire 2.3.1 links=wire`},
 		{name: "one bucket", universe: `
 root my-app 1.0.0
   pin-a ^1
@@ -120,6 +132,10 @@ a 2.1.0`},
 root my-app 1.0.0 gal=1.0.0
   a ^2
 a 2.0.0 gal=2.0.0`},
+		{name: "unusable", universe: `
+root my-app 1.0.0
+  a ^2
+a 2.0.0 unusable`},
 		{name: "missing feature", universe: `
 root my-app 1.0.0
   a ^1 [tls]

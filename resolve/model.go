@@ -109,33 +109,6 @@ type Request struct {
 	Options Options
 }
 
-// Resolution says which of the versions that fit is tried first.
-type Resolution uint8
-
-const (
-	Highest      Resolution = iota // the newest
-	Lowest                         // the oldest, of every package
-	LowestDirect                   // the oldest of what roots depend on, the newest of all else
-)
-
-// GalPolicy says what becomes of versions that need a newer GAL than the roots promise to build with.
-type GalPolicy uint8
-
-const (
-	GalFallback GalPolicy = iota // used only where nothing else fits
-	GalAllow                     // used as if they said nothing
-	GalDeny                      // never used
-)
-
-// DuplicatePolicy says whether several versions of one package may be in a graph.
-type DuplicatePolicy uint8
-
-const (
-	DuplicatesAllow DuplicatePolicy = iota
-	DuplicatesWarn                  // allowed, with a warning for each package
-	DuplicatesDeny                  // at most one version of each package
-)
-
 // Unlock says which locked versions are not tried first any more. The zero value keeps all of them.
 type Unlock struct {
 	All       bool

@@ -275,3 +275,25 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
+
+// TestPolicyWords: every word comes back, and others are refused.
+func TestPolicyWords(t *testing.T) {
+	for _, test := range []struct {
+		word string
+		to   interface {
+			UnmarshalText([]byte) error
+			String() string
+		}
+	}{
+		{"lowest-direct", new(Resolution)}, {"highest", new(Resolution)}, {"lowest", new(Resolution)},
+		{"fallback", new(GalPolicy)}, {"allow", new(GalPolicy)}, {"deny", new(GalPolicy)},
+		{"allow", new(DuplicatePolicy)}, {"warn", new(DuplicatePolicy)}, {"deny", new(DuplicatePolicy)},
+	} {
+		if err := test.to.UnmarshalText([]byte(test.word)); err != nil || test.to.String() != test.word {
+			t.Errorf("%q comes back as %q (%v)", test.word, test.to, err)
+		}
+		if err := test.to.UnmarshalText([]byte("Deny ")); err == nil {
+			t.Errorf("%T takes a word that it does not know", test.to)
+		}
+	}
+}

@@ -1,11 +1,39 @@
 package resolve
 
+import "encoding/binary"
+
 // waiting is an entry of the queue of decisions. Entries are never changed: when a node's domain or score changes, a
 // new entry is pushed, and the old one is thrown away when it comes up.
 type waiting struct {
+	order uint64 // kind, score, versions left and depth, most important first; see orderOf
+	name  uint64 // the first bytes of the name: most ties end here
 	node  uint32
 	left  int32 // versions still possible
 	score int32
+}
+
+// The widths of the parts of an order, in bits; what does not fit counts as the greatest that does.
+const (
+	scoreBits = 20
+	leftBits  = 20
+	depthBits = 20
+)
+
+// orderOf packs what decides first: packages before choices between buckets, what was in the way of others first, then
+// what has the least room, then what is nearer to a root.
+func orderOf(n *node, left int32) uint64 {
+	const maxScore, maxLeft, maxDepth = 1<<scoreBits - 1, 1<<leftBits - 1, 1<<depthBits - 1
+	order := uint64(n.kind)
+	order = order<<scoreBits | uint64(maxScore-min(n.score, maxScore))
+	order = order<<leftBits | uint64(min(left, maxLeft))
+	return order<<depthBits | uint64(min(n.depth, maxDepth))
+}
+
+// prefixOf is the first eight bytes of a name, which order as the name does.
+func prefixOf(name string) uint64 {
+	var bytes [8]byte
+	copy(bytes[:], name)
+	return binary.BigEndian.Uint64(bytes[:])
 }
 
 // touch puts a node into the queue if it needs a decision now and is not there as it is.
@@ -19,7 +47,11 @@ func (s *solver) touch(id uint32) {
 		return
 	}
 	n.queued = left
-	s.push(waiting{node: id, left: left, score: n.score})
+	name := n.name
+	if n.kind == bucketNode {
+		name = n.pkg.id.Name
+	}
+	s.push(waiting{order: orderOf(n, left), name: prefixOf(name), node: id, left: left, score: n.score})
 }
 
 // blame counts that a node was in the way. Packages that are in the way again and again are decided earlier, so that
@@ -76,19 +108,16 @@ func (s *solver) nextOther() (uint32, bool) {
 	return 0, false
 }
 
-// sooner orders decisions: packages before choices between buckets, what was in the way of others first, then what has
-// the least room, then what is nearer to a root, then names.
-func (s *solver) sooner(a, b waiting) bool {
+// sooner orders decisions; the names only make the order the same every time.
+func (s *solver) sooner(a, b *waiting) bool {
+	if a.order != b.order {
+		return a.order < b.order
+	}
+	if a.name != b.name {
+		return a.name < b.name
+	}
 	x, y := &s.nodes[a.node], &s.nodes[b.node]
 	switch {
-	case x.kind != y.kind:
-		return x.kind < y.kind
-	case a.score != b.score:
-		return a.score > b.score
-	case a.left != b.left:
-		return a.left < b.left
-	case x.depth != y.depth:
-		return x.depth < y.depth
 	case x.kind == bucketNode && x.pkg != y.pkg:
 		return x.pkg.id.Compare(y.pkg.id) < 0
 	case x.kind == bucketNode:
@@ -105,7 +134,7 @@ func (s *solver) push(w waiting) {
 	q := s.queue
 	for i := len(q) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if !s.sooner(q[i], q[parent]) {
+		if !s.sooner(&q[i], &q[parent]) {
 			return
 		}
 		q[i], q[parent] = q[parent], q[i]
@@ -122,7 +151,7 @@ func (s *solver) pop() waiting {
 	for i := 0; ; {
 		least := i
 		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < last && s.sooner(q[child], q[least]) {
+			if child < last && s.sooner(&q[child], &q[least]) {
 				least = child
 			}
 		}

@@ -232,6 +232,23 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 }
 
+// TestRegistry: the answer is valid, and with its own lock it is the same in every detail, wide requirements included.
+func TestRegistry(t *testing.T) {
+	for seed := range uint64(6) {
+		u := parseUniverse(t, registryLike(rand.New(rand.NewPCG(seed, 10)), 800, 60))
+		u.req.Options.Suggestions.Off = true
+		sol := u.mustResolve(t)
+		for _, p := range sol.Packages {
+			u.req.Locked = append(u.req.Locked, Locked{p.ID, p.Version})
+		}
+		again := u.mustResolve(t)
+		if got, want := fmt.Sprint(again.Packages), fmt.Sprint(sol.Packages); got != want {
+			t.Errorf("seed %d: with its own lock %s, not %s", seed, summary(again), summary(sol))
+		}
+		t.Logf("%d packages, %d conflicts, %d with the lock", len(sol.Packages), sol.Steps, again.Steps)
+	}
+}
+
 func TestShapes(t *testing.T) {
 	for _, shape := range shapes() {
 		t.Run(shape.name, func(t *testing.T) {

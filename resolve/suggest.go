@@ -18,19 +18,6 @@ const (
 	maxInvolved      = 3               // packages named in a suggestion beside the changed one
 )
 
-// relaxation is a change to a request that might make it possible.
-type relaxation struct {
-	root    PackageID
-	kind    Kind
-	alias   string
-	where   string
-	change  func(*Request)
-	remove  bool
-	setting string // a line of [resolver] instead of a dependency
-
-	requirement string // as it will be shown
-}
-
 // suggest tries single changes of what takes part in the proof, each with a resolution of its own.
 func (e *NoSolution) suggest(ctx context.Context, req Request, source Source) error {
 	limit, now := req.Options.Suggestions.Limit, req.Options.Suggestions.Now
@@ -88,15 +75,6 @@ func (e *NoSolution) try(ctx context.Context, r relaxation, req Request, source 
 	return sol != nil, ctx.Err()
 }
 
-// clone copies a request as deep as a relaxation changes it.
-func (r Request) clone() Request {
-	r.Roots = slices.Clone(r.Roots)
-	for i := range r.Roots {
-		r.Roots[i].Dependencies = slices.Clone(r.Roots[i].Dependencies)
-	}
-	return r
-}
-
 // edgeIn is what the changed dependency became.
 func (r relaxation) edgeIn(sol *Solution) (Edge, bool) {
 	for _, p := range sol.Packages {
@@ -113,12 +91,14 @@ func (r relaxation) edgeIn(sol *Solution) (Edge, bool) {
 func (e *NoSolution) describe(r relaxation, sol *Solution) Suggestion {
 	s := Suggestion{Change: r.setting, Where: r.where}
 	var chosen []string
-	switch edge, ok := r.edgeIn(sol); {
+	if edge, ok := r.edgeIn(sol); ok {
+		chosen = append(chosen, edge.ID.Name+" "+edge.Version.String())
+	}
+	switch {
 	case r.remove:
 		s.Change = "remove " + r.alias
-	case r.setting == "" && ok:
+	case r.setting == "":
 		s.Change = fmt.Sprintf("%s = %q", r.alias, r.requirement)
-		chosen = append(chosen, edge.ID.Name+" "+edge.Version.String())
 	}
 	involved := 0
 	for _, p := range sol.Packages {
@@ -138,77 +118,6 @@ func shortest(v version.Version) string {
 		return v.String()
 	}
 	return v.Bucket().String()
-}
-
-// relaxations lists what roots ask for in a proof, in the order of the manifest, and the settings that take part.
-func (s *solver) relaxations(proof *derivation) []relaxation {
-	var soft, hard, settings []relaxation
-	seen := map[*Dependency]bool{}
-	eachFact(proof, func(f *fact) {
-		if f.kind == factDuplicate && len(settings) == 0 {
-			settings = append(settings, relaxation{setting: `duplicates = "allow"`, change: func(r *Request) { r.Options.Duplicates = DuplicatesAllow }})
-		}
-		root := s.nodes[f.owner].pkg.root
-		if root == nil || f.dep == nil || seen[f.dep] {
-			return
-		}
-		seen[f.dep] = true
-		r := relaxation{root: root.ID, kind: f.dep.Kind, alias: f.dep.Alias, where: f.dep.Where}
-		if pre := preReleases(f.target, f.dep.Requirement); len(pre) > 0 {
-			soft = append(soft, relax(r, version.MustParseRequirement(pre[0])))
-		}
-		if !f.dep.Requirement.IsAny() && !f.dep.Requirement.IsZero() {
-			soft = append(soft, relax(r, version.Any))
-		}
-		hard = append(hard, remove(r))
-	})
-	byLine := func(a, b relaxation) int {
-		if len(a.where) != len(b.where) {
-			return len(a.where) - len(b.where)
-		}
-		return strings.Compare(a.where+a.alias, b.where+b.alias)
-	}
-	slices.SortStableFunc(soft, byLine)
-	slices.SortStableFunc(hard, byLine)
-	if s.req.Options.GalVersions == GalDeny {
-		settings = append(settings, relaxation{setting: `incompatible-gal-versions = "fallback"`, change: func(r *Request) { r.Options.GalVersions = GalFallback }})
-	}
-	if len(hard) < 2 {
-		hard = nil // to remove the only thing that was asked for is no advice
-	}
-	return slices.Concat(soft, settings, hard)
-}
-
-// relax replaces the requirement of a root's dependency.
-func relax(r relaxation, to version.Requirement) relaxation {
-	r.change = func(req *Request) {
-		req.eachDependency(r, func(d *Dependency) { d.Requirement = to })
-	}
-	return r
-}
-
-// remove takes a root's dependency away.
-func remove(r relaxation) relaxation {
-	r.remove = true
-	r.change = func(req *Request) {
-		for i := range req.Roots {
-			if req.Roots[i].ID == r.root {
-				req.Roots[i].Dependencies = slices.DeleteFunc(req.Roots[i].Dependencies, func(u Dependency) bool { return u.Alias == r.alias && u.Kind == r.kind })
-			}
-		}
-	}
-	return r
-}
-
-func (r *Request) eachDependency(of relaxation, change func(*Dependency)) {
-	for i := range r.Roots {
-		for j := range r.Roots[i].Dependencies {
-			d := &r.Roots[i].Dependencies[j]
-			if r.Roots[i].ID == of.root && d.Alias == of.alias && d.Kind == of.kind {
-				change(d)
-			}
-		}
-	}
 }
 
 // eachFact visits the facts of a proof, each once, in the order of the proof.
