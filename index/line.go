@@ -160,6 +160,7 @@ func (e Event) OfPublisher() bool {
 // over and over. The zero value is ready; a Decoder is not for use by several goroutines at once.
 type Decoder struct {
 	requirements map[string]version.Requirement
+	scratch      writer // of the encoding that each line is compared with
 }
 
 func (d *Decoder) requirement(text string) (version.Requirement, error) {
@@ -179,7 +180,7 @@ func (d *Decoder) requirement(text string) (version.Requirement, error) {
 // errMalformed is wrapped by every error of the line format.
 var errMalformed = errors.New("malformed")
 
-// Decode reads one line, without its line feed. It accepts exactly the bytes that [Line.Bytes] writes: whatever order,
+// Decode reads one line, without its line feed; the Line keeps the slice, which must not change any more. It accepts exactly the bytes that [Line.Bytes] writes: whatever order,
 // spacing, escape or empty member the canonical form does not have is refused, and so is a value that breaks the rules
 // of its member.
 func (d *Decoder) Decode(line []byte) (*Line, error) {
@@ -190,14 +191,16 @@ func (d *Decoder) Decode(line []byte) (*Line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w line: %w", errMalformed, err)
 	}
-	l.raw = bytes.Clone(line)
+	l.raw = line
 	if l.V != LineVersion {
 		return l, nil
 	}
 	if err := l.Check(); err != nil {
 		return nil, fmt.Errorf("%w line: %w", errMalformed, err)
 	}
-	if encoded := l.encode(); !bytes.Equal(encoded, line) {
+	d.scratch.buf = d.scratch.buf[:0]
+	l.encode(&d.scratch)
+	if encoded := d.scratch.buf; !bytes.Equal(encoded, line) {
 		return nil, fmt.Errorf("%w line: not in canonical form from byte %d on", errMalformed, firstDifference(encoded, line))
 	}
 	return l, nil
@@ -378,16 +381,16 @@ func (l *Line) Bytes() []byte {
 	if l.raw != nil {
 		return l.raw
 	}
-	return l.encode()
+	w := &writer{buf: make([]byte, 0, 1024)}
+	l.encode(w)
+	return w.buf
 }
 
-func (l *Line) encode() []byte {
-	w := &writer{buf: make([]byte, 0, 1024)}
+func (l *Line) encode(w *writer) {
 	l.encodeUnsigned(w)
 	w.name("sig")
 	l.Sig.encode(w)
 	w.close()
-	return w.buf
 }
 
 // encodeUnsigned writes everything before sig, and leaves the object open.
@@ -439,7 +442,10 @@ func (l *Line) Digest() Digest {
 		return DigestOf(w.buf)
 	}
 	cut := bytes.LastIndex(l.raw, []byte(`,"sig":`))
-	return DigestOf(append(l.raw[:cut:cut], '}'))
+	h := sha256.New()
+	h.Write(l.raw[:cut])
+	h.Write([]byte{'}'})
+	return Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
 }
 
 // Version returns the version that the line is about, "" where it is about none.
@@ -491,7 +497,7 @@ func (l *Line) checkBytes() error {
 	if l.raw != nil {
 		return nil
 	}
-	encoded := l.encode()
+	encoded := l.Bytes()
 	if len(encoded) > MaxLine {
 		return fmt.Errorf("%d bytes are more than %d", len(encoded), MaxLine)
 	}
@@ -567,13 +573,13 @@ func checkOneSignature(key, value string, bundle Digest) error {
 	return nil
 }
 
-// decodeBase64 accepts only what the encoder writes: padded, no line breaks, no stray bits at the end.
+// decodeBase64 accepts only what the encoder writes: padded, no line breaks (which the decoder would pass over), no stray
+// bits at the end.
 func decodeBase64(text string) ([]byte, error) {
-	data, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || base64.StdEncoding.EncodeToString(data) != text {
+	if strings.ContainsAny(text, "\r\n") {
 		return nil, errors.New("not strict base64")
 	}
-	return data, nil
+	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
 // decodeUnknown reads a line of a version that this program does not know: what every version has, and the rest is

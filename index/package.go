@@ -25,6 +25,8 @@ type Package struct {
 	key      string
 	closed   bool
 
+	byVersion map[string]*Release // by version.Key
+
 	genesis       Digest // "" where there is no package yet
 	ownersHead    Digest // the last owners or recover, else genesis
 	recoverHead   Digest // the last recover, else genesis
@@ -86,12 +88,16 @@ func (p *Package) Closed() bool { return p.closed }
 
 // Release returns the release of a version, nil where there is none. Versions that differ only in letter case are one.
 func (p *Package) Release(v version.Version) *Release {
-	for _, r := range p.Releases {
-		if r.Version.Key() == v.Key() {
-			return r
-		}
+	return p.byVersion[v.Key()]
+}
+
+// add takes a version.
+func (p *Package) add(r *Release) {
+	if p.byVersion == nil {
+		p.byVersion = map[string]*Release{}
 	}
-	return nil
+	p.byVersion[r.Version.Key()] = r
+	p.Releases = append(p.Releases, r)
 }
 
 // Newest returns the highest offered release that is not yanked, releases before pre-releases; nil where there is none.
@@ -256,7 +262,7 @@ func (p *Package) applyUnknown(e Entry) error {
 		return dead(DeadMissing, "%v", err)
 	}
 	p.begin(e)
-	p.Releases = append(p.Releases, &Release{Version: v, By: e.Line.By, At: e.At, Log: e.Log, owners: side{head: e.Line.Digest()}, operator: side{head: e.Line.Digest()}})
+	p.add(&Release{Version: v, By: e.Line.By, At: e.At, Log: e.Log, owners: side{head: e.Line.Digest()}, operator: side{head: e.Line.Digest()}})
 	return nil
 }
 
@@ -282,7 +288,7 @@ func (p *Package) apply(e Entry, signer *PublisherKey, publishers Publishers, ob
 		if first {
 			p.control = obligations
 		}
-		p.Releases = append(p.Releases, &Release{
+		p.add(&Release{
 			Version: b.Version, Publish: b, By: l.By, At: e.At, Log: e.Log, Suspect: suspect,
 			owners: side{head: digest}, operator: side{head: digest}, obligations: obligations,
 		})

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -145,10 +144,11 @@ func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
 	return data, fields[2], true
 }
 
+// forget removes what is kept of a file. What cannot be looked at is not there: a folder above it may be a file.
 func (t *Static) forget(path string) error {
-	err := os.Remove(filepath.Join(t.dir, filepath.FromSlash(path)))
-	if errors.Is(err, fs.ErrNotExist) {
+	name := filepath.Join(t.dir, filepath.FromSlash(path))
+	if _, err := os.Lstat(name); err != nil {
 		return nil
 	}
-	return err
+	return os.Remove(name)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 )
@@ -48,13 +49,16 @@ func (d *Dir) Fetch(ctx context.Context, paths []string) (map[string][]byte, err
 
 func (d *Dir) read(path string) ([]byte, error) {
 	f, err := d.root.Open(filepath.FromSlash(path))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, ErrNotFound // as on every host that serves files
+	}
 	return atomicfile.ReadFrom(f, MaxFile)
 }
 

@@ -11,15 +11,15 @@ import (
 func (c comparator) matches(v Version) bool {
 	switch c.op {
 	case exact, wildcard:
-		return c.compareParts(v) == 0 && comparePre(v, c.v) == 0
+		return c.compareParts(v) == 0 && comparePre(v.pre, c.v.pre) == 0
 	case greater:
 		return c.exceededBy(v)
 	case greaterEqual:
-		return c.exceededBy(v) || c.compareParts(v) == 0 && comparePre(v, c.v) == 0
+		return c.exceededBy(v) || c.compareParts(v) == 0 && comparePre(v.pre, c.v.pre) == 0
 	case less:
 		return c.undercutBy(v)
 	case lessEqual:
-		return c.undercutBy(v) || c.compareParts(v) == 0 && comparePre(v, c.v) == 0
+		return c.undercutBy(v) || c.compareParts(v) == 0 && comparePre(v.pre, c.v.pre) == 0
 	case tilde:
 		return c.matchesTilde(v)
 	default:
@@ -42,28 +42,12 @@ func (c comparator) compareParts(v Version) int {
 	return order
 }
 
-// comparePre compares the pre-releases alone, as if the numbers were equal.
-func comparePre(a, b Version) int {
-	if a.Pre() == "" && b.Pre() == "" {
-		return 0
-	}
-	return bare(a).Compare(bare(b))
-}
-
-// bare is 0.0.0 with the pre-release of v.
-func bare(v Version) Version {
-	if v.Pre() == "" {
-		return MustParse("0.0.0")
-	}
-	return MustParse("0.0.0-" + v.Pre())
-}
-
 // exceededBy is ">": a version that agrees with a partial comparator does not exceed it.
 func (c comparator) exceededBy(v Version) bool {
 	if order := c.compareParts(v); order != 0 {
 		return order > 0
 	}
-	return c.parts == 3 && comparePre(v, c.v) > 0
+	return c.parts == 3 && comparePre(v.pre, c.v.pre) > 0
 }
 
 // undercutBy is "<".
@@ -71,7 +55,7 @@ func (c comparator) undercutBy(v Version) bool {
 	if order := c.compareParts(v); order != 0 {
 		return order < 0
 	}
-	return c.parts == 3 && comparePre(v, c.v) < 0
+	return c.parts == 3 && comparePre(v.pre, c.v.pre) < 0
 }
 
 func (c comparator) matchesTilde(v Version) bool {
@@ -84,7 +68,7 @@ func (c comparator) matchesTilde(v Version) bool {
 	if v.Patch() != c.v.Patch() {
 		return v.Patch() > c.v.Patch()
 	}
-	return comparePre(v, c.v) >= 0
+	return comparePre(v.pre, c.v.pre) >= 0
 }
 
 func (c comparator) matchesCaret(v Version) bool {
@@ -108,7 +92,7 @@ func (c comparator) matchesCaret(v Version) bool {
 
 // narrow keeps the interval [lo, hi] that holds every match of the comparators seen so far. It may hold versions
 // that do not match (pre-releases only), never the other way round.
-func (r *Requirement) narrow(c comparator) {
+func (r *requirement) narrow(c comparator) {
 	switch c.op {
 	case exact, wildcard, tilde:
 		r.atLeast(c.floor(), true)
@@ -188,7 +172,7 @@ func leastPre(major, minor, patch uint64) Version {
 	return MustParse(fmt.Sprintf("%d.%d.%d-0", major, minor, patch))
 }
 
-func (r *Requirement) atLeast(v Version, inclusive bool) {
+func (r *requirement) atLeast(v Version, inclusive bool) {
 	if r.lo.set {
 		switch c := v.Compare(r.lo.v); {
 		case c < 0, c == 0 && inclusive:
@@ -198,13 +182,13 @@ func (r *Requirement) atLeast(v Version, inclusive bool) {
 	r.lo = bound{v: v, inclusive: inclusive, set: true}
 }
 
-func (r *Requirement) below(v Version, ok bool) {
+func (r *requirement) below(v Version, ok bool) {
 	if ok {
 		r.atMost(v, false)
 	}
 }
 
-func (r *Requirement) atMost(v Version, inclusive bool) {
+func (r *requirement) atMost(v Version, inclusive bool) {
 	if r.hi.set {
 		switch c := v.Compare(r.hi.v); {
 		case c > 0, c == 0 && inclusive:

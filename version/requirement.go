@@ -13,8 +13,11 @@ const MaxRequirementLength = 256
 const maxComparators = 32
 
 // Requirement is a set of versions, written in Cargo's grammar. The zero value matches nothing and is no
-// requirement; [Any] matches every release.
-type Requirement struct {
+// requirement; [Any] matches every release. It is a pointer to what never changes: copying it costs nothing, and == holds
+// only between copies of one.
+type Requirement struct{ r *requirement }
+
+type requirement struct {
 	text        string
 	comparators []comparator
 	lo, hi      bound
@@ -62,9 +65,9 @@ func ParseRequirement(text string) (Requirement, error) {
 	if err := refuseForeign(text); err != nil {
 		return fail(err)
 	}
-	r := Requirement{text: strings.TrimSpace(text)}
+	r := &requirement{text: strings.TrimSpace(text)}
 	if r.text == "*" {
-		return r, nil
+		return Requirement{r}, nil
 	}
 	parts := strings.Split(r.text, ",")
 	if len(parts) > maxComparators {
@@ -78,7 +81,7 @@ func ParseRequirement(text string) (Requirement, error) {
 		r.comparators = append(r.comparators, c)
 		r.narrow(c)
 	}
-	return r, nil
+	return Requirement{r}, nil
 }
 
 // MustParseRequirement is ParseRequirement for texts that are known to be right; it panics on others.
@@ -217,17 +220,22 @@ func parseNumber(text string) (uint64, error) {
 	return strconv.ParseUint(text, 10, 64)
 }
 
-// String returns the requirement as it was written.
-func (r Requirement) String() string { return r.text }
+// String returns the requirement as it was written, "" for the zero Requirement.
+func (r Requirement) String() string {
+	if r.r == nil {
+		return ""
+	}
+	return r.r.text
+}
 
 // IsZero reports whether r is the zero Requirement, which no text parses to.
-func (r Requirement) IsZero() bool { return r.text == "" }
+func (r Requirement) IsZero() bool { return r.r == nil }
 
 // IsAny reports whether r is "*".
-func (r Requirement) IsAny() bool { return r.text == "*" }
+func (r Requirement) IsAny() bool { return r.String() == "*" }
 
 // MarshalText writes the requirement as it was written.
-func (r Requirement) MarshalText() ([]byte, error) { return []byte(r.text), nil }
+func (r Requirement) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText is [ParseRequirement].
 func (r *Requirement) UnmarshalText(text []byte) error {
@@ -239,21 +247,29 @@ func (r *Requirement) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// comparators are none for "*" and for the zero Requirement.
+func (r Requirement) comparators() []comparator {
+	if r.r == nil {
+		return nil
+	}
+	return r.r.comparators
+}
+
 // ExactVersion returns the one version that r allows where r is a single full `=` comparator.
 func (r Requirement) ExactVersion() (Version, bool) {
-	if len(r.comparators) == 1 && r.comparators[0].op == exact && r.comparators[0].parts == 3 {
-		return r.comparators[0].v, true
+	if all := r.comparators(); len(all) == 1 && all[0].op == exact && all[0].parts == 3 {
+		return all[0].v, true
 	}
 	return Version{}, false
 }
 
 // HasUpperBound reports whether some version is too new for r.
-func (r Requirement) HasUpperBound() bool { return r.hi.set }
+func (r Requirement) HasUpperBound() bool { return r.r != nil && r.r.hi.set }
 
 // NamesPre reports whether a comparator of r names a pre-release; only then can r match one.
 func (r Requirement) NamesPre() bool {
-	for _, c := range r.comparators {
-		if c.v.Pre() != "" {
+	for _, c := range r.comparators() {
+		if c.v.pre != "" {
 			return true
 		}
 	}
@@ -262,29 +278,25 @@ func (r Requirement) NamesPre() bool {
 
 // Matches reports whether v fulfils every comparator of r, by Cargo's rules; build metadata does not count.
 func (r Requirement) Matches(v Version) bool {
-	if r.text == "" {
+	if r.r == nil {
 		return false
 	}
-	for _, c := range r.comparators {
+	for _, c := range r.r.comparators {
 		if !c.matches(v) {
 			return false
 		}
 	}
-	return v.Pre() == "" || r.asksForPre(v)
+	return v.pre == "" || r.asksForPre(v)
 }
 
 // asksForPre is the rule that keeps pre-releases out of builds that did not ask for them.
 func (r Requirement) asksForPre(v Version) bool {
-	for _, c := range r.comparators {
-		if c.v.Pre() != "" && sameTriple(c.v, v) {
+	for _, c := range r.comparators() {
+		if c.v.pre != "" && c.v.major == v.major && c.v.minor == v.minor && c.v.patch == v.patch {
 			return true
 		}
 	}
 	return false
-}
-
-func sameTriple(a, b Version) bool {
-	return a.Major() == b.Major() && a.Minor() == b.Minor() && a.Patch() == b.Patch()
 }
 
 // Below reports whether every version that r can match is greater than v.
@@ -292,18 +304,18 @@ func sameTriple(a, b Version) bool {
 // Together with [Requirement.Above] it lets a caller cut a sorted list by two binary searches: what is neither below
 // nor above matches if it is a release, and must be asked with Matches if it is a pre-release.
 func (r Requirement) Below(v Version) bool {
-	if !r.lo.set {
+	if r.r == nil || !r.r.lo.set {
 		return false
 	}
-	c := v.Compare(r.lo.v)
-	return c < 0 || c == 0 && !r.lo.inclusive
+	c := v.Compare(r.r.lo.v)
+	return c < 0 || c == 0 && !r.r.lo.inclusive
 }
 
 // Above reports whether every version that r can match is less than v. See [Requirement.Below].
 func (r Requirement) Above(v Version) bool {
-	if !r.hi.set {
+	if r.r == nil || !r.r.hi.set {
 		return false
 	}
-	c := v.Compare(r.hi.v)
-	return c > 0 || c == 0 && !r.hi.inclusive
+	c := v.Compare(r.r.hi.v)
+	return c > 0 || c == 0 && !r.r.hi.inclusive
 }

@@ -41,8 +41,9 @@ const MaxLength = 64
 // Version is one semantic version. The zero value is no version: see [Version.IsZero].
 // Versions are immutable; compare them with [Version.Compare] or [Version.Equal], not with ==.
 type Version struct {
-	sv  semver.Version
-	set bool
+	text                string // as parsed, which is the canonical form
+	major, minor, patch uint64
+	pre                 string // without its hyphen
 }
 
 // Parse reads a version written in full. The error says what is wrong with the text and quotes it.
@@ -54,7 +55,7 @@ func Parse(text string) (Version, error) {
 	if err != nil {
 		return Version{}, fmt.Errorf("version %q: %w", text, explainVersion(text))
 	}
-	return Version{sv: *sv, set: true}, nil
+	return Version{text: text, major: sv.Major(), minor: sv.Minor(), patch: sv.Patch(), pre: sv.Prerelease()}, nil
 }
 
 // explainVersion finds words for the most common slips; the library's own are about its parser.
@@ -88,30 +89,28 @@ func MustParse(text string) Version {
 }
 
 // IsZero reports whether v is the zero Version, which no text parses to.
-func (v Version) IsZero() bool { return !v.set }
+func (v Version) IsZero() bool { return v.text == "" }
 
 // Major returns the first number.
-func (v Version) Major() uint64 { return v.sv.Major() }
+func (v Version) Major() uint64 { return v.major }
 
 // Minor returns the second number.
-func (v Version) Minor() uint64 { return v.sv.Minor() }
+func (v Version) Minor() uint64 { return v.minor }
 
 // Patch returns the third number.
-func (v Version) Patch() uint64 { return v.sv.Patch() }
+func (v Version) Patch() uint64 { return v.patch }
 
 // Pre returns the pre-release without its hyphen, "" for a release.
-func (v Version) Pre() string { return v.sv.Prerelease() }
+func (v Version) Pre() string { return v.pre }
 
 // Build returns the build metadata without its plus, "" where there is none.
-func (v Version) Build() string { return v.sv.Metadata() }
+func (v Version) Build() string {
+	_, build, _ := strings.Cut(v.text, "+")
+	return build
+}
 
 // String returns the canonical text, which Parse reads back; "" for the zero Version.
-func (v Version) String() string {
-	if !v.set {
-		return ""
-	}
-	return v.sv.String()
-}
+func (v Version) String() string { return v.text }
 
 // MarshalText writes the canonical text.
 func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
@@ -128,19 +127,24 @@ func (v *Version) UnmarshalText(text []byte) error {
 
 // Compare orders versions by SemVer's precedence: -1, 0 or +1. Build metadata does not count.
 func (v Version) Compare(w Version) int {
-	if c := cmp.Compare(v.sv.Major(), w.sv.Major()); c != 0 {
+	if c := cmp.Compare(v.major, w.major); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(v.sv.Minor(), w.sv.Minor()); c != 0 {
+	if c := cmp.Compare(v.minor, w.minor); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(v.sv.Patch(), w.sv.Patch()); c != 0 {
+	if c := cmp.Compare(v.patch, w.patch); c != 0 {
 		return c
 	}
-	if v.sv.Prerelease() == "" && w.sv.Prerelease() == "" {
+	return comparePre(v.pre, w.pre)
+}
+
+// comparePre orders pre-releases; none comes after all.
+func comparePre(a, b string) int {
+	if a == b {
 		return 0
 	}
-	return v.sv.Compare(&w.sv)
+	return semver.New(0, 0, 0, a, "").Compare(semver.New(0, 0, 0, b, ""))
 }
 
 // Equal reports whether v and w have the same precedence.

@@ -151,7 +151,11 @@ func (c *addCmd) choose(a *app, spec *manifest.DependencySpec, name string, requ
 		release = newestMatch(pkg, requirement)
 	}
 	if release == nil {
-		return noVersion(pkg, requirement)
+		err := noVersion(pkg, requirement)
+		if newest := pkg.Newest(); newest != nil {
+			err.WithHelp("gal-pkg add %s@%s", name, newest.Version)
+		}
+		return err
 	}
 	spec.Requirement = requirement
 	if requirement.IsZero() {
@@ -183,7 +187,7 @@ func newestMatch(p *index.Package, r version.Requirement) *index.Release {
 }
 
 // noVersion says why nothing can be chosen: no such version, or only yanked ones.
-func noVersion(p *index.Package, r version.Requirement) error {
+func noVersion(p *index.Package, r version.Requirement) *fault.Error {
 	var open, yanked []*index.Release
 	for _, release := range p.Releases {
 		if release.Yanked() != nil {
@@ -209,7 +213,7 @@ func noVersion(p *index.Package, r version.Requirement) error {
 		newest = append(newest, release.Version.String())
 	}
 	if len(newest) > 0 {
-		err.WithFact("newest: %s", strings.Join(newest, ", ")).WithHelp("gal-pkg add %s@%s", p.Name, newest[0])
+		err.WithFact("newest: %s", strings.Join(newest, ", "))
 	}
 	for _, release := range yanked[:min(5, len(yanked))] {
 		err.WithFact("yanked: %s (%q)", release.Version, release.Yanked().Reason)

@@ -47,7 +47,7 @@ func (c *cacheDirCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("cache", cacheDirResult{dirs.Cache}, func(w io.Writer) { fmt.Fprintln(w, dirs.Cache) })
+	return a.result("cache-dir", cacheDirResult{dirs.Cache}, func(w io.Writer) { fmt.Fprintln(w, dirs.Cache) })
 }
 
 type cacheSizeCmd struct{}
@@ -74,8 +74,9 @@ func (c *cacheSizeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("cache", cacheUsageResult{usage, usage.Bytes()}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s  %s\n%s  %s unpacked\n", plural(usage.Blobs, "archive"), size(usage.BlobBytes), plural(usage.Trees, "package"), size(usage.TreeBytes))
+	return a.result("cache-size", cacheUsageResult{usage, usage.Bytes()}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s  %s\n", plural(usage.Blobs, "archive"), size(usage.BlobBytes))
+		fmt.Fprintf(w, "%s  %s unpacked\n", plural(usage.Trees, "package"), size(usage.TreeBytes))
 	})
 }
 
@@ -104,7 +105,7 @@ func (c *cacheVerifyCmd) Run(a *app) error {
 	} else {
 		a.status("Verified", "%s, %s", plural(v.Archives, "archive"), plural(v.Trees, "unpacked package"))
 	}
-	return a.verdict("cache", v, func(w io.Writer) {
+	return a.verdict("cache-verify", v, func(w io.Writer) {
 		for _, d := range v.Damaged {
 			fmt.Fprintf(w, "%s: %s\n", d.Path, d.Message)
 		}
@@ -129,7 +130,7 @@ func (c *cachePruneCmd) Run(a *app) error {
 	if err != nil {
 		return fault.New(fault.Usage, "bad-span", "--older-than: %v", err)
 	}
-	return a.emptyCache(func(store *cache.Cache) (cache.Usage, error) {
+	return a.emptyCache("cache-prune", func(store *cache.Cache) (cache.Usage, error) {
 		return store.Prune(a.ctx, a.now().Add(-time.Duration(span)))
 	})
 }
@@ -144,11 +145,11 @@ EXAMPLES
 }
 
 func (c *cacheCleanCmd) Run(a *app) error {
-	return a.emptyCache(func(store *cache.Cache) (cache.Usage, error) { return store.Clean(a.ctx) })
+	return a.emptyCache("cache-clean", func(store *cache.Cache) (cache.Usage, error) { return store.Clean(a.ctx) })
 }
 
 // emptyCache removes a part of the cache and says how much that was.
-func (a *app) emptyCache(remove func(*cache.Cache) (cache.Usage, error)) error {
+func (a *app) emptyCache(command string, remove func(*cache.Cache) (cache.Usage, error)) error {
 	store, err := a.cache()
 	if err != nil {
 		return err
@@ -158,5 +159,5 @@ func (a *app) emptyCache(remove func(*cache.Cache) (cache.Usage, error)) error {
 		return err
 	}
 	a.status("Removed", "%s, %s (%s)", plural(removed.Blobs, "archive"), plural(removed.Trees, "unpacked package"), size(removed.Bytes()))
-	return a.result("cache", cacheUsageResult{removed, removed.Bytes()}, nil)
+	return a.result(command, cacheUsageResult{removed, removed.Bytes()}, nil)
 }

@@ -59,7 +59,7 @@ func (c *checkCmd) Run(a *app) error {
 }
 
 func (c *checkCmd) write(w io.Writer, findings []project.Finding) {
-	for _, f := range findings {
+	for i, f := range findings {
 		place := f.Path
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d:%d", f.Path, f.Line, f.Column)
@@ -68,7 +68,7 @@ func (c *checkCmd) write(w io.Writer, findings []project.Finding) {
 		for _, line := range f.Excerpt {
 			fmt.Fprintln(w, indent("   ", line))
 		}
-		if f.Help != "" {
+		if last := i == len(findings)-1 || findings[i+1].Help != f.Help; f.Help != "" && last {
 			fmt.Fprintln(w, indent("   ", "help: "+f.Help))
 		}
 	}

@@ -304,7 +304,10 @@ func (d dependencyInfo) String() string {
 	for _, note := range []struct {
 		on   bool
 		text string
-	}{{d.Package != d.Name, "package " + d.Package}, {d.Kind != "normal", d.Kind}, {d.Optional, "optional"}, {d.Registry != "", "from " + d.Registry}} {
+	}{
+		{d.Package != d.Name, "package " + d.Package}, {d.Kind != "normal", d.Kind},
+		{d.Optional, "optional"}, {d.Registry != "", "from " + d.Registry},
+	} {
 		if note.on {
 			line += " (" + note.text + ")"
 		}

@@ -9,13 +9,13 @@ import (
 )
 
 type initCmd struct {
-	Name    string `arg:"" optional:"" help:"Name of the package; the default is the folder's."`
-	Path    string `placeholder:"DIR" help:"Make the package in DIR instead of a folder called NAME."`
-	Lib     bool   `xor:"kind" help:"Make a library: src/lib.gal."`
-	Bin     bool   `xor:"kind" help:"Make an application: src/main.gal (the default)."`
-	License string `placeholder:"SPDX" help:"License of the package, such as MIT."`
-	Edition string `placeholder:"YEAR" help:"Edition of the language."`
-	VCS     string `name:"vcs" enum:"git,none" default:"git" help:"Write a .gitignore: git, none."`
+	Name    *string `arg:"" optional:"" help:"Name of the package; the default is the folder's."`
+	Path    string  `placeholder:"DIR" help:"Make the package in DIR instead of a folder called NAME."`
+	Lib     bool    `xor:"kind" help:"Make a library: src/lib.gal."`
+	Bin     bool    `xor:"kind" help:"Make an application: src/main.gal (the default)."`
+	License string  `placeholder:"SPDX" help:"License of the package, such as MIT."`
+	Edition string  `placeholder:"YEAR" help:"Edition of the language."`
+	VCS     string  `name:"vcs" enum:"git,none" default:"git" help:"Write a .gitignore: git, none."`
 }
 
 func (initCmd) Help() string {
@@ -61,20 +61,16 @@ func (c *initCmd) place(a *app) (dir, name string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	name, dir = c.Name, here
-	switch {
-	case c.Path != "" && filepath.IsAbs(c.Path):
+	if dir = here; c.Path != "" && filepath.IsAbs(c.Path) {
 		dir = c.Path
-	case c.Path != "":
+	} else if c.Path != "" {
 		dir = filepath.Join(here, c.Path)
-	case c.Name != "":
-		if err := manifest.CheckName(c.Name); err != nil {
-			return "", "", err
-		}
-		dir = filepath.Join(here, filepath.FromSlash(c.Name))
 	}
-	if name != "" {
-		return dir, name, manifest.CheckName(name)
+	if c.Name != nil {
+		if c.Path == "" {
+			dir = filepath.Join(here, filepath.FromSlash(*c.Name))
+		}
+		return dir, *c.Name, manifest.CheckName(*c.Name)
 	}
 	name = filepath.Base(dir)
 	if manifest.CheckName(name) == nil {

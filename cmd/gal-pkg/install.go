@@ -134,7 +134,7 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	if done.Downloaded > 0 {
 		a.status("Downloaded", "%s (%s)", plural(done.Downloaded, "package"), size(done.Bytes))
 	}
-	a.status("Verified", "%s, %s", plural(count, "checksum"), plural(done.Signed, "signature"))
+	a.status("Verified", "%s, %s", plural(done.Hashed, "checksum"), plural(done.Signed, "signature"))
 	a.status("Installed", "%s in .gal/packages", plural(count, "package"))
 	a.stamp(plan, choice, fetching)
 	return a.result(command, installResult{

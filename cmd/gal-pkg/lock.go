@@ -67,11 +67,11 @@ func (a *app) lockProject(mend bool) (*project.Project, error) {
 	if !fault.IsCode(err, "lock-conflict") || !mend {
 		return p, err
 	}
-	dir, err := a.dir()
+	file, err := a.manifestFile()
 	if err != nil {
 		return nil, err
 	}
-	return project.OpenTorn(dir)
+	return project.OpenTorn(file)
 }
 
 func (c *lockCmd) explain(a *app, p *project.Project) error {

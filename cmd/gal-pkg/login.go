@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/settings"
 )
 
@@ -15,13 +16,15 @@ type loginCmd struct {
 	Token    string `placeholder:"TOKEN|-" xor:"way" help:"Token; - reads it from standard input."`
 	Username string `placeholder:"NAME" xor:"way" help:"Name, for registries that want name and password."`
 	Password string `placeholder:"PASSWORD|-" help:"Password for --username; - reads it from standard input."`
+	NoCheck  bool   `help:"Do not ask the registry whether it takes the credential."`
 	OAuth2   bool   `name:"oauth2" xor:"way" help:"Ask the registry's host for a token in the browser (not available yet)."`
 }
 
 func (loginCmd) Help() string {
-	return `Stores a credential for the default registry, or that of --registry, in credentials.toml, which only you can read. It is
-sent to the registry's own address and to no other. Without flags the token is asked for, or read from standard input where
-that is no terminal. What is on a command line can be seen by others on the machine: prefer standard input.
+	return `Stores a credential for the default registry, or that of --registry, in credentials.toml, which only you can read. The
+registry is asked whether it takes it; it is sent to the registry's own address and to no other. Without flags the token is
+asked for, or read from standard input where that is no terminal. What is on a command line can be seen by others on the
+machine: prefer standard input.
 
 In CI, set GAL_REGISTRY_TOKEN (default registry) or GAL_REGISTRIES_<NAME>_TOKEN instead.
 
@@ -54,6 +57,11 @@ func (c *loginCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if !c.NoCheck && !a.g.Offline {
+		if err := c.check(a, user, r, credential); err != nil {
+			return err
+		}
+	}
 	if err := user.Credentials.Set(a.ctx, r.Name, credential); err != nil {
 		return err
 	}
@@ -66,6 +74,28 @@ func (c *loginCmd) Run(a *app) error {
 		a.warn("%s is set and goes before what was stored", stored.Source)
 	}
 	return a.result("login", loginResult{r.Name, r.Origin(), true}, nil)
+}
+
+// check asks the registry whether it takes a credential. Only a refusal is an error: a registry that cannot be asked now may
+// take it later.
+func (c *loginCmd) check(a *app, user *settings.User, r settings.Registry, credential settings.Credential) error {
+	credential.Origin = r.Origin()
+	set := remote.New(remote.Options{
+		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State,
+		UserAgent: "gal-pkg/" + programVersion, Notice: a.note,
+		Authorization: func(string) (func(string) string, error) { return credential.AuthorizationFor, nil },
+	})
+	defer set.Close()
+	err := set.CheckLogin(a.ctx, r.Name)
+	switch {
+	case err == nil || a.ctx.Err() != nil:
+		return a.ctx.Err()
+	case fault.KindOf(err) == fault.Auth:
+		return fault.New(fault.Auth, "login-refused", "registry %q does not take this credential; nothing was stored", r.Name).
+			WithFact("%v", err).WithHelp("gal-pkg login --registry %s --no-check      # to store it all the same", r.Name)
+	}
+	a.warn("the credential was not checked: %v", err)
+	return nil
 }
 
 // registryToLogin is the configured registry that credentials are for.

@@ -59,7 +59,9 @@ func (c *metadataCmd) Run(a *app) error {
 	for _, member := range p.Members {
 		info := member.Manifest.Package
 		ref := manifest.Ref{Name: info.Name, Version: info.Version, Source: manifest.Local(member.Rel)}
-		m.Members = append(m.Members, metadataMember{info.Name, info.Version.String(), ref.String(), filepath.Dir(p.Path(member)), member.Manifest})
+		m.Members = append(m.Members, metadataMember{
+			info.Name, info.Version.String(), ref.String(), filepath.Dir(p.Path(member)), member.Manifest,
+		})
 	}
 	if p.Lock != nil {
 		if m.Graph, err = p.Graph(); err != nil {
@@ -87,7 +89,8 @@ func (c *metadataCmd) profiles(p *project.Project, m *metadataResult) (err error
 	}
 	chaos, ok := root.ChaosProfiles[m.Profile.ChaosProfile]
 	if !ok {
-		return fault.New(fault.Manifest, "no-chaos-profile", "profile %q names the chaos profile %q, which is not there", c.Profile, m.Profile.ChaosProfile)
+		return fault.New(fault.Manifest, "no-chaos-profile", "profile %q names the chaos profile %q, which is not there",
+			c.Profile, m.Profile.ChaosProfile)
 	}
 	m.Chaos = &metadataChaos{m.Profile.ChaosProfile, chaos}
 	return nil

@@ -82,6 +82,10 @@ func (c *publishCmd) Run(a *app) error {
 		return err
 	}
 	pkg, err := known(a.ctx, r, draft.Name)
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.New(fault.Negative, "name-taken", "the name `%s` is taken: - and _ are the same in a registry", draft.Name).
+			WithFact("%s", fault.Of(err).Message).WithHelp("choose another name in gal.toml")
+	}
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (a *app) draft(dir string, workspace *manifest.Manifest, r *remote.Registry
 	}
 	for _, problem := range draft.Problems {
 		if problem.Level == publish.LevelWarning {
-			a.warn("%s", strings.TrimPrefix(problem.String(), "warning"))
+			a.warn("%s", strings.TrimPrefix(problem.Where+": "+problem.Message, ": "))
 		}
 	}
 	if err := draft.Err(); err != nil {

@@ -51,7 +51,7 @@ EXAMPLES
   gal-pkg registry add mirror file:///mnt/mirror`
 }
 
-// registryResult is the document of registry add and registry set-default.
+// registryResult is the document of registry add, remove and set-default.
 type registryResult struct {
 	Name    string `json:"name"`
 	URL     string `json:"url"`
@@ -89,7 +89,7 @@ func (c *registryAddCmd) Run(a *app) error {
 		a.warn("what comes from %s over http can be read and altered on its way; signatures still protect packages", c.Name)
 	}
 	a.status("Added", "%s %s", c.Name, r.ID)
-	return a.result("registry", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
+	return a.result("registry-add", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
 }
 
 // probe opens a registry that is not configured yet, and has the user confirm what it is.
@@ -169,7 +169,7 @@ func (c *registryListCmd) Run(a *app) error {
 		}
 		list.Registries = append(list.Registries, row)
 	}
-	return a.verdict("registry", list, func(w io.Writer) { c.write(w, list) }, failure(failed))
+	return a.verdict("registry-list", list, func(w io.Writer) { c.write(w, list) }, failure(failed))
 }
 
 // authOf says where the credentials of a registry come from.
@@ -267,10 +267,7 @@ func (c *registryRemoveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	set, err := a.registries()
-	if err != nil {
-		return err
-	}
+	set := remote.New(remote.Options{CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
 	if err := set.Forget(r.URL); err != nil {
 		return err
 	}
@@ -278,7 +275,7 @@ func (c *registryRemoveCmd) Run(a *app) error {
 	if had {
 		a.note("its credentials are forgotten here; that does not revoke the token at the host")
 	}
-	return a.result("registry", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
+	return a.result("registry-remove", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
 }
 
 type registrySetDefaultCmd struct {
@@ -305,5 +302,5 @@ func (c *registrySetDefaultCmd) Run(a *app) error {
 		return err
 	}
 	a.status("Default", "is now %s", r.Name)
-	return a.result("registry", registryResult{r.Name, r.URL, r.ID, true}, nil)
+	return a.result("registry-set-default", registryResult{r.Name, r.URL, r.ID, true}, nil)
 }

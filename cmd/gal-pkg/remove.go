@@ -32,6 +32,9 @@ func (c *removeCmd) Run(a *app) error {
 	}
 	table := tableOf(c.Dev, c.Build)
 	for _, name := range c.Packages {
+		if err := manifest.CheckName(name); err != nil && !edit.Has(table, name) {
+			return err
+		}
 		if err := edit.RemoveDependency(table, name); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,21 +72,21 @@ func code() {
 //	code N PROGRAM ARG...     run a program that must end with exit code N
 //	seed DIR ITEM...          make a published tree in DIR: package folders, or yank:NAME@VERSION:REASON
 //	serve DIR                 run gal-registry on DIR, made where it is missing; sets REGISTRY_URL and TOKEN
+//	static DIR                serve the files of DIR as any web server would; sets STATIC_URL
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, ".home")
 			env.Setenv("HOME", home)
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
+			"seed": seed, "serve": serve, "static": static, "edit": edit, "damage": damage,
 		},
 	})
 }
@@ -115,6 +117,15 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	data[len(data)/2] ^= 1
 	ts.Check(os.Chmod(found[0], 0o644))
 	ts.Check(os.WriteFile(found[0], data, 0o644))
+}
+
+func static(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: static DIR")
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(server.Close)
+	ts.Setenv("STATIC_URL", server.URL)
 }
 
 // serve starts the registry's program and waits for the line that says where it listens.

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +32,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	s := seeder{ts: ts, dir: ts.MkAbs(args[0])}
 	key, err := translog.GenerateKey(rand.Reader, seedID)
 	ts.Check(err)
-	s.builder, err = build.New(seedID, emptyTree{}, 0, key)
+	s.builder, err = build.New(seedID, build.Empty{}, 0, key)
 	ts.Check(err)
 	s.author = publish.Author{ID: "ada", Random: rand.Reader, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.author.Key, err = sign.Generate(rand.Reader)
@@ -54,12 +53,6 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	for path, data := range out.Files {
 		s.write(path, data)
 	}
-}
-
-type emptyTree struct{}
-
-func (emptyTree) ReadFile(path string) ([]byte, error) {
-	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 }
 
 type seeder struct {

@@ -15,7 +15,7 @@ type treeCmd struct {
 	Depth      *int     `placeholder:"N" help:"Show at most N levels below the roots."`
 	Invert     string   `short:"i" placeholder:"PKG[@V]" xor:"what" help:"Show what depends on a package."`
 	Duplicates bool     `short:"d" xor:"what" help:"Show the packages that are there in several versions, and what depends on each."`
-	Edges      []string `short:"e" sep:"," enum:"normal,dev,build" default:"normal,dev,build" placeholder:"KIND,..." help:"Follow dependencies of these kinds: normal, dev, build."`
+	Edges      []string `short:"e" sep:"," enum:"normal,dev,build" default:"normal,dev,build" placeholder:"KIND,..." help:"Follow these kinds: normal, dev, build."`
 	Charset    string   `enum:"auto,utf8,ascii" default:"auto" help:"Draw with utf8 or ascii; auto asks the locale."`
 	NoDedupe   bool     `help:"Show what is below a package every time, not only the first."`
 }

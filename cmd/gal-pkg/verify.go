@@ -66,7 +66,8 @@ func (c *verifyCmd) judge(v *project.Verified) *fault.Error {
 	}
 	switch {
 	case len(v.Mismatches) > stale:
-		return fault.New(fault.Integrity, "verify-mismatch", "SECURITY: verification failed in %s", plural(len(v.Mismatches)-stale, "place")).
+		places := plural(len(v.Mismatches)-stale, "place")
+		return fault.New(fault.Integrity, "verify-mismatch", "SECURITY: verification failed in %s", places).
 			WithHelp("gal-pkg install        # heals the cache and the links; it never accepts another checksum")
 	case stale > 0:
 		return fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml").WithHelp("gal-pkg lock          # then commit gal.lock")

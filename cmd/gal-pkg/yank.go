@@ -46,11 +46,15 @@ func (c *yankCmd) Run(a *app) error {
 	}
 	pkg, err := r.Snapshot.Package(a.ctx, name)
 	if err != nil {
-		return project.WithSimilar(a.ctx, r, name, err)
+		err = project.WithSimilar(a.ctx, r, name, err)
+		if f := fault.Of(err); f != nil && f.Code == "package-not-found" {
+			f.Help = []string{"gal-pkg search " + name}
+		}
+		return err
 	}
 	release := pkg.Release(v)
 	if release == nil {
-		return noVersion(pkg, version.Exactly(v))
+		return noVersion(pkg, version.Exactly(v)).WithHelp("gal-pkg info %s --versions", name)
 	}
 	if (release.Yanked() != nil) != c.Undo {
 		a.status("Finished", "%s %s is %s already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])

@@ -122,12 +122,20 @@ func ReadFrom(f *os.File, limit int64) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a directory", f.Name())
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
+	// One byte more than the file has: a read that fills it tells that the file has grown.
+	buffer := make([]byte, min(info.Size(), limit)+1)
+	n, err := io.ReadFull(f, buffer)
+	switch {
+	case err == nil && int64(n) > limit:
 		return nil, fmt.Errorf("%s is longer than %d bytes", f.Name(), limit)
+	case err == nil:
+		rest, err := io.ReadAll(io.LimitReader(f, limit+1-int64(n)))
+		if err == nil && int64(n+len(rest)) > limit {
+			err = fmt.Errorf("%s is longer than %d bytes", f.Name(), limit)
+		}
+		return append(buffer, rest...), err
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return buffer[:n:n], nil
 	}
-	return data, nil
+	return nil, err
 }

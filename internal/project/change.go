@@ -24,13 +24,9 @@ func (p *Project) Explain(ctx context.Context, set *remote.Set, o Locking, name 
 	return resolve.Explain(ctx, request, s, name)
 }
 
-// OpenTorn opens a project whose gal.lock has merge conflict markers. What both sides have in common, and what only one
+// OpenTorn opens the project of a manifest whose gal.lock has merge conflict markers. What both sides have in common, and what only one
 // of them has, is kept where it still fits; a package that they have at different versions is chosen anew.
-func OpenTorn(dir string) (*Project, error) {
-	file, err := manifest.Find(dir)
-	if err != nil {
-		return nil, err
-	}
+func OpenTorn(file string) (*Project, error) {
 	p, err := openWithoutLock(file)
 	if err != nil {
 		return nil, err
@@ -54,16 +50,22 @@ func OpenTorn(dir string) (*Project, error) {
 	return p, nil
 }
 
-// joinLocks keeps what the two sides do not disagree on.
+// joinLocks keeps what the two sides do not disagree on. A merge goes by lines: it may have joined the version of one side
+// with the checksum of the other. Then the version stays, and the registry's signed line says what its checksum is.
 func joinLocks(a, b *manifest.Lock) *manifest.Lock {
 	joined := &manifest.Lock{Version: 1, Root: a.Root, ExcludeNewer: a.ExcludeNewer}
 	if b.ExcludeNewer.After(joined.ExcludeNewer) {
 		joined.ExcludeNewer = b.ExcludeNewer
 	}
 	for _, pkg := range a.Packages {
-		if other := b.Find(pkg.Name); len(other) == 0 || has(b, pkg) {
-			joined.Packages = append(joined.Packages, pkg)
+		other := find(b, pkg)
+		if other == nil && len(b.Find(pkg.Name)) > 0 {
+			continue
 		}
+		if other != nil && other.Checksum != pkg.Checksum {
+			pkg.Checksum = ""
+		}
+		joined.Packages = append(joined.Packages, pkg)
 	}
 	for _, pkg := range b.Packages {
 		if len(a.Find(pkg.Name)) == 0 {
@@ -73,10 +75,14 @@ func joinLocks(a, b *manifest.Lock) *manifest.Lock {
 	return joined
 }
 
-func has(l *manifest.Lock, p manifest.LockedPackage) bool {
-	return slices.ContainsFunc(l.Find(p.Name), func(q *manifest.LockedPackage) bool {
-		return q.Version.Equal(p.Version) && q.Source == p.Source
-	})
+// find returns the same version of the same package from the same source, nil where a lock does not have it.
+func find(l *manifest.Lock, p manifest.LockedPackage) *manifest.LockedPackage {
+	for _, q := range l.Find(p.Name) {
+		if q.Version.Equal(p.Version) && q.Source == p.Source {
+			return q
+		}
+	}
+	return nil
 }
 
 // Raised is a requirement that Raise has rewritten.

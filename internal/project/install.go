@@ -52,6 +52,7 @@ type Installed struct {
 	Packages   []resolve.Selected
 	Downloaded int
 	Bytes      int64 // of the downloaded archives
+	Hashed     int   // packages whose checksums were verified: all but those in folders
 	Signed     int   // packages whose signatures were verified
 	Yanked     []Yanked
 	Links      install.Report
@@ -203,7 +204,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 	if err != nil {
 		return nil, err
 	}
-	done := &Installed{Packages: selected, Yanked: p.yanked(selected), Signed: p.signed(selected)}
+	done := &Installed{Packages: selected, Yanked: p.yanked(selected), Hashed: len(results), Signed: p.signed(selected)}
 	trees := map[string]download.Result{}
 	for _, r := range results {
 		trees[r.Item.Digest] = r

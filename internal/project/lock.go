@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	s.prefetchLock()
 	solution, err := resolve.Resolve(ctx, request, s)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(s.missing(ctx, request, err), s.imprecise(ctx, request, err), err)
 	}
 	plan := &Plan{Project: p, Solution: solution, Warnings: solution.Warnings, source: s, artifacts: map[manifest.Ref]placed{}}
 	if err := plan.verify(ctx); err != nil {
@@ -62,6 +63,50 @@ func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	plan.Lock = plan.lock(request.Options.ExcludeNewer)
 	plan.Changes = Diff(p.Lock, plan.Lock)
 	return plan, nil
+}
+
+// missing says, where there is no solution, which package that a manifest asks for is in no registry: then nothing else
+// matters. It is nil where all of them are there.
+func (s *source) missing(ctx context.Context, request resolve.Request, err error) error {
+	if fault.KindOf(err) != fault.NoSolution {
+		return nil
+	}
+	for _, root := range request.Roots {
+		for _, d := range root.Dependencies {
+			_, err := s.Candidates(ctx, d.ID)
+			f := fault.Of(err)
+			if f == nil || f.Kind != fault.NotFound {
+				continue
+			}
+			for i, help := range f.Help {
+				f.Help[i] = "gal-pkg remove " + d.Alias + " && " + help
+			}
+			return f.WithFact("required by %s", d.Where)
+		}
+	}
+	return nil
+}
+
+// imprecise says, where there is no solution, which version that was asked for by its number has not been published.
+func (s *source) imprecise(ctx context.Context, request resolve.Request, err error) error {
+	if fault.KindOf(err) != fault.NoSolution || s.project.Lock == nil {
+		return nil
+	}
+	for name, v := range request.Options.Precise {
+		for _, l := range s.project.Lock.Find(name) {
+			if l.Source.Kind != manifest.RegistrySource {
+				continue
+			}
+			r, err := s.set.ByID(ctx, l.Source.Location)
+			if err != nil {
+				return err
+			}
+			if p, err := r.Snapshot.Package(ctx, name); err == nil && p.Release(v) == nil {
+				return noVersion(p, v.String())
+			}
+		}
+	}
+	return nil
 }
 
 // prefetchLock asks for everything that the lock names at once.
@@ -326,17 +371,31 @@ func (p *Plan) Stale() error {
 	for _, c := range p.Changes {
 		switch {
 		case c.From == "":
-			err.WithFact("%-20s gal.toml needs %s, gal.lock has no entry", c.Name, c.To)
+			err.WithFact("%-20s %s, gal.lock has no entry", c.Name, p.asked(c))
 		case c.To == "":
 			err.WithFact("%-20s gal.lock has %s, nothing needs it", c.Name, c.From)
 		default:
-			err.WithFact("%-20s gal.toml needs %s, gal.lock has %s", c.Name, c.To, c.From)
+			err.WithFact("%-20s %s, gal.lock has %s", c.Name, p.asked(c), c.From)
 		}
 	}
 	if len(p.Changes) == 0 && p.Project.Lock != nil {
 		err.WithFact("features, edges or the root differ")
 	}
 	return err.WithHelp("gal-pkg lock          # then commit gal.lock")
+}
+
+// asked says where gal.toml asks for what a change brings; what only other packages ask for is told by its version.
+func (p *Plan) asked(c Change) string {
+	text := c.To + " is needed"
+	for _, m := range p.Project.Members {
+		eachDependency(m, func(table, alias string, spec manifest.DependencySpec) {
+			if spec.Name(alias) == c.Name && !spec.Requirement.IsZero() {
+				line, _ := m.Manifest.Where(table, alias)
+				text = fmt.Sprintf("%s:%d requires %s", join(m.Rel, manifest.FileName), line, spec.Requirement)
+			}
+		})
+	}
+	return text
 }
 
 // Summary says in one line what a plan came to.
@@ -348,8 +407,11 @@ func (p *Plan) Summary() string {
 	if len(p.Changes) == 1 {
 		changes = "change"
 	}
-	if !p.Project.Changed(p.Lock) {
+	switch {
+	case !p.Project.Changed(p.Lock):
 		return fmt.Sprintf("%d %s (gal.lock unchanged)", len(p.artifacts), packages)
+	case len(p.Changes) == 0:
+		return fmt.Sprintf("%d %s (gal.lock changes, no version does)", len(p.artifacts), packages)
 	}
 	return fmt.Sprintf("%d %s (%d %s to gal.lock)", len(p.artifacts), packages, len(p.Changes), changes)
 }

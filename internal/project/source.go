@@ -93,25 +93,38 @@ func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]res
 	if err != nil {
 		return nil, WithSimilar(ctx, r, name, err)
 	}
+	own := manifest.Registry(registry).String()
 	list := make([]resolve.Candidate, 0, len(p.Releases))
 	for _, release := range p.Releases {
 		if release.Suspect {
 			continue
 		}
-		list = append(list, candidate(registry, release))
+		c := candidate(own, release)
+		if n := len(list); n > 0 && sameDependencies(list[n-1].Dependencies, c.Dependencies) {
+			c.Dependencies = list[n-1].Dependencies // most releases depend on what the one before did: hold it once
+		}
+		list = append(list, c)
 	}
 	return list, nil
 }
 
+func sameDependencies(a, b []resolve.Dependency) bool {
+	return slices.EqualFunc(a, b, func(x, y resolve.Dependency) bool {
+		return x.Alias == y.Alias && x.ID == y.ID && x.Requirement.String() == y.Requirement.String() && x.Kind == y.Kind &&
+			x.DefaultFeatures == y.DefaultFeatures && x.Optional == y.Optional && slices.Equal(x.Features, y.Features)
+	})
+}
+
 // WithSimilar adds to "not found" what may have been meant.
 func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error) error {
-	f := fault.Of(err)
-	if f == nil || f.Code != "package-not-found" || len(f.Help) > 0 {
+	found := fault.Of(err)
+	if found == nil || found.Code != "package-not-found" || len(found.Help) > 0 {
 		return err
 	}
+	f := fault.New(found.Kind, found.Code, "%s", found.Message)
 	catalogue, catalogueErr := r.Snapshot.Catalogue(ctx)
 	if catalogueErr != nil {
-		return err
+		return f
 	}
 	similar := catalogue.Similar(name)
 	for _, row := range catalogue {
@@ -125,7 +138,8 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 	return f
 }
 
-func candidate(registry string, r *index.Release) resolve.Candidate {
+// candidate shows a release to the resolver; own is the source of its registry.
+func candidate(own string, r *index.Release) resolve.Candidate {
 	c := resolve.Candidate{Version: r.Version, Published: r.At}
 	if y := r.Yanked(); y != nil {
 		c.Yanked, c.YankReason = true, y.Reason
@@ -142,17 +156,18 @@ func candidate(registry string, r *index.Release) resolve.Candidate {
 	if p.Edition != "" && !slices.Contains(manifest.Editions(), p.Edition) {
 		c.Unusable = fmt.Sprintf("edition %q is not known to this gal-pkg", p.Edition)
 	}
+	c.Dependencies = make([]resolve.Dependency, 0, len(p.Dependencies))
 	for _, d := range p.Dependencies {
-		from := registry
+		from := own
 		if d.Registry != "" {
-			from = d.Registry
+			from = manifest.Registry(d.Registry).String()
 		}
 		kind := resolve.Normal
 		if d.Kind == "build" {
 			kind = resolve.Build
 		}
 		c.Dependencies = append(c.Dependencies, resolve.Dependency{
-			Alias: d.Name, ID: resolve.PackageID{Source: manifest.Registry(from).String(), Name: d.Real()},
+			Alias: d.Name, ID: resolve.PackageID{Source: from, Name: d.Real()},
 			Requirement: d.Requirement, Kind: kind, Features: d.Features, DefaultFeatures: !d.NoDefault, Optional: d.Optional,
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -134,6 +135,9 @@ func (r *reader) requirement(text string) (version.Requirement, error) {
 // publish returns what the line of a version says, but for its archive.
 func (r *reader) publish(n *neutral) (*index.Publish, error) {
 	v, err := version.Parse(n.Version)
+	if err == nil && v.Build() != "" {
+		err = errors.New("a registry keeps no build metadata")
+	}
 	if err != nil {
 		return nil, n.failf("%w", err)
 	}

@@ -20,7 +20,7 @@ type layer struct {
 }
 
 // leaves are the small packages that know nothing of this field; every layer may use them.
-var leaves = []string{"internal/fault", "internal/atomicfile"}
+var leaves = []string{"internal/fault", "internal/atomicfile", "internal/alphabet"}
 
 // layers returns the layers, the lowest first. The first whose folder holds a package is the one that it is in.
 func layers() []layer {
@@ -30,6 +30,7 @@ func layers() []layer {
 	tools := append(slices.Clone(below), "scan", "publish", "internal/gitrepo", "internal/githttp", "internal/web")
 	return []layer{
 		{"internal/fault", nil, []string{"os", "net", "net/http"}, "the shape of errors is known by everything, so it knows nothing"},
+		{"internal/alphabet", nil, []string{"os", "net", "net/http"}, "it knows characters, and nothing of what they spell"},
 		{"internal/atomicfile", nil, network, "it writes files and knows no format"},
 		{"internal/gitrepo/gittest", []string{"internal/gitrepo"}, nil, "it runs the real git for tests"},
 		{"internal/gitrepo", leaves, network, "it reads and writes repositories, and does not know what is in them"},

@@ -223,11 +223,11 @@ func TestRefused(t *testing.T) {
 			return r.Propose(ada, r.Main(), r.Register(twin))
 		}},
 		{"a spelling of a publisher's id with the same key", "G11", func(r *sitetest.Registry, ada publish.Author) string {
-			grace := sitetest.Author(t, "grace-h")
-			r.Propose(grace, r.Main(), r.Register(grace))
+			grace, base := sitetest.Author(t, "grace-h"), r.Main()
+			r.Propose(grace, base, r.Register(grace))
 			r.Merge("pass")
 			grace.ID = "grace_h"
-			return r.Propose(grace, r.Main(), r.Register(grace))
+			return r.Propose(grace, base, r.Register(grace)) // it looks like the registration that a second proposal repeats
 		}},
 		{"a commit on top of nothing that main has", "G02", func(r *sitetest.Registry, ada publish.Author) string {
 			line := r.Publish(ada, sitetest.Draft(t, "mailbox", "1.1.0", ""))

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
+	"github.com/geeknik/gal-pkg/tools/gate"
+	"github.com/geeknik/gal-pkg/tools/site"
+	"github.com/geeknik/gal-pkg/tools/site/sitetest"
+)
+
+func now() time.Time { return sitetest.Now }
+
+// call runs the program to its end.
+func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, system{&out, &errs, now})
+	return out.String(), errs.String(), code
+}
+
+func TestExitCodesAndWords(t *testing.T) {
+	empty, registry := t.TempDir(), sitetest.New(t)
+	for _, test := range []struct {
+		args           string // REG is a registry, DIR an empty folder
+		code           int
+		stdout, stderr string // parts of them; "" holds that there is nothing
+	}{
+		{"", 0, "Usage: gal-registry", ""},
+		{"--version", 0, "gal-registry 0.", ""},
+		{"version", 0, "registry format 1", ""},
+		{"version --format json", 0, `"schema": "gal-registry/version/v1"`, ""},
+		{"help", 0, "Usage: gal-registry", ""},
+		{"help exit-codes", 0, "SECURITY", ""},
+		{"help gate", 0, "--approve", ""},
+		{"help token add", 0, "tokens.toml", ""},
+		{"help nonsense", 5, "", "error[no-topic]"},
+		{"gate --help", 0, "EXAMPLES", ""},
+		{"biuld DIR", 2, "", `did you mean "build"`},
+		{"build --speed", 2, "", "unknown flag --speed"},
+		{"build", 2, "", "gal-registry build --help"},
+		{"build REG --format xml", 2, "", "must be one of"},
+		{"build DIR", 5, "", "error[no-registry]"},
+		{"build DIR --format json", 5, `"code": "no-registry"`, "help: gal-registry init"},
+		{"serve DIR", 5, "", "error[no-registry]"},
+		{"gate DIR", 5, "", "error[no-registry]"},
+		{"signers DIR", 5, "", "error[no-registry]"},
+		{"token add DIR ada", 5, "", "error[no-registry]"},
+		{"token add REG -- -x", 2, "", "error[bad-user]"},
+		{"init REG", 3, "", "error[not-empty]"},
+		{"init NEW --id UPPER", 2, "", "error[bad-registry-id]"},
+		{"serve REG --listen 0.0.0.0:0", 2, "", "error[not-loopback]"},
+		{"serve REG --listen :0", 2, "", "--insecure-http"},
+		{"serve REG --listen nonsense", 2, "", "error[bad-address]"},
+		{"gate", 2, "", "folder is missing"},
+		{"gate REG", 0, "", "no open proposals"},
+		{"gate REG -q", 0, "", ""},
+		{"gate REG --format json", 0, `"outcomes": []`, ""},
+		{"gate REG publish/none/0123456789abcdef", 5, "", "error[no-proposal]"},
+		{"gate REG --approve publish/none/0123456789abcdef", 2, "", "--approve goes with --merge"},
+		{"gate REG --merge --approve publish/none/0123456789abcdef", 5, "", "error[no-proposal]"},
+		{"gate REG publish/none/0123456789abcdef --merge", 2, "", "takes every open proposal"},
+		{"gate --explain g31", 0, "G31: no requirement is open", ""},
+		{"gate --explain G24", 5, "", "G20  the version is new"},
+		{"gate --explain G31 --format json", 0, `"schema": "gal-registry/check/v1"`, ""},
+		{"signers REG", 0, `registry namespaces="git" ecdsa-sha2-nistp256 `, ""},
+		{"build REG", 0, "0 new lines", ""},
+	} {
+		line := strings.NewReplacer("REG", registry.Dir, "DIR", empty, "NEW", filepath.Join(empty, "new")).Replace(test.args)
+		stdout, stderr, code := call(t, strings.Fields(line)...)
+		holds := func(got, want string) bool {
+			return want == "" && got == "" || want != "" && strings.Contains(got, want)
+		}
+		if code != test.code || !holds(stdout, test.stdout) || !holds(stderr, test.stderr) {
+			t.Errorf("gal-registry %s: %d, want %d\nstdout %q, want %q\nstderr %q, want %q", test.args, code, test.code, stdout, test.stdout, stderr, test.stderr)
+		}
+	}
+}
+
+func TestInit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	stdout, stderr, code := call(t, "init", dir, "--name", "Ada's")
+	if code != 0 || !strings.HasPrefix(stdout, "galr_") || strings.Count(stdout, "\n") != 1 {
+		t.Fatalf("%d %q %q", code, stdout, stderr)
+	}
+	if strings.Contains(stderr, strings.TrimSpace(stdout)) {
+		t.Error("the token is on stderr as well")
+	}
+	s, err := site.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	config, _, err := s.Config()
+	if err != nil || !strings.HasPrefix(config.ID, "registry-") || len(config.ID) != len("registry-")+10 || config.Name != "Ada's" {
+		t.Errorf("%+v, %v", config, err)
+	}
+}
+
+// TestGate tells the day of an operator: look, explain, approve, look again.
+func TestGate(t *testing.T) {
+	r, ada := sitetest.New(t), sitetest.Author(t, "ada")
+	config, err := os.ReadFile(r.Path(site.PublicDir, index.ConfigPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := strings.Replace(string(config), `new-publisher = "auto"`, `new-publisher = "human"`, 1)
+	gittest.Commit(t, r.Repo, "main", map[string]string{index.ConfigPath: asking})
+	branch := r.Propose(ada, r.Main(), r.Register(ada), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.0.0", "")))
+
+	// A person is needed; nothing fails.
+	stdout, _, code := call(t, "gate", r.Dir)
+	if code != 0 || !strings.HasPrefix(stdout, "human "+branch+"\n      register ada by ada\n      publish mailbox 1.0.0 by ada\n      G61 human: publishers/") {
+		t.Errorf("%d\n%s", code, stdout)
+	}
+	// To merge without the approval leaves it open.
+	if stdout, _, code = call(t, "gate", r.Dir, "--merge"); code != 0 || strings.Contains(stdout, "merged as") {
+		t.Errorf("%d\n%s", code, stdout)
+	}
+	stdout, _, code = call(t, "gate", r.Dir, "--merge", "--approve", branch)
+	if code != 0 || !strings.HasPrefix(stdout, "pass  "+branch) || !strings.Contains(stdout, "merged as "+r.Main().String()) {
+		t.Errorf("%d\n%s", code, stdout)
+	}
+	if r.Package("mailbox") == nil {
+		t.Error("mailbox is not there")
+	}
+
+	// A stranger's proposal fails: exit 1, and JSON that programs can read.
+	bob := sitetest.Author(t, "bob")
+	branch = r.Propose(bob, r.Main(), r.Publish(bob, sitetest.Draft(t, "mailbox", "1.1.0", "")))
+	stdout, stderr, code := call(t, "gate", r.Dir, branch, "--format", "json")
+	var doc struct {
+		Schema   string
+		OK       bool
+		Outcomes []site.Outcome
+	}
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	if code != 1 || stderr != "" || doc.OK || doc.Schema != "gal-registry/outcomes/v1" || doc.Outcomes[0].Report.Verdict != gate.Fail {
+		t.Errorf("%d %q %+v", code, stderr, doc)
+	}
+	if stdout, _, code = call(t, "gate", r.Dir); code != 1 || !strings.Contains(stdout, "G50 fail: index/ma/il/mailbox: ") {
+		t.Errorf("%d\n%s", code, stdout)
+	}
+}
+
+// TestBuildSaysWhatItDrops: lines that do not count are named on stderr.
+func TestBuildSaysWhatItDrops(t *testing.T) {
+	r, eve := sitetest.New(t), sitetest.Author(t, "eve")
+	line := r.Publish(eve, sitetest.Draft(t, "evil", "1.0.0", ""))
+	gittest.Commit(t, r.Repo, "main", map[string]string{index.PackagePath("evil"): string(line.Bytes()) + "\n"})
+	stdout, stderr, code := call(t, "build", r.Dir)
+	if code != 0 || !strings.Contains(stdout, "0 new lines") || !strings.Contains(stderr, "warning: sha256:") || !strings.Contains(stderr, "publisher eve is not registered") {
+		t.Errorf("%d %q %q", code, stdout, stderr)
+	}
+}
+
+// pipe is a stream that a test reads while the program writes.
+type pipe struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	wrote chan struct{}
+}
+
+func newPipe() *pipe { return &pipe{wrote: make(chan struct{}, 1000)} }
+
+func (p *pipe) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer func() { p.wrote <- struct{}{} }()
+	return p.text.Write(data)
+}
+
+func (p *pipe) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// TestServe starts the program, publishes over HTTP, and ends it as a signal does. What was proposed while it was down is
+// merged when it starts.
+func TestServe(t *testing.T) {
+	r, ada := sitetest.New(t), sitetest.Author(t, "ada")
+	missed := r.Propose(ada, r.Main(), r.Register(ada), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.0.0", "")))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stdout, stderr, ended := newPipe(), newPipe(), make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"serve", r.Dir, "--listen", "127.0.0.1:0"}, system{stdout, stderr, now})
+	}()
+	select {
+	case <-stdout.wrote:
+	case code := <-ended:
+		t.Fatalf("ended with %d: %s", code, stderr)
+	}
+	url := strings.TrimSuffix(stdout.String(), "\n")
+	if !strings.HasPrefix(url, "http://127.0.0.1:") || strings.ContainsAny(url, "\n ") {
+		t.Fatalf("stdout %q is not one URL", url)
+	}
+	if !strings.Contains(stderr.String(), missed+": pass ") {
+		t.Errorf("stderr %q", stderr)
+	}
+	for path, want := range map[string]int{"/registry.toml": 200, "/" + index.PackagePath("mailbox"): 200, "/keys/log.key": 404} {
+		response, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, response.StatusCode, want)
+		}
+	}
+	cancel()
+	if code := <-ended; code != 0 {
+		t.Errorf("ended with %d: %s", code, stderr)
+	}
+	if _, err := http.Get(url + "/registry.toml"); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// TestNothingMovesTheCursor: what others have written reaches the terminal as text.
+func TestNothingMovesTheCursor(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{stdout: &out, stderr: &out}
+	p.say("a\x1b[2Jb\u202ec")
+	if got := out.String(); got != `a\x1b[2Jb\u202ec`+"\n" {
+		t.Errorf("%q", got)
+	}
+}
