@@ -92,5 +92,5 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// ErrNotFound is wrapped by errors about files and packages that a registry does not have.
+// ErrNotFound is what a reader of single files says of one that is not there.
 var ErrNotFound = errors.New("not found")

@@ -233,8 +233,8 @@ func (s *Snapshot) fold(key string, entries []Entry) *Package {
 	return p
 }
 
-// Package returns what the registry says of one package. The error wraps ErrNotFound where there is none of exactly
-// this name, and then has code package-not-found.
+// Package returns what the registry says of one package. The error has code package-not-found where there is none of
+// exactly this name.
 func (s *Snapshot) Package(ctx context.Context, name string) (*Package, error) {
 	if err := manifest.CheckName(name); err != nil {
 		return nil, err
@@ -247,13 +247,13 @@ func (s *Snapshot) Package(ctx context.Context, name string) (*Package, error) {
 	s.mu.Unlock()
 	switch {
 	case p == nil:
-		return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` in registry `%s`", name, s.config.ID).Because(ErrNotFound)
+		return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` in registry `%s`", name, s.config.ID)
 	case p.Closed():
 		return nil, fault.New(fault.Manifest, "package-too-new", "package `%s` uses a newer index format than this program reads", name).
 			WithHelp("update gal-pkg")
 	case p.Name != name:
 		return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` in registry `%s`, but there is `%s`", name, s.config.ID, p.Name).
-			WithHelp("gal-pkg add %s", p.Name).Because(ErrNotFound)
+			WithHelp("did you mean `%s`?", p.Name)
 	}
 	return p, nil
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -64,19 +65,21 @@ func (t *Static) Close() error { return nil }
 
 func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	kept, etag, ok := t.kept(path)
+	absent := ok && etag == absentTag
 	t.mu.Lock()
 	fresh := t.fresh[path]
 	t.mu.Unlock()
 	switch {
-	case fresh && ok:
-		return kept, nil
-	case fresh:
+	case fresh && !ok, absent && (fresh || t.offline):
 		return nil, ErrNotFound
-	case t.offline && ok:
+	case fresh, t.offline && ok:
 		return kept, nil
 	case t.offline:
 		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).
 			WithHelp("run once without --offline")
+	}
+	if absent {
+		etag = ""
 	}
 	data, err := t.ask(ctx, path, kept, etag)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -92,10 +95,7 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string)
 	response, err := t.client.Get(ctx, t.base+path, web.GetOptions{MaxBytes: MaxFile, IfNoneMatch: etag})
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
-		if err := t.forget(path); err != nil {
-			return nil, err
-		}
-		return nil, ErrNotFound
+		return nil, t.keepAbsent(path)
 	case err != nil:
 		return nil, err
 	case response.Status == http.StatusNotModified:
@@ -117,8 +117,8 @@ func looksLikePage(r *web.Response) bool {
 
 // A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt.
 func (t *Static) keep(path, etag string, data []byte) error {
-	if strings.ContainsAny(etag, "\r\n") {
-		etag = ""
+	if etag != absentTag && !strings.HasSuffix(etag, `"`) || strings.ContainsAny(etag, "\r\n") {
+		etag = "" // no validator that a host could have meant
 	}
 	name := filepath.Join(t.dir, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -144,11 +144,19 @@ func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
 	return data, fields[2], true
 }
 
-// forget removes what is kept of a file. What cannot be looked at is not there: a folder above it may be a file.
-func (t *Static) forget(path string) error {
+// absentTag stands in the place of an ETag, which has quotes, for a file that the host said it does not have: so a search
+// works offline although most of its catalogue may not exist.
+const absentTag = "absent"
+
+// keepAbsent returns ErrNotFound, once it is remembered. Below a path that is kept as a file nothing can be, and nothing
+// needs to be remembered.
+func (t *Static) keepAbsent(path string) error {
 	name := filepath.Join(t.dir, filepath.FromSlash(path))
-	if _, err := os.Lstat(name); err != nil {
-		return nil
+	if info, err := os.Stat(filepath.Dir(name)); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return ErrNotFound
 	}
-	return os.Remove(name)
+	if err := t.keep(path, absentTag, nil); err != nil {
+		return err
+	}
+	return ErrNotFound
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
 )
@@ -72,8 +73,14 @@ func Prepare(dir string, o Options) (*Draft, error) {
 		return nil, fault.New(fault.Manifest, "no-package", "%s has no [package]: a workspace is published member by member", m.Path).
 			WithHelp("gal-pkg publish -p MEMBER")
 	}
+	full := m
+	if m.Inherits() && o.Workspace != nil {
+		if full, err = m.Inherit(o.Workspace); err != nil {
+			return nil, err
+		}
+	}
 	d := &Draft{Name: m.Package.Name}
-	d.checkManifest(m, o)
+	d.checkManifest(full, o)
 	files, problems, err := archive.Collect(dir, archive.CollectOptions{Include: m.Package.Include, Exclude: m.Package.Exclude})
 	if err != nil {
 		return nil, err
@@ -207,5 +214,5 @@ func (d *Draft) WriteArchive(dir string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, index.ArchiveName(d.Name, d.Publish.Version.String()))
-	return path, os.WriteFile(path, d.Archive.Bytes, 0o644)
+	return path, atomicfile.Write(path, d.Archive.Bytes, 0o644)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -25,18 +26,18 @@ type system struct {
 type globals struct {
 	Directory    string `short:"C" placeholder:"DIR" help:"Run as if started in DIR."`
 	ManifestPath string `placeholder:"FILE" help:"The gal.toml to work on."`
-	Registry     string `placeholder:"NAME|URL" env:"GAL_REGISTRY" help:"Use this registry instead of the default one."`
+	Registry     string `placeholder:"NAME|URL" help:"Use this registry instead of the default one."`
 	Offline      bool   `env:"GAL_OFFLINE" help:"Ask nothing of the network."`
 	Locked       bool   `env:"GAL_LOCKED" help:"Fail if gal.lock would change."`
 	Frozen       bool   `env:"GAL_FROZEN" help:"Both --locked and --offline."`
-	Format       string `enum:"text,json" default:"text" env:"GAL_FORMAT" help:"Print results as text or json."`
-	Color        string `enum:"auto,always,never" default:"auto" env:"GAL_COLOR" help:"Colour messages: auto, always, never."`
+	Format       string `enum:"text,json" default:"text" help:"Print results as text or json."`
+	Color        string `enum:"auto,always,never" default:"auto" help:"Colour messages: auto, always, never."`
 	Quiet        bool   `short:"q" help:"Print errors only."`
 	Verbose      int    `short:"v" type:"counter" help:"Say more; twice for everything."`
 	NoProgress   bool   `env:"GAL_NO_PROGRESS" help:"Show no progress."`
 	Yes          bool   `short:"y" help:"Answer yes to every question."`
 	NoInput      bool   `env:"GAL_NO_INPUT" help:"Never ask; fail where a question would be needed."`
-	Jobs         int    `placeholder:"N" env:"GAL_JOBS" help:"Downloads at once (default 64)."`
+	Jobs         int    `placeholder:"N" help:"Downloads at once (default 64)."`
 }
 
 type cli struct {
@@ -99,6 +100,7 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 			{Key: "publish", Title: "Publishing:"}, {Key: "user", Title: "For you:"},
 		}),
 		kong.Vars{"version": programVersion},
+		kong.Resolvers(environment(sys.env)),
 	)
 	if err != nil {
 		fmt.Fprintln(sys.stderr, err)
@@ -114,11 +116,55 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		a.fail("usage", usageError(err, args))
 		return exitUsage
 	}
-	name := strings.Fields(k.Command())[0]
+	name := commandName(k)
 	if err := k.Run(a); err != nil {
 		return a.ended(name, err)
 	}
 	return exitOK
+}
+
+// commandName joins the command and its subcommand: "config-get".
+func commandName(k *kong.Context) string {
+	var words []string
+	for _, step := range k.Path {
+		if step.Command != nil {
+			words = append(words, step.Command.Name)
+		}
+	}
+	return strings.Join(words, "-")
+}
+
+// environment gives the global flags that the command line does not set the values of GAL_OFFLINE and its like. A variable
+// that is empty is not set.
+func environment(env func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		if parent.App == nil || !slices.Contains(variables, flag.Name) {
+			return nil, nil
+		}
+		name := "GAL_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		text := env(name)
+		if text == "" || !flag.IsBool() {
+			return anyOf(text), nil
+		}
+		switch strings.ToLower(text) {
+		case "1", "true", "yes":
+			return true, nil
+		case "0", "false", "no":
+			return false, nil
+		}
+		return nil, fmt.Errorf("%s is %q; it is 1, true, yes, 0, false or no", name, text)
+	})
+}
+
+// variables are the flags that the environment can set.
+var variables = []string{"registry", "offline", "locked", "frozen", "format", "color", "no-progress", "no-input", "jobs"}
+
+// anyOf is nil, which sets nothing, for an empty text.
+func anyOf(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 // ended turns the error of a command into what is printed and the exit code.
@@ -137,11 +183,6 @@ func (a *app) ended(command string, err error) int {
 
 // errQuiet is wrapped by errors of which everything has been printed already.
 var errQuiet = errors.New("already said")
-
-// negative is the error of a command that has printed its findings and answers no.
-func negative() error {
-	return fault.New(fault.Negative, "negative", "the answer is no").Because(errQuiet)
-}
 
 func usageError(err error, args []string) error {
 	f := fault.New(fault.Usage, "usage", "%v", err)

@@ -69,6 +69,9 @@ type publishResult struct {
 }
 
 func (c *publishCmd) Run(a *app) error {
+	if err := a.online(); err != nil {
+		return err
+	}
 	p, err := a.project()
 	if err != nil {
 		return err
@@ -209,14 +212,19 @@ func (a *app) read(r *remote.Registry, place string, limit int64) ([]byte, error
 	return response.Body, nil
 }
 
+// online is the error of what cannot be done with --offline.
+func (a *app) online() error {
+	if a.g.Offline {
+		return fault.New(fault.Network, "offline", "a proposal cannot be made with --offline")
+	}
+	return nil
+}
+
 // desk opens the side of a registry that takes proposals.
 func (a *app) desk(r *remote.Registry) (*publish.Index, error) {
 	dirs, err := a.dirs()
 	if err != nil {
 		return nil, err
-	}
-	if a.g.Offline {
-		return nil, fault.New(fault.Network, "offline", "a proposal cannot be made with --offline")
 	}
 	config := r.Snapshot.Config()
 	return publish.Open(a.ctx, publish.Remote{
@@ -262,6 +270,9 @@ func (a *app) author(s signing) (publish.Author, error) {
 	if s.Sign == "" {
 		s.Sign = values.SigningKey
 	}
+	if s.Sign == "" {
+		s.Sign = a.defaultKey()
+	}
 	if s.As == "" {
 		return author, fault.New(fault.Usage, "no-publisher", "who publishes is not known").
 			WithHelp("gal-pkg config set publisher ID      # your id in registries").WithHelp("or pass --as ID")
@@ -276,6 +287,19 @@ func (a *app) author(s signing) (publish.Author, error) {
 	}
 	a.debug("%12s with key %s (%s)", "Signing", key.Public().Hint(), s.Sign)
 	return publish.Author{ID: s.As, Key: key, Random: rand.Reader, Now: a.now()}, nil
+}
+
+// defaultKey is where keygen puts a key that is not told where to go, "" where there is none.
+func (a *app) defaultKey() string {
+	dirs, err := a.dirs()
+	if err != nil {
+		return ""
+	}
+	file := filepath.Join(dirs.Config, "keys", "default.pem")
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
 }
 
 // passphrase comes from a file, else from the environment, else from the terminal.

@@ -187,7 +187,7 @@ func (f *fetcher) offlineMiss() error {
 		are = "is"
 	}
 	return fault.New(fault.Network, "offline-miss", "%d of %d packages %s not in the cache", len(names), len(f.results), are).
-		WithFact("%s", strings.Join(names, ", ")).WithHelp("run once online: gal-pkg fetch").WithHelp("or import a bundle: gal-pkg mirror import FILE")
+		WithFact("%s", strings.Join(names, ", ")).WithHelp("gal-pkg fetch    # once, without --offline")
 }
 
 // mismatch is the error of the whole program that must never look like a glitch.
@@ -204,7 +204,7 @@ func mismatch(item Item, from string, m *cache.MismatchError) error {
 		e.WithFact("actual   %s  (%s, %d bytes)", m.Got, from, m.Size)
 	}
 	return e.WithFact("the archive was replaced on that host, or altered on its way; nothing of it was kept").
-		WithHelp("gal-pkg fetch %s@%s --no-mirror    # compare another source", item.Name, item.Version)
+		WithHelp("gal-pkg install --registry URL    # from another source")
 }
 
 // unavailable sums up why no address served.

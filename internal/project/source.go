@@ -133,7 +133,7 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 		}
 	}
 	if len(similar) > 0 {
-		f.WithHelp("gal-pkg add %s", similar[0])
+		f.WithHelp("did you mean `%s`?", similar[0])
 	}
 	return f
 }

@@ -327,7 +327,12 @@ func (t gitTransport) Refresh(ctx context.Context) error {
 }
 
 func (t gitTransport) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
-	return t.store.Fetch(ctx, paths)
+	files, err := t.store.Fetch(ctx, paths)
+	if t.offline && fault.IsCode(err, "index-not-fetched") {
+		return nil, fault.New(fault.Network, "offline-miss", "the index is not in the cache, and --offline forbids to ask for it").
+			WithHelp("run once without --offline")
+	}
+	return files, err
 }
 
 func (t gitTransport) Close() error { return t.store.Close() }
