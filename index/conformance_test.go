@@ -3,7 +3,6 @@ package index_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -239,7 +238,7 @@ func TestSnapshotsAgree(t *testing.T) {
 		if err != nil || len(artifacts) != 1 {
 			t.Errorf("%+v, %v", artifacts, err)
 		}
-		if _, err := s.Package(t.Context(), "mail_box"); !errors.Is(err, index.ErrNotFound) {
+		if _, err := s.Package(t.Context(), "mail_box"); !fault.IsCode(err, "package-not-found") {
 			t.Errorf("%v, want not found", err)
 		}
 		if _, err := index.Open(t.Context(), transport, index.Options{Pin: "other.example"}); !fault.IsCode(err, "registry-changed") {

@@ -7,12 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -65,21 +65,21 @@ func (t *Static) Close() error { return nil }
 
 func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	kept, etag, ok := t.kept(path)
-	absent := ok && etag == absentTag
+	absent := t.isAbsent(path)
 	t.mu.Lock()
 	fresh := t.fresh[path]
 	t.mu.Unlock()
 	switch {
-	case fresh && !ok, absent && (fresh || t.offline):
+	case absent && (fresh || t.offline):
 		return nil, ErrNotFound
-	case fresh, t.offline && ok:
+	case ok && (fresh || t.offline):
 		return kept, nil
 	case t.offline:
 		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).
 			WithHelp("run once without --offline")
 	}
 	if absent {
-		etag = ""
+		etag = "" // what was kept before the file went is no answer
 	}
 	data, err := t.ask(ctx, path, kept, etag)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -117,11 +117,14 @@ func looksLikePage(r *web.Response) bool {
 
 // A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt.
 func (t *Static) keep(path, etag string, data []byte) error {
-	if etag != absentTag && !strings.HasSuffix(etag, `"`) || strings.ContainsAny(etag, "\r\n") {
+	if strings.ContainsAny(etag, "\r\n") {
 		etag = "" // no validator that a host could have meant
 	}
 	name := filepath.Join(t.dir, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(t.mark(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	sum := sha256.Sum256(data)
@@ -144,18 +147,24 @@ func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
 	return data, fields[2], true
 }
 
-// absentTag stands in the place of an ETag, which has quotes, for a file that the host said it does not have: so a search
-// works offline although most of its catalogue may not exist.
-const absentTag = "absent"
+// mark is the file that remembers of a path that the host does not have it: so a search works offline although most of
+// its catalogue may not exist. It lies apart from the files, because nothing can be below a path that is a file.
+func (t *Static) mark(path string) string {
+	return filepath.Join(t.dir, ".absent", DigestOf([]byte(path)).Hex()[:32])
+}
 
-// keepAbsent returns ErrNotFound, once it is remembered. Below a path that is kept as a file nothing can be, and nothing
-// needs to be remembered.
+func (t *Static) isAbsent(path string) bool {
+	_, err := os.Lstat(t.mark(path))
+	return err == nil
+}
+
+// keepAbsent returns ErrNotFound, once it is remembered.
 func (t *Static) keepAbsent(path string) error {
-	name := filepath.Join(t.dir, filepath.FromSlash(path))
-	if info, err := os.Stat(filepath.Dir(name)); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		return ErrNotFound
+	mark := t.mark(path)
+	if err := os.MkdirAll(filepath.Dir(mark), 0o755); err != nil {
+		return err
 	}
-	if err := t.keep(path, absentTag, nil); err != nil {
+	if err := atomicfile.WriteCache(mark, nil); err != nil {
 		return err
 	}
 	return ErrNotFound

@@ -31,7 +31,8 @@ type app struct {
 	kong *kong.Context
 	now  func() time.Time
 
-	set *remote.Set
+	level cache.Level // how closely the store is checked before it is used
+	set   *remote.Set
 }
 
 func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
@@ -203,7 +204,30 @@ func (a *app) events() fetch.Events {
 // fetching is how commands bring packages here.
 func (a *app) fetching() (project.Fetching, error) {
 	c, err := a.cache()
-	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Events: a.events()}, err
+	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Events: a.events()}, err
+}
+
+// configure takes from config.toml what neither the command line nor the environment says.
+func (a *app) configure() error {
+	config, err := a.config()
+	if err != nil {
+		return err
+	}
+	for _, w := range config.Warnings {
+		a.warn("%s", w)
+	}
+	values := config.Values()
+	a.g.Offline = a.g.Offline || values.Offline
+	if a.g.Jobs == 0 {
+		a.g.Jobs = values.Jobs
+	}
+	if a.g.Color == "auto" {
+		a.colour = useColour(values.Color, a.sys.env, a.sys.stderr)
+	}
+	if values.StoreVerify == "stat" {
+		a.level = cache.Stat
+	}
+	return nil
 }
 
 // config opens config.toml with the keys that live elsewhere.

@@ -117,6 +117,9 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		return exitUsage
 	}
 	name := commandName(k)
+	if err := a.configure(); err != nil && !mendsConfig(name) {
+		return a.ended(name, err)
+	}
 	if err := k.Run(a); err != nil {
 		return a.ended(name, err)
 	}
@@ -132,6 +135,11 @@ func commandName(k *kong.Context) string {
 		}
 	}
 	return strings.Join(words, "-")
+}
+
+// mendsConfig reports whether a command must work although config.toml does not parse or there is no home for it.
+func mendsConfig(command string) bool {
+	return strings.HasPrefix(command, "config") || command == "help" || command == "version"
 }
 
 // environment gives the global flags that the command line does not set the values of GAL_OFFLINE and its like. A variable

@@ -40,17 +40,16 @@ func (c *yankCmd) Run(a *app) error {
 		return fault.New(fault.Usage, "usage", "a reason is needed: people who have %s locked will read it", c.Package).
 			WithHelp("gal-pkg yank %s --reason TEXT", c.Package)
 	}
+	if err := a.online(); err != nil {
+		return err
+	}
 	r, err := a.registry()
 	if err != nil {
 		return err
 	}
 	pkg, err := r.Snapshot.Package(a.ctx, name)
 	if err != nil {
-		err = project.WithSimilar(a.ctx, r, name, err)
-		if f := fault.Of(err); f != nil && f.Code == "package-not-found" {
-			f.Help = []string{"gal-pkg search " + name}
-		}
-		return err
+		return project.WithSimilar(a.ctx, r, name, err)
 	}
 	release := pkg.Release(v)
 	if release == nil {

@@ -78,13 +78,19 @@ func (s *source) missing(ctx context.Context, request resolve.Request, err error
 			if f == nil || f.Kind != fault.NotFound {
 				continue
 			}
-			for i, help := range f.Help {
-				f.Help[i] = "gal-pkg remove " + d.Alias + " && " + help
+			if s.project.Lock != nil && s.project.locks(d.ID) {
+				return fault.New(fault.Integrity, "package-vanished", "SECURITY: the registry no longer has `%s`, which gal.lock names", d.ID.Name).
+					WithFact("required by %s", d.Where).WithFact("a registry never takes a package back")
 			}
 			return f.WithFact("required by %s", d.Where)
 		}
 	}
 	return nil
+}
+
+// locks reports whether gal.lock has any version of a package.
+func (p *Project) locks(id resolve.PackageID) bool {
+	return slices.ContainsFunc(p.Lock.Find(id.Name), func(l *manifest.LockedPackage) bool { return l.Source.String() == id.Source })
 }
 
 // imprecise says, where there is no solution, which version that was asked for by its number has not been published.

@@ -126,7 +126,7 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 	if catalogueErr != nil {
 		return f
 	}
-	similar := catalogue.Similar(name)
+	similar := slices.DeleteFunc(catalogue.Similar(name), func(s string) bool { return s == name })
 	for _, row := range catalogue {
 		if i := slices.Index(similar, row.Name); i >= 0 {
 			f.WithFact("similar: %s %s", row.Name, row.Version)

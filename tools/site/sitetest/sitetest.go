@@ -14,6 +14,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
@@ -143,7 +144,7 @@ func (r *Registry) Snapshot() *index.Snapshot {
 func (r *Registry) Package(name string) *index.Package {
 	r.t.Helper()
 	p, err := r.Snapshot().Package(context.Background(), name)
-	if err != nil && !errors.Is(err, index.ErrNotFound) {
+	if err != nil && !fault.IsCode(err, "package-not-found") {
 		r.t.Fatal(err)
 	}
 	return p

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/sign/translog"
+	"github.com/geeknik/gal-pkg/tools/build"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// TestHostile runs the stories in testdata/script/hostile: registries whose hosts lie, stall or fail. They have the
+// commands of [TestScripts], and these:
+//
+//	host DIR [FAULT PREFIX]     serve a published tree over http; sets HOST_URL. Paths with the prefix are answered with a
+//	                            status (`404`), with a web page (`page`), with half a file and silence (`stall`), or with
+//	                            a redirect to an unencrypted host elsewhere (`redirect`)
+//	history DIR ITEM...         make a published tree in which several publishers act: WHO:publish:FOLDER,
+//	                            WHO:owners:NAME:ID,..., WHO:yank:NAME@VERSION, WHO:unyank:NAME@VERSION. An item that begins
+//	                            with ! is forced into the file although it does not count, signed as it should be
+//	replay FILE N               append line N of a published file again, with a stamp of today
+//	graft FILE FROM TO          give line TO of a published file the signature of line FROM
+//	await FILE                  wait until a file that a background command makes is there
+func TestHostile(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script/hostile",
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, ".home")
+			env.Setenv("HOME", home)
+			return os.Mkdir(home, 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
+			"host": host, "history": history, "replay": replay, "graft": graft, "await": await,
+		},
+	})
+}
+
+// host serves a tree that misbehaves below a prefix.
+func host(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 && len(args) != 3 {
+		ts.Fatalf("usage: host DIR [FAULT PREFIX]")
+	}
+	files := http.FileServer(http.Dir(ts.MkAbs(args[0])))
+	var handler http.Handler = files
+	quit := make(chan struct{})
+	if len(args) == 3 {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, args[2]) {
+				misbehave(ts, w, r, ts.MkAbs(args[0]), args[1], quit)
+				return
+			}
+			files.ServeHTTP(w, r)
+		})
+	}
+	server := httptest.NewServer(handler)
+	ts.Defer(func() {
+		close(quit)
+		server.Close()
+	})
+	ts.Setenv("HOST_URL", server.URL)
+}
+
+func misbehave(ts *testscript.TestScript, w http.ResponseWriter, r *http.Request, dir, fault string, quit chan struct{}) {
+	switch fault {
+	case "page":
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, "<!doctype html><title>Guest network</title><form>Please log in</form>")
+	case "redirect":
+		http.Redirect(w, r, "http://registry.invalid"+r.URL.Path, http.StatusFound)
+	case "stall":
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(r.URL.Path)))
+		ts.Check(err)
+		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+		_, _ = w.Write(data[:len(data)/2])
+		_ = http.NewResponseController(w).Flush()
+		ts.Check(os.WriteFile(ts.MkAbs("stalled"), nil, 0o644))
+		select {
+		case <-quit:
+		case <-r.Context().Done():
+		}
+	default:
+		status, err := strconv.Atoi(fault)
+		if err != nil {
+			status = http.StatusNotImplemented
+		}
+		http.Error(w, "<html>a long page\n\x1b[2Jthat nobody wants to see</html>", status)
+	}
+}
+
+// await waits for a file, at most as long as a slow machine takes for anything.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await FILE")
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%s does not appear", args[0])
+}
+
+// stamped reads the lines of a published file, without their stamps.
+func stamped(ts *testscript.TestScript, path string) (lines []string) {
+	all := strings.SplitAfter(ts.ReadFile(path), "\n")
+	for i := 1; i < len(all); i += 2 {
+		lines = append(lines, all[i])
+	}
+	return lines
+}
+
+// appendLine puts a line at the end of a published file, stamped behind everything that a registry of a test has.
+func appendLine(ts *testscript.TestScript, path, line string) {
+	data := []byte(ts.ReadFile(path))
+	place := int64(1000 + bytes.Count(data, []byte{'\n'}))
+	data = append(append(data, index.Stamp(seedTime().Add(time.Hour), place)...), '\n')
+	ts.Check(os.WriteFile(path, append(append(data, strings.TrimSuffix(line, "\n")...), '\n'), 0o644))
+}
+
+func replay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: replay FILE N")
+	}
+	path := ts.MkAbs(args[0])
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	appendLine(ts, path, stamped(ts, path)[n-1])
+}
+
+func graft(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: graft FILE FROM TO")
+	}
+	path := ts.MkAbs(args[0])
+	lines := stamped(ts, path)
+	from, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	to, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	_, signature, _ := strings.Cut(lines[from-1], `,"sig":`)
+	body, _, _ := strings.Cut(lines[to-1], `,"sig":`)
+	text := strings.Replace(ts.ReadFile(path), lines[to-1], body+`,"sig":`+signature, 1)
+	ts.Check(os.WriteFile(path, []byte(text), 0o644))
+}
+
+// seedTime is when everything in a published tree of a test happens.
+func seedTime() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// history makes a tree as seed does, with as many publishers as act in it.
+func history(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: history DIR ITEM...")
+	}
+	key, err := translog.GenerateKey(rand.Reader, seedID)
+	ts.Check(err)
+	builder, err := build.New(seedID, build.Empty{}, 0, key)
+	ts.Check(err)
+	s := &seeder{ts: ts, dir: ts.MkAbs(args[0]), builder: builder}
+	authors := map[string]publish.Author{}
+	for _, item := range args[1:] {
+		who, _, _ := strings.Cut(strings.TrimPrefix(item, "!"), ":")
+		if _, ok := authors[who]; ok {
+			continue
+		}
+		a := publish.Author{ID: who, Random: rand.Reader, Now: seedTime()}
+		a.Key, err = sign.Generate(rand.Reader)
+		ts.Check(err)
+		line, err := a.Register(seedID, "", nil)
+		ts.Check(err)
+		ts.Check(builder.Append(line, a.Now))
+		authors[who] = a
+	}
+	var forced []*index.Line
+	for _, item := range args[1:] {
+		act, isForced := strings.CutPrefix(item, "!")
+		who, act, _ := strings.Cut(act, ":")
+		s.author = authors[who]
+		line := s.act(act)
+		if isForced {
+			forced = append(forced, line)
+		} else {
+			ts.Check(builder.Append(line, seedTime()))
+		}
+	}
+	out, err := builder.Finish()
+	ts.Check(err)
+	out.Files[index.ConfigPath] = []byte(seedTOML)
+	for path, data := range out.Files {
+		s.write(path, data)
+	}
+	for _, line := range forced {
+		appendLine(ts, filepath.Join(s.dir, filepath.FromSlash(index.SubjectPath(line.Event, line.Subject))), string(line.Bytes()))
+	}
+}
+
+// act makes the line of an item, and writes the archive that it names.
+func (s *seeder) act(text string) *index.Line {
+	event, rest, _ := strings.Cut(text, ":")
+	if index.Event(event) == index.EventPublish {
+		return s.publication(rest)
+	}
+	if index.Event(event) == index.EventOwners {
+		name, ids, _ := strings.Cut(rest, ":")
+		return s.sign(name, version.Version{}, &index.Line{
+			Event: index.EventOwners, Subject: name, Body: &index.Owners{Owners: strings.Split(ids, ","), Threshold: 1},
+		})
+	}
+	name, number, _ := strings.Cut(rest, "@")
+	v := version.MustParse(number)
+	var body index.Body = &index.Unyank{Version: v, Reason: "mended"}
+	if index.Event(event) == index.EventYank {
+		body = &index.Yank{Version: v, Class: "broken", Reason: "loses mail"}
+	}
+	return s.sign(name, v, &index.Line{Event: index.Event(event), Subject: name, Body: body})
+}
+
+func (s *seeder) sign(name string, v version.Version, line *index.Line) *index.Line {
+	line.After = s.state(name).After(line.Event, v, s.author.ID)
+	signed, err := s.author.Sign(seedID, line)
+	s.ts.Check(err)
+	return signed
+}
+
+func (s *seeder) publication(dir string) *index.Line {
+	draft, err := publish.Prepare(s.ts.MkAbs(dir), publish.Options{Registry: func(name string) (string, error) {
+		return "", fmt.Errorf("no registry %s", name)
+	}})
+	s.ts.Check(err)
+	s.ts.Check(draft.Err())
+	line, err := s.author.Publish(seedID, s.state(draft.Name), draft)
+	s.ts.Check(err)
+	s.write(index.ArchivePath(draft.Name, draft.Publish.Version.String()), draft.Archive.Bytes)
+	return line
+}
