@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check demo fuzz clean
+.PHONY: help build test check demo fuzz interop clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -34,6 +34,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s).
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+interop: ## Build cosign and hold our keys and bundles against it. Takes minutes.
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	GOBIN="$$dir" GOFLAGS= $(GO) install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 && \
+	PATH="$$dir:$$PATH" $(GO) test -count=1 -run Cosign -v ./sign
 
 clean: ## Remove what is made here.
 	rm -rf bin .demo

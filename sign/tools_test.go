@@ -10,17 +10,24 @@ import (
 	"testing"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/needs"
 	"github.com/geeknik/gal-pkg/sign"
 )
 
-// tool returns the path of a program, or skips the test.
+// tool returns the path of a program. cosign is built for minutes, so only `make interop` brings it.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed", name)
+	switch name {
+	case "cosign":
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skip("cosign is not installed; make interop brings it")
+		}
+		return path
+	case "ssh-keygen":
+		return needs.Program(t, name, "openssh-client")
 	}
-	return path
+	return needs.Program(t, name, name)
 }
 
 // run runs a program in dir and returns its output, stdout and stderr together.

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
 var sample = []File{
@@ -104,9 +105,7 @@ func TestTarDigestIgnoresTheCompressor(t *testing.T) {
 // The tools of others must read what we write.
 func TestOtherToolsReadIt(t *testing.T) {
 	for _, tool := range []string{"tar", "zstd"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
+		needs.Program(t, tool, tool)
 	}
 	a := pack(t, sample)
 	dir := t.TempDir()

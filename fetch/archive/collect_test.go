@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
 // write makes files below dir; a name with a slash at the end is a folder.
@@ -135,9 +137,7 @@ func TestCollectReportsProblems(t *testing.T) {
 
 // TestIgnoreAgreesWithGit asks git itself about random patterns and paths.
 func TestIgnoreAgreesWithGit(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
+	needs.Program(t, "git", "git")
 	r := rand.New(rand.NewPCG(3, 5))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	var paths []string

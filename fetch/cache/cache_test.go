@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/needs"
 	"github.com/geeknik/gal-pkg/version"
 )
 
@@ -466,22 +468,35 @@ func TestLeftoversAreSweptByTheNextUser(t *testing.T) {
 }
 
 func TestCacheThatCannotBeWrittenTo(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
-	}
 	c, _ := open(t, t.TempDir())
 	item, data := sample(t, "mailbox")
 	put(t, c, item, data)
-	for _, dir := range []string{"tmp", "store", "."} {
-		must(t, os.Chmod(filepath.Join(c.Dir(), dir), 0o555))
-		defer os.Chmod(filepath.Join(c.Dir(), dir), 0o755)
-	}
+	protect(t, c.Dir())
 	if _, err := c.Tree(t.Context(), item, Content); err != nil {
 		t.Errorf("what is there cannot be used: %v", err)
 	}
 	other, data := sample(t, "other")
 	if err := c.Put(t.Context(), other, bytes.NewReader(data)); !fault.IsCode(err, "cache-read-only") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// protect makes a folder read-only for the rest of the test: for root, whom no mode stops, by a mount.
+func protect(t *testing.T, dir string) {
+	if os.Geteuid() != 0 {
+		for _, sub := range []string{"tmp", "store", "."} {
+			path := filepath.Join(dir, sub)
+			must(t, os.Chmod(path, 0o555))
+			t.Cleanup(func() { os.Chmod(path, 0o755) })
+		}
+		return
+	}
+	if out, err := exec.Command("mount", "--bind", dir, dir).CombinedOutput(); err != nil {
+		needs.Missing(t, "the right to mount: %s", out)
+	}
+	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	if out, err := exec.Command("mount", "-o", "remount,ro,bind", dir).CombinedOutput(); err != nil {
+		needs.Missing(t, "the right to mount: %s", out)
 	}
 }
 

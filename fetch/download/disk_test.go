@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
 // TestFullDisk fetches into a file system that is too small, and again once it is large enough.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "gal-test", dir).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount: %s", out)
+		needs.Missing(t, "the right to mount: %s", out)
 	}
 	t.Cleanup(func() { exec.Command("umount", dir).Run() })
 	h, _ := newHost(t, 0)

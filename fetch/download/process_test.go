@@ -14,6 +14,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/needs"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
 
@@ -135,10 +136,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // TestKilledAtEveryStep kills a process at its nth call of each kind that changes the cache. Unlike random moments these
 // hit the gaps between two renames.
 func TestKilledAtEveryStep(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil || testing.Short() {
-		t.Skip("needs strace and time")
+	if testing.Short() {
+		t.Skip("takes its time")
 	}
+	strace := needs.Program(t, "strace", "strace")
 	_, items := newHost(t, 3)
 	killed, whole := 0, 0
 	for _, call := range []string{"/^rename", "/^mkdir", "/^unlink", "flock", "/^write", "/^openat"} {
@@ -156,7 +157,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				killed++
 			}
 			if bytes.Contains(out.Bytes(), []byte("ptrace")) {
-				t.Skipf("strace does not work here: %s", out)
+				needs.Missing(t, "the right to trace: %s", out)
 			}
 			o := patient(t, options(t, dir))
 			if _, err := Fetch(t.Context(), items, o); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
+	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
 func TestCommitIsGits(t *testing.T) {
@@ -74,9 +75,7 @@ func (f signerFunc) Sign(r io.Reader) ([]byte, error) {
 
 // TestSignature: git verifies what ssh-keygen has signed, and Signed and Signature are that message and signature.
 func TestSignature(t *testing.T) {
-	if _, err := exec.LookPath("ssh-keygen"); err != nil {
-		t.Skip("ssh-keygen is not installed")
-	}
+	needs.Program(t, "ssh-keygen", "openssh-client")
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
 	run := func(stdin string, args ...string) []byte {
