@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
 
@@ -46,7 +47,10 @@ func (c *installCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	words := a.stampWords(c.choice(), fetching.Cache)
+	words, err := a.stampWords(c.choice(), fetching.Cache)
+	if err != nil {
+		return err
+	}
 	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
 		a.status("Finished", "everything is installed")
 		return a.result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
@@ -62,9 +66,19 @@ func (c *installCmd) Run(a *app) error {
 }
 
 // stampWords is everything beside the project's own files that an installation follows from.
-func (a *app) stampWords(c project.Choice, store *cache.Cache) []string {
-	words := append(c.Words(), "program", programVersion, "registry", a.g.Registry, "cache", store.Dir())
-	return append(words, store.Generation())
+func (a *app) stampWords(c project.Choice, store *cache.Cache) ([]string, error) {
+	words, err := a.lockWords()
+	return append(append(words, c.Words()...), "cache", store.Dir(), store.Generation()), err
+}
+
+// lockWords is everything beside the project's own files that a lock follows from: the program, and where its packages
+// are found.
+func (a *app) lockWords() ([]string, error) {
+	set, err := a.registries()
+	if err != nil {
+		return nil, err
+	}
+	return []string{"program", programVersion, "registry", set.Default(), set.Address(set.Default())}, nil
 }
 
 // plan chooses versions and says what changes; with --locked a change is an error.
@@ -145,9 +159,12 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 
 // stamp lets the next install see that there is nothing to do. Without it that install only takes longer.
 func (a *app) stamp(plan *project.Plan, choice project.Choice, fetching project.Fetching) {
-	stamp, err := plan.Project.Stamp(a.stampWords(choice, fetching.Cache)...)
+	words, err := a.stampWords(choice, fetching.Cache)
 	if err == nil {
-		err = stamp.Record(plan.Project.Dir)
+		var stamp install.Stamp
+		if stamp, err = plan.Project.WithLock(plan.Lock).Stamp(words...); err == nil {
+			err = stamp.Record(plan.Project.Dir)
+		}
 	}
 	if err != nil {
 		a.debug("%v", fmt.Errorf("writing .gal/state: %w", err))

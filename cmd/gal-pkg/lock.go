@@ -48,6 +48,14 @@ func (c *lockCmd) Run(a *app) error {
 	if c.Explain != "" {
 		return c.explain(a, p)
 	}
+	words, err := a.lockWords()
+	if err != nil {
+		return err
+	}
+	if !c.Upgrade && c.Resolution == "highest" && p.LockIsFresh(words...) {
+		a.status("Finished", "gal.lock is up to date")
+		return a.result("lock", lockResult{len(p.Lock.Packages), false, []project.Change{}}, nil)
+	}
 	a.g.Locked = a.g.Locked || c.Check
 	plan, err := a.plan(p, project.Locking{Unlock: resolve.Unlock{All: c.Upgrade}, Resolution: resolutions[c.Resolution]})
 	if err != nil {
@@ -56,6 +64,9 @@ func (c *lockCmd) Run(a *app) error {
 	if !c.DryRun && !c.Check {
 		if err := p.WriteLock(plan.Lock); err != nil {
 			return err
+		}
+		if err := p.WithLock(plan.Lock).RecordLock(words...); err != nil {
+			a.debug("%v", err) // the next lock only takes longer
 		}
 	}
 	return a.result("lock", lockResult{len(plan.Lock.Packages), p.Changed(plan.Lock), orEmpty(plan.Changes)}, nil)

@@ -34,12 +34,20 @@ import (
 //	                            with ! is forced into the file although it does not count, signed as it should be
 //	replay FILE N               append line N of a published file again, with a stamp of today
 //	graft FILE FROM TO          give line TO of a published file the signature of line FROM
-//	await FILE                  wait until a file that a background command makes is there
+//	[root]                      the user may write everywhere
+//	await FILE                  wait until a file is there: a host that stalls makes the file stalled, and goes on when
+//	                            there is a file go-on
 func TestHostile(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script/hostile",
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("no condition %s", name)
+			}
+			return os.Geteuid() == 0, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, ".home")
 			env.Setenv("HOME", home)
@@ -88,12 +96,20 @@ func misbehave(ts *testscript.TestScript, w http.ResponseWriter, r *http.Request
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(r.URL.Path)))
 		ts.Check(err)
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-		_, _ = w.Write(data[:len(data)/2])
+		half := len(data) / 2
+		_, _ = w.Write(data[:half])
 		_ = http.NewResponseController(w).Flush()
 		ts.Check(os.WriteFile(ts.MkAbs("stalled"), nil, 0o644))
-		select {
-		case <-quit:
-		case <-r.Context().Done():
+		for r.Context().Err() == nil {
+			select {
+			case <-quit:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			if _, err := os.Stat(ts.MkAbs("go-on")); err == nil {
+				_, _ = w.Write(data[half:])
+				return
+			}
 		}
 	default:
 		status, err := strconv.Atoi(fault)

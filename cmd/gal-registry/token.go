@@ -26,7 +26,7 @@ func (c *tokenAddCmd) Run(a *app) error {
 		return err
 	}
 	defer s.Close()
-	token, err := s.AddToken(c.Name, a.now())
+	token, err := s.AddToken(a.ctx, c.Name, a.now())
 	if err != nil {
 		return err
 	}

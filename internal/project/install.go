@@ -2,6 +2,9 @@ package project
 
 import (
 	"context"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -9,6 +12,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -189,7 +193,8 @@ func (p *Plan) lockedDigest(l manifest.LockedPackage) bool {
 	return false
 }
 
-// Install fetches what a build uses, writes the manifest and the lock, and links the packages into the project.
+// Install fetches what a build uses, links the packages into the project, and writes the manifest and the lock: last, for
+// links can be made again from a lock, and a lock cannot be made again from links.
 func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, error) {
 	selected, err := p.Select(ctx, c)
 	if err != nil {
@@ -213,11 +218,21 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 			done.Bytes += r.Item.Size
 		}
 	}
+	free, err := p.Project.hold(ctx, o.Events)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	if err := p.Project.unchanged(p.Lock); err != nil {
+		return nil, err
+	}
+	if done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{}); err != nil {
+		return nil, err
+	}
 	if err := p.Project.Write(p.Lock); err != nil {
 		return nil, err
 	}
-	done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{})
-	return done, err
+	return done, nil
 }
 
 // signed counts the packages whose registries had their signatures verified.
@@ -279,16 +294,51 @@ func union(lists ...[]string) []string {
 	return slices.Compact(all)
 }
 
-// Stamp is what an installed project follows from; the same stamp means that there is nothing to do.
+// Stamp is what a locked or installed project follows from; the same stamp means that there is nothing to do. It covers
+// gal.lock and the manifest of every package that is a folder: members, and path dependencies of any depth.
 func (p *Project) Stamp(words ...string) (install.Stamp, error) {
-	files := []string{LockName}
-	for _, m := range p.Members {
-		files = append(files, strings.TrimPrefix(m.Rel+"/"+manifest.FileName, "./"))
+	files := []string{LockName, manifest.FileName}
+	add := func(rel string) {
+		if file := path.Join(rel, manifest.FileName); !slices.Contains(files, file) {
+			files = append(files, file)
+		}
 	}
-	if p.root.Package == nil {
-		files = append(files, manifest.FileName)
+	for _, m := range p.Members {
+		add(m.Rel)
+	}
+	if p.Lock != nil {
+		for _, l := range p.Lock.Packages {
+			if l.Source.Kind == manifest.PathSource {
+				add(l.Source.Location)
+			}
+		}
 	}
 	return install.NewStamp(p.Dir, files, words...)
+}
+
+// lockedFile holds the stamp under which gal.lock was last found right.
+const lockedFile = install.Dir + "/locked"
+
+// LockIsFresh reports whether gal.lock was made, or found right, from exactly what is there now.
+func (p *Project) LockIsFresh(words ...string) bool {
+	stamp, err := p.Stamp(words...)
+	if err != nil || p.Lock == nil {
+		return false
+	}
+	kept, err := atomicfile.Read(filepath.Join(p.Dir, filepath.FromSlash(lockedFile)), 1<<10)
+	return err == nil && strings.TrimSpace(string(kept)) == string(stamp)
+}
+
+// RecordLock notes that gal.lock, as it was written just now, is right.
+func (p *Project) RecordLock(words ...string) error {
+	stamp, err := p.Stamp(words...)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(p.Dir, install.Dir), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.WriteCache(filepath.Join(p.Dir, filepath.FromSlash(lockedFile)), []byte(string(stamp)+"\n"))
 }
 
 // ErrNoLock is the error of what needs a lock where there is none.

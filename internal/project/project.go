@@ -2,8 +2,8 @@
 // versions from the registries, writes gal.lock, and puts verified packages where the compiler finds them. Commands are
 // thin layers over it.
 //
-// The order of every change is the same: solve, verify, download, then write gal.toml, gal.lock and .gal. A command that
-// fails has written nothing of the project.
+// The order of every change is the same: solve, verify, download, link .gal, then write gal.toml and gal.lock. A command
+// that fails has changed neither of the two.
 package project
 
 import (
@@ -22,6 +22,9 @@ import (
 // LockName is the name of the lock file, beside the manifest of a project's root.
 const LockName = "gal.lock"
 
+// maxLock bounds gal.lock, as its format does.
+const maxLock = 16 << 20
+
 // Project is a package, or a workspace with its members, on disk.
 type Project struct {
 	Dir     string // of the workspace's root, or of the package: where gal.lock is
@@ -37,7 +40,8 @@ type Project struct {
 type Member struct {
 	Rel      string // folder relative to the project's, with forward slashes; "." for the root itself
 	Manifest *manifest.Manifest
-	text     []byte // of the manifest as it is on disk
+	text     []byte // of the manifest as it is on disk, or will be
+	disk     []byte // of the manifest as it was read
 }
 
 // Path returns where a member's manifest is, relative to the working directory's view of the project.
@@ -136,7 +140,7 @@ func (p *Project) addMembers(dir string, own *manifest.Manifest, text []byte) er
 		if err != nil {
 			return err
 		}
-		member := &Member{Rel: rel, Manifest: full, text: text}
+		member := &Member{Rel: rel, Manifest: full, text: text, disk: text}
 		p.Members = append(p.Members, member)
 		if filepath.Join(p.Dir, filepath.FromSlash(rel)) == dir {
 			p.Current = member
@@ -144,7 +148,7 @@ func (p *Project) addMembers(dir string, own *manifest.Manifest, text []byte) er
 		return nil
 	}
 	if p.root.Workspace == nil {
-		p.Current = &Member{Rel: ".", Manifest: own, text: text}
+		p.Current = &Member{Rel: ".", Manifest: own, text: text, disk: text}
 		p.Members = []*Member{p.Current}
 		return nil
 	}
@@ -180,7 +184,7 @@ func (p *Project) addMembers(dir string, own *manifest.Manifest, text []byte) er
 }
 
 func (p *Project) readLock() error {
-	text, err := atomicfile.Read(p.LockPath(), 16<<20)
+	text, err := atomicfile.Read(p.LockPath(), maxLock)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -209,11 +213,18 @@ func (p *Project) WithManifest(text []byte) (*Project, error) {
 	}
 	for i, member := range next.Members {
 		if member == p.Current {
-			next.Current = &Member{Rel: member.Rel, Manifest: full, text: text}
+			next.Current = &Member{Rel: member.Rel, Manifest: full, text: text, disk: member.disk}
 			next.Members[i] = next.Current
 		}
 	}
 	return &next, nil
+}
+
+// WithLock returns the project as it is once a lock has been written.
+func (p *Project) WithLock(lock *manifest.Lock) *Project {
+	next := *p
+	next.Lock, next.lockText = lock, lock.Format()
+	return &next
 }
 
 // Text returns the current member's manifest as it is written.
@@ -221,17 +232,38 @@ func (p *Project) Text() []byte { return p.Current.text }
 
 // Write puts the current member's manifest and the lock on disk, each only where it differs from what is there.
 func (p *Project) Write(lock *manifest.Lock) error {
-	file := p.Path(p.Current)
-	now, err := atomicfile.Read(file, manifest.MaxManifestSize)
-	if err != nil {
+	if err := p.unchanged(lock); err != nil {
 		return err
 	}
-	if !bytes.Equal(now, p.Current.text) {
-		if err := write(file, p.Current.text); err != nil {
+	if !bytes.Equal(p.Current.disk, p.Current.text) {
+		if err := write(p.Path(p.Current), p.Current.text); err != nil {
 			return err
 		}
 	}
 	return p.WriteLock(lock)
+}
+
+// unchanged holds that nobody has written something else into the manifest or the lock since they were read: what was made
+// from them would undo that.
+func (p *Project) unchanged(lock *manifest.Lock) error {
+	manifestNow, err := atomicfile.Read(p.Path(p.Current), manifest.MaxManifestSize)
+	if err != nil {
+		return err
+	}
+	lockNow, err := atomicfile.Read(p.LockPath(), maxLock)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	name := manifest.FileName
+	switch {
+	case !bytes.Equal(manifestNow, p.Current.disk) && !bytes.Equal(manifestNow, p.Current.text):
+	case !bytes.Equal(lockNow, p.lockText) && !bytes.Equal(lockNow, lock.Format()):
+		name = LockName
+	default:
+		return nil
+	}
+	return fault.New(fault.Negative, "changed-meanwhile", "%s was changed while this ran; nothing was written", name).
+		WithHelp("run the command again")
 }
 
 // WriteLock puts the lock on disk where it differs from what is there.

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -87,7 +86,7 @@ type Registry struct {
 
 	transport index.Transport
 	memory    *index.FileMemory
-	git       *gitindex.Store // nil for other transports
+	git       *index.Git // nil for other transports
 }
 
 // ID returns the registry's id.
@@ -139,6 +138,15 @@ func (s *Set) Default() string {
 func (s *Set) Configured(name string) bool {
 	_, ok := s.o.Specs[name]
 	return ok
+}
+
+// Address returns the address of a registry, by its name or its address; "" for a name that is not configured.
+func (s *Set) Address(name string) string {
+	spec, err := s.spec(name)
+	if err != nil {
+		return ""
+	}
+	return spec.URL
 }
 
 // Offline reports whether the network may not be asked.
@@ -294,48 +302,11 @@ func (s *Set) openTransport(ctx context.Context, r *Registry) (err error) {
 	case KindStatic:
 		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
 	default:
-		client := r.Client.HTTP()
-		if s.o.Offline {
-			client = &http.Client{Transport: offline{}}
-		}
-		r.git, err = gitindex.Open(dir, gitindex.Options{URL: r.Location.URL, HTTP: client, AllowInsecure: r.Spec.AllowInsecure})
-		r.transport = gitTransport{r.git, s.o.Offline}
+		r.git, err = index.OpenGit(dir, gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure}, s.o.Offline)
+		r.transport = r.git
 	}
 	return err
 }
-
-// offline answers every request with the reason why it is not sent.
-type offline struct{}
-
-func (offline) RoundTrip(r *http.Request) (*http.Response, error) {
-	return nil, fault.New(fault.Network, "offline-miss", "a part of the index is not in the cache, and --offline forbids to ask %s", r.URL.Host).
-		WithHelp("run once without --offline")
-}
-
-// gitTransport reads the tree through a sparse copy of the repository.
-type gitTransport struct {
-	store   *gitindex.Store
-	offline bool
-}
-
-func (t gitTransport) Refresh(ctx context.Context) error {
-	if t.offline {
-		return nil
-	}
-	_, err := t.store.Refresh(ctx)
-	return err
-}
-
-func (t gitTransport) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
-	files, err := t.store.Fetch(ctx, paths)
-	if t.offline && fault.IsCode(err, "index-not-fetched") {
-		return nil, fault.New(fault.Network, "offline-miss", "the index is not in the cache, and --offline forbids to ask for it").
-			WithHelp("run once without --offline")
-	}
-	return files, err
-}
-
-func (t gitTransport) Close() error { return t.store.Close() }
 
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) error {
 	snapshot, err := index.Open(ctx, r.transport, index.Options{Pin: pin, Trust: r.Spec.Trust, Memory: lateMemory{r}})

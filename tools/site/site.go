@@ -114,7 +114,24 @@ func Init(ctx context.Context, dir string, o InitOptions) (token string, err err
 	if _, err := s.Build(ctx, o.Now); err != nil {
 		return "", err
 	}
-	return s.AddToken("first", o.Now)
+	if err := s.writeTrustedRoot(o.Now); err != nil {
+		return "", err
+	}
+	return s.AddToken(ctx, "first", o.Now)
+}
+
+// writeTrustedRoot writes the log's key in the form that Sigstore's tools take: with it they verify the bundle beside an
+// archive together with its place in the log, and ask nobody.
+func (s *Site) writeTrustedRoot(start time.Time) error {
+	data, err := sign.FormatTrustedRoot([]sign.TrustedLog{{Key: s.log.Verifier(), Start: start.UTC().Truncate(time.Second)}})
+	if err != nil {
+		return err
+	}
+	target := s.Path(PublicDir, "trust", "trusted_root.json")
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(target, data, 0o644)
 }
 
 func makeKeys(dir string, o InitOptions) error {

@@ -443,7 +443,7 @@ func TestTokenNames(t *testing.T) {
 		name string
 		ok   bool
 	}{{"ada", true}, {"ada@example.org", true}, {"", false}, {"ada lovelace", false}, {"-x", false}, {"a\nb", false}} {
-		token, err := r.AddToken(test.name, sitetest.Now)
+		token, err := r.AddToken(t.Context(), test.name, sitetest.Now)
 		if (err == nil) != test.ok || test.ok != strings.HasPrefix(token, "galr_") {
 			t.Errorf("%q: %q, %v", test.name, token, err)
 		}

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -40,7 +41,7 @@ func isUser(name string) bool {
 }
 
 // AddToken makes a token for a user and returns it.
-func (s *Site) AddToken(name string, now time.Time) (string, error) {
+func (s *Site) AddToken(ctx context.Context, name string, now time.Time) (string, error) {
 	if !isUser(name) {
 		return "", fault.New(fault.Usage, "bad-user", "%q is not a user's name: letters, digits and . _ @ / + -, beginning with a letter or digit", name)
 	}
@@ -49,6 +50,11 @@ func (s *Site) AddToken(name string, now time.Time) (string, error) {
 		return "", err
 	}
 	token := "galr_" + secret
+	release, err := s.hold(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
 	file, err := s.tokens()
 	if err != nil {
 		return "", err
