@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/geeknik/gal-pkg/index"
@@ -89,13 +90,13 @@ func TestMemory(t *testing.T) {
 	if err := counting.Save(); err != nil {
 		t.Fatal(err)
 	}
-	first := counting.added
+	first := counting.added.Load()
 	counting = &counted{FileMemory: open()}
 	if _, _, err := wanted(t, p, index.Options{Memory: counting}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if first == 0 || counting.added != 0 {
-		t.Errorf("%d signatures were remembered first, %d again", first, counting.added)
+	if first == 0 || counting.added.Load() != 0 {
+		t.Errorf("%d signatures were remembered first, %d again", first, counting.added.Load())
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -109,18 +110,18 @@ func TestMemory(t *testing.T) {
 	if _, _, err := wanted(t, p, index.Options{Memory: counting}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if counting.added != first {
-		t.Errorf("%d signatures were verified after the file was damaged, not %d", counting.added, first)
+	if counting.added.Load() != first {
+		t.Errorf("%d signatures were verified after the file was damaged, not %d", counting.added.Load(), first)
 	}
 }
 
 // counted counts what a memory is told.
 type counted struct {
 	*index.FileMemory
-	added int
+	added atomic.Int64
 }
 
 func (c *counted) Add(d index.Digest) {
-	c.added++
+	c.added.Add(1)
 	c.FileMemory.Add(d)
 }

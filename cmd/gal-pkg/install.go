@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/install"
@@ -119,7 +120,9 @@ func (a *app) changes(plan *project.Plan) {
 		return
 	}
 	for _, h := range plan.Solution.Held {
-		a.debug("%12s %s v%s (v%s exists; %s)", "Held back", h.ID.Name, h.Version, h.Newest, h.Reason)
+		if slices.ContainsFunc(plan.Changes, func(c project.Change) bool { return c.Name == h.ID.Name && c.To == h.Version.String() }) {
+			a.status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
+		}
 	}
 }
 

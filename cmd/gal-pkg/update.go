@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -47,7 +48,9 @@ func (c *updateCmd) Run(a *app) error {
 		return err
 	}
 	for _, h := range plan.Solution.Held {
-		a.status("Held back", "%s v%s (available: v%s; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
+		if !slices.ContainsFunc(plan.Changes, func(c project.Change) bool { return c.Name == h.ID.Name }) {
+			a.status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
+		}
 	}
 	if c.DryRun {
 		return a.result("update", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)

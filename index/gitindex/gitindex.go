@@ -28,6 +28,12 @@
 // Nothing else, and no credentials in the address: those come from Options.Auth, for the origin that the address names,
 // and are dropped when a redirect leaves it. Whoever takes addresses from files of others must refuse the local ones.
 //
+// # Other repositories
+//
+// [Resolve] and a store with Options.Commit read one commit of any repository, such as a package's own. The commit is asked
+// for by its id, or by the tag that holds it; of a server that gives neither, the whole history is fetched. Once the store
+// has the commit, no server is asked where a ref is.
+//
 // # On disk
 //
 //	DIR/state.json       {"v":1,"url":...,"branch":...,"generation":...,"revision":...,"tier":...}
@@ -73,6 +79,7 @@ const (
 type Options struct {
 	URL    string // the package comment has the kinds
 	Branch string // "" means [DefaultBranch]
+	Commit string // 40 hex digits: the store is of this commit for ever, and Branch means nothing; "" for none
 
 	// Auth returns the credentials for an origin ("https://host" or "https://host:port"): a user and password, or with
 	// an empty user a bearer token; an empty secret means none. Nil means none.
@@ -81,6 +88,7 @@ type Options struct {
 	HTTP          *http.Client     // its redirect policy and cookies are not used; nil means one with Go's defaults
 	MaxPackBytes  int64            // most that one fetch may download; 0 means [DefaultMaxPackBytes]
 	AllowInsecure bool             // plain http to any host
+	Offline       bool             // nothing is read from a server: what is not here is a fault of code "offline-miss"
 	Now           func() time.Time // nil means time.Now
 }
 

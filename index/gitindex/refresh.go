@@ -39,6 +39,9 @@ func (s *Store) Refresh(ctx context.Context) (changed bool, err error) {
 }
 
 func (s *Store) refreshLocal() (bool, error) {
+	if s.opts.Commit != "" {
+		return s.pinLocal()
+	}
 	head, err := s.local.Ref("refs/heads/" + s.opts.Branch)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, s.noBranch()
@@ -51,12 +54,31 @@ func (s *Store) refreshLocal() (bool, error) {
 	return changed, nil
 }
 
+// pinLocal holds that a repository of this machine has the pinned commit.
+func (s *Store) pinLocal() (bool, error) {
+	head, err := gitrepo.ParseHash(s.opts.Commit)
+	if err != nil {
+		return false, err
+	}
+	if _, err := s.local.ReadCommit(head); errors.Is(err, gitrepo.ErrMissingObject) {
+		return false, s.noCommit()
+	} else if err != nil {
+		return false, err
+	}
+	changed := head != s.revision
+	s.revision = head
+	return changed, nil
+}
+
 func (s *Store) noBranch() error {
 	return fault.New(fault.NotFound, "git-branch-not-found", "the git repository at %q has no branch %q", s.opts.URL, s.opts.Branch)
 }
 
-// head asks the server where the branch is.
+// head asks the server where the branch is; a pinned commit is where it always was.
 func (s *Store) head(ctx context.Context) (gitrepo.Hash, error) {
+	if s.opts.Commit != "" {
+		return gitrepo.ParseHash(s.opts.Commit)
+	}
 	name := "refs/heads/" + s.opts.Branch
 	refs, err := s.remote.refs(ctx, name)
 	if err != nil {
@@ -99,7 +121,7 @@ func (s *Store) fetchHead(ctx context.Context, head gitrepo.Hash) error {
 // fetchSnapshot brings a commit, its folders and, where they cannot be left out, its files into repo, and checks that it
 // is what was asked for. The ref is set for people who look at the folder with git; the store goes by state.json.
 func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, head gitrepo.Hash, noBlobs bool) (Tier, error) {
-	filtered, err := s.remote.fetch(ctx, repo, request{wants: []gitrepo.Hash{head}, depth: 1, noBlobs: noBlobs})
+	filtered, err := s.fetchCommit(ctx, repo, head, noBlobs)
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gogitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
 
@@ -51,6 +52,10 @@ func (r *remote) auth() (transport.AuthMethod, error) {
 
 // connect opens a session for fetching and reads the server's refs.
 func (r *remote) connect(ctx context.Context) (*exchange, error) {
+	if r.opts.Offline {
+		return nil, fault.New(fault.Network, "offline-miss", "a part of %q is not in the cache, and --offline forbids to ask for it", r.at.text).
+			WithHelp("run once without --offline")
+	}
 	auth, err := r.auth()
 	if err != nil {
 		return nil, r.explain(err)

@@ -34,14 +34,12 @@ type Store struct {
 //
 // An address that is not accepted is a fault of kind Usage ("git-url", "git-url-credentials", "git-url-insecure").
 func Open(dir string, opts Options) (*Store, error) {
-	if opts.Branch == "" {
-		opts.Branch = DefaultBranch
-	}
-	if opts.MaxPackBytes <= 0 {
-		opts.MaxPackBytes = DefaultMaxPackBytes
-	}
-	if opts.Now == nil {
-		opts.Now = time.Now
+	opts = filled(opts)
+	if opts.Commit != "" {
+		if _, err := checkCommit(opts.Commit); err != nil {
+			return nil, err
+		}
+		opts.Branch = "commit-" + opts.Commit // the state on disk is then that of this commit alone
 	}
 	at, err := parseLocation(opts.URL, opts.AllowInsecure)
 	if err != nil {
@@ -61,8 +59,27 @@ func Open(dir string, opts Options) (*Store, error) {
 	return s, s.load()
 }
 
+// filled returns the options with their defaults.
+func filled(opts Options) Options {
+	if opts.Branch == "" {
+		opts.Branch = DefaultBranch
+	}
+	if opts.MaxPackBytes <= 0 {
+		opts.MaxPackBytes = DefaultMaxPackBytes
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return opts
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func (s *Store) openLocal(path string) error {
-	repo, err := gitrepo.Open(path)
+	repo, err := openRepository(path)
 	if err != nil {
 		return err
 	}
