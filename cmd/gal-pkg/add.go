@@ -23,6 +23,10 @@ type addCmd struct {
 	Optional          bool     `help:"Use it only where a feature asks for it."`
 	Rename            string   `placeholder:"NAME" help:"What the package is called here."`
 	Path              string   `xor:"source" placeholder:"DIR" help:"Take it from a folder."`
+	Git               string   `xor:"source" placeholder:"URL" help:"Take it from a git repository."`
+	Tag               string   `xor:"ref" placeholder:"TAG" help:"Tag of the repository."`
+	Branch            string   `xor:"ref" placeholder:"BRANCH" help:"Branch of the repository; gal.lock keeps its commit."`
+	Rev               string   `xor:"ref" placeholder:"COMMIT" help:"Commit of the repository."`
 	Exact             bool     `xor:"form" help:"Write =VERSION."`
 	Tilde             bool     `xor:"form" help:"Write ~VERSION."`
 	DryRun            bool     `short:"n" help:"Say what would change, and write nothing."`
@@ -38,7 +42,8 @@ EXAMPLES
   gal-pkg add mailbox@^1.2.0
   gal-pkg add assert-kit@^2.0 --dev
   gal-pkg add chaos-kit@0.5 --features scheduling,experimental
-  gal-pkg add local-dep --path ../local-dep`
+  gal-pkg add local-dep --path ../local-dep
+  gal-pkg add wire --git https://git.example.org/ada/wire --tag v1.2.0`
 }
 
 func (c *addCmd) Run(a *app) error {
@@ -46,8 +51,8 @@ func (c *addCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if len(c.Packages) > 1 && (c.Rename != "" || c.Path != "" || c.Requirement != "") {
-		return fault.New(fault.Usage, "usage", "--rename, --path and --version go with one package")
+	if err := c.check(); err != nil {
+		return err
 	}
 	edit, err := manifest.Open(p.Text())
 	if err != nil {
@@ -75,18 +80,34 @@ func (c *addCmd) Run(a *app) error {
 	return a.result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 }
 
+// check refuses flags that do not go together.
+func (c *addCmd) check() error {
+	if len(c.Packages) > 1 && (c.Rename != "" || c.Path != "" || c.Requirement != "") {
+		return fault.New(fault.Usage, "usage", "--rename, --path and --version go with one package")
+	}
+	if len(c.Packages) > 1 && c.Git != "" {
+		return fault.New(fault.Usage, "usage", "--git goes with one package")
+	}
+	if c.Git == "" && (c.Tag != "" || c.Branch != "" || c.Rev != "") {
+		return fault.New(fault.Usage, "usage", "--tag, --branch and --rev go with --git URL")
+	}
+	return nil
+}
+
 // add writes one dependency into the edited manifest.
 func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument string) error {
 	name, requirement, err := c.split(argument)
 	if err != nil {
 		return err
 	}
-	spec := manifest.DependencySpec{Features: c.Features, DefaultFeatures: !c.NoDefaultFeatures, Optional: c.Optional, Path: c.Path}
+	spec := manifest.DependencySpec{Features: c.Features, DefaultFeatures: !c.NoDefaultFeatures, Optional: c.Optional, Path: c.Path,
+		Git: c.Git, Tag: c.Tag, Branch: c.Branch, Rev: c.Rev}
 	alias := name
 	if c.Rename != "" {
 		alias, spec.Package = c.Rename, name
 	}
-	if spec.Path != "" {
+	place := spec.Path + spec.Git // at most one of the two is given
+	if place != "" {
 		spec.Requirement = requirement
 	} else if err := c.choose(a, &spec, name, requirement); err != nil {
 		return err
@@ -100,8 +121,8 @@ func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument s
 	if err := edit.AddDependency(table, alias, spec); err != nil {
 		return err
 	}
-	if spec.Path != "" {
-		a.status(verb, "%s from %s to %s", alias, spec.Path, table)
+	if place != "" {
+		a.status(verb, "%s from %s to %s", alias, place, table)
 	} else {
 		a.status(verb, "%s %q to %s", alias, spec.Requirement, table)
 	}

@@ -35,7 +35,7 @@ func (c *fetchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	release, err := fetching.Cache.Hold(a.ctx)
+	release, err := fetching.Hold(a.ctx)
 	if err != nil {
 		return err
 	}

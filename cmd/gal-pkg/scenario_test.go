@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ import (
 //	                            WHO:owners:NAME:ID,..., WHO:yank:NAME@VERSION, WHO:unyank:NAME@VERSION. An item that begins
 //	                            with ! is forced into the file although it does not count, signed as it should be
 //	replay FILE N               append line N of a published file again, with a stamp of today
+//	change FILE LINE OLD NEW    replace a regular expression in a line, or in every line for *; it must be there
 //	graft FILE FROM TO          give line TO of a published file the signature of line FROM
 //	[root]                      the user may write everywhere
 //	await FILE                  wait until a file is there: a host that stalls makes the file stalled, and goes on when
@@ -55,7 +57,7 @@ func TestHostile(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
-			"host": host, "history": history, "replay": replay, "graft": graft, "await": await,
+			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change,
 		},
 	})
 }
@@ -158,6 +160,27 @@ func replay(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	appendLine(ts, path, stamped(ts, path)[n-1])
+}
+
+func change(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: change FILE LINE OLD NEW")
+	}
+	path := ts.MkAbs(args[0])
+	old, err := regexp.Compile(args[2])
+	ts.Check(err)
+	lines := strings.SplitAfter(ts.ReadFile(path), "\n")
+	changed := false
+	for i, line := range lines {
+		if args[1] == "*" || args[1] == strconv.Itoa(i+1) {
+			lines[i] = old.ReplaceAllString(line, args[3])
+			changed = changed || lines[i] != line
+		}
+	}
+	if !changed {
+		ts.Fatalf("%s has no %s", args[0], args[2])
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644))
 }
 
 func graft(ts *testscript.TestScript, neg bool, args []string) {

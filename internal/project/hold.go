@@ -10,6 +10,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
 const (
@@ -44,6 +45,15 @@ func (p *Project) hold(ctx context.Context, events fetch.Events) (release func()
 		case <-time.After(holdPoll):
 		}
 	}
+}
+
+// Hold keeps others from removing what is in the cache until release is called.
+func (o Fetching) Hold(ctx context.Context) (release func(), err error) {
+	release, err = o.Cache.Hold(ctx)
+	if err != nil && fault.Of(err) == nil && ctx.Err() == nil {
+		return nil, fault.New(fault.Manifest, "cache-unusable", "the cache folder %s cannot be used", o.Cache.Dir()).Because(err)
+	}
+	return release, err
 }
 
 func isFolder(name string) bool {

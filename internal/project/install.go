@@ -160,7 +160,8 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 		}
 		results = append(results, part...)
 	}
-	return results, nil
+	part, err := p.fetchGit(ctx, selected, o)
+	return append(results, part...), err
 }
 
 func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
@@ -200,7 +201,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 	if err != nil {
 		return nil, err
 	}
-	release, err := o.Cache.Hold(ctx)
+	release, err := o.Hold(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +277,9 @@ func (p *Plan) installed(selected []resolve.Selected, trees map[string]download.
 		if a, ok := p.artifacts[ref(from, s.ID.Name, s.Version)]; ok {
 			i.Digest = string(a.artifact.Publish().Checksum)
 			i.Tree = trees[i.Digest].Tree
+		} else if from.Kind == manifest.GitSource {
+			i.Digest = p.source.packed[ref(from, s.ID.Name, s.Version)]
+			i.Tree = trees[i.Digest].Tree
 		} else {
 			i.Folder = from.Location
 		}
@@ -335,8 +339,9 @@ func (p *Project) RecordLock(words ...string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(p.Dir, install.Dir), 0o755); err != nil {
-		return err
+	dir := filepath.Join(p.Dir, install.Dir)
+	if err := os.Mkdir(dir, 0o755); err != nil && !isFolder(dir) {
+		return err // a link may lead to the user's own files
 	}
 	return atomicfile.WriteCache(filepath.Join(p.Dir, filepath.FromSlash(lockedFile)), []byte(string(stamp)+"\n"))
 }

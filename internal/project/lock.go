@@ -129,6 +129,7 @@ func (s *source) prefetchLock() {
 
 func (s *source) request(ctx context.Context, o Locking) (resolve.Request, error) {
 	var r resolve.Request
+	s.unlock = o.Unlock
 	for _, m := range s.project.Members {
 		root, err := s.root(ctx, m)
 		if err != nil {
@@ -207,7 +208,7 @@ func (s *source) patches(ctx context.Context) (map[resolve.PackageID]resolve.Pac
 		if err != nil {
 			return nil, err
 		}
-		d, err := s.dependency(ctx, ".", name, spec)
+		d, err := s.dependency(ctx, rootAsker(), name, spec)
 		if err != nil {
 			return nil, err
 		}

@@ -246,22 +246,28 @@ func (p *Project) Write(lock *manifest.Lock) error {
 // unchanged holds that nobody has written something else into the manifest or the lock since they were read: what was made
 // from them would undo that.
 func (p *Project) unchanged(lock *manifest.Lock) error {
-	manifestNow, err := atomicfile.Read(p.Path(p.Current), manifest.MaxManifestSize)
+	now, err := atomicfile.Read(p.Path(p.Current), manifest.MaxManifestSize)
 	if err != nil {
 		return err
 	}
-	lockNow, err := atomicfile.Read(p.LockPath(), maxLock)
+	if !bytes.Equal(now, p.Current.disk) && !bytes.Equal(now, p.Current.text) {
+		return changedMeanwhile(manifest.FileName)
+	}
+	return p.lockUnchanged(lock.Format())
+}
+
+func (p *Project) lockUnchanged(text []byte) error {
+	now, err := atomicfile.Read(p.LockPath(), maxLock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	name := manifest.FileName
-	switch {
-	case !bytes.Equal(manifestNow, p.Current.disk) && !bytes.Equal(manifestNow, p.Current.text):
-	case !bytes.Equal(lockNow, p.lockText) && !bytes.Equal(lockNow, lock.Format()):
-		name = LockName
-	default:
-		return nil
+	if !bytes.Equal(now, p.lockText) && !bytes.Equal(now, text) {
+		return changedMeanwhile(LockName)
 	}
+	return nil
+}
+
+func changedMeanwhile(name string) error {
 	return fault.New(fault.Negative, "changed-meanwhile", "%s was changed while this ran; nothing was written", name).
 		WithHelp("run the command again")
 }
@@ -271,6 +277,9 @@ func (p *Project) WriteLock(lock *manifest.Lock) error {
 	text := lock.Format()
 	if bytes.Equal(text, p.lockText) {
 		return nil
+	}
+	if err := p.lockUnchanged(text); err != nil {
+		return err
 	}
 	return write(p.LockPath(), text)
 }

@@ -24,11 +24,17 @@ type source struct {
 	mu      sync.Mutex
 	folders map[string]*manifest.Manifest // path dependencies, by folder relative to the project
 	cached  map[resolve.PackageID][]resolve.Candidate
+	commits map[manifest.Source]manifest.Source // git dependencies, by what is asked for: the same with a commit
+	packed  map[manifest.Ref]string             // digests of what was packed of them
+	unlock  resolve.Unlock                      // which of them leave the commits of gal.lock
 	loads   sync.WaitGroup
 }
 
 func newSource(p *Project, set *remote.Set) *source {
-	return &source{project: p, set: set, folders: map[string]*manifest.Manifest{}, cached: map[resolve.PackageID][]resolve.Candidate{}}
+	return &source{
+		project: p, set: set, folders: map[string]*manifest.Manifest{}, cached: map[resolve.PackageID][]resolve.Candidate{},
+		commits: map[manifest.Source]manifest.Source{}, packed: map[manifest.Ref]string{},
+	}
 }
 
 // Candidates implements [resolve.Source].
@@ -50,8 +56,7 @@ func (s *source) Candidates(ctx context.Context, id resolve.PackageID) ([]resolv
 	case manifest.PathSource:
 		list, err = s.fromFolder(ctx, from.Location, id.Name)
 	default:
-		err = fault.New(fault.Manifest, "git-dependency", "`%s` comes from git, which this version of gal-pkg does not fetch", id.Name).
-			WithHelp("publish it to a registry, or use a path")
+		list, err = s.fromGit(ctx, from, id.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -186,7 +191,7 @@ func (s *source) fromFolder(ctx context.Context, rel, name string) ([]resolve.Ca
 	c := resolve.Candidate{
 		Version: m.Package.Version, Links: m.Package.Links, GalVersion: m.Package.GalVersion, Features: m.Features,
 	}
-	c.Dependencies, err = s.dependencies(ctx, m, rel, false)
+	c.Dependencies, err = s.dependencies(ctx, m, asker{rel: rel})
 	return []resolve.Candidate{c}, err
 }
 
@@ -220,23 +225,23 @@ var tables = []struct {
 }{{"dependencies", resolve.Normal}, {"build-dependencies", resolve.Build}, {"dev-dependencies", resolve.Dev}}
 
 // dependencies turns the tables of a manifest into what the resolver sees. Those of a root are told with their places.
-func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, rel string, root bool) ([]resolve.Dependency, error) {
+func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by asker) ([]resolve.Dependency, error) {
 	var list []resolve.Dependency
 	for _, table := range tables {
-		if table.kind == resolve.Dev && !root {
+		if table.kind == resolve.Dev && !by.root {
 			continue
 		}
 		for alias, spec := range m.Table(table.name) {
 			if manifest.Builtin(spec.Name(alias)) {
 				continue // the toolchain's own; it is never fetched
 			}
-			d, err := s.dependency(ctx, rel, alias, spec)
+			d, err := s.dependency(ctx, by, alias, spec)
 			if err != nil {
 				return nil, err
 			}
 			d.Kind = table.kind
-			if line, _ := m.Where(table.name, alias); root && line > 0 {
-				d.Where = fmt.Sprintf("%s:%d", join(rel, manifest.FileName), line)
+			if line, _ := m.Where(table.name, alias); by.root && line > 0 {
+				d.Where = fmt.Sprintf("%s:%d", join(by.rel, manifest.FileName), line)
 			}
 			list = append(list, d)
 		}
@@ -250,14 +255,17 @@ func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, rel str
 	return list, nil
 }
 
-func (s *source) dependency(ctx context.Context, rel, alias string, spec manifest.DependencySpec) (resolve.Dependency, error) {
+func (s *source) dependency(ctx context.Context, by asker, alias string, spec manifest.DependencySpec) (resolve.Dependency, error) {
 	d := resolve.Dependency{
 		Alias: alias, Requirement: spec.Requirement, Features: spec.Features, DefaultFeatures: spec.DefaultFeatures, Optional: spec.Optional,
 	}
 	d.ID.Name = spec.Name(alias)
 	switch {
+	case spec.Path != "" && by.git != "":
+		return d, gitFault("dependency `%s` of %s is a path inside a git repository, which is not supported", alias, by.git).
+			WithHelp("its author can publish it, or give it a repository of its own")
 	case spec.Path != "":
-		folder := join(rel, spec.Path)
+		folder := join(by.rel, spec.Path)
 		d.ID.Source = manifest.Local(folder).String()
 		if d.Requirement.IsZero() {
 			m, err := s.folder(folder)
@@ -269,8 +277,11 @@ func (s *source) dependency(ctx context.Context, rel, alias string, spec manifes
 			}
 		}
 	case spec.Git != "":
-		return d, fault.New(fault.Manifest, "git-dependency", "`%s` comes from git, which this version of gal-pkg does not fetch", alias).
-			WithHelp("publish it to a registry, or use a path")
+		from, err := s.gitDependency(ctx, by, d.ID.Name, spec)
+		if err != nil {
+			return d, err
+		}
+		d.ID.Source = from.String()
 	default:
 		r, err := s.set.For(ctx, d.ID.Name, spec.Registry)
 		if err != nil {
@@ -284,7 +295,7 @@ func (s *source) dependency(ctx context.Context, rel, alias string, spec manifes
 // root turns a member into what the resolver starts from.
 func (s *source) root(ctx context.Context, m *Member) (resolve.Root, error) {
 	info := m.Manifest.Package
-	deps, err := s.dependencies(ctx, m.Manifest, m.Rel, true)
+	deps, err := s.dependencies(ctx, m.Manifest, asker{rel: m.Rel, root: true})
 	return resolve.Root{
 		ID:      resolve.PackageID{Source: manifest.Local(m.Rel).String(), Name: info.Name},
 		Version: info.Version, Dependencies: deps, Features: m.Manifest.Features, Links: info.Links,

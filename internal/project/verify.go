@@ -17,7 +17,7 @@ import (
 
 // Verified is what a verification has looked at, and what it found. Every number counts things that were found right.
 type Verified struct {
-	Packages   int       `json:"packages"`   // that gal.lock takes from registries
+	Packages   int       `json:"packages"`   // that gal.lock takes from registries and git
 	Lines      int       `json:"lines"`      // of the index, with the checksum of gal.lock
 	Signatures int       `json:"signatures"` // packages of which every signature verifies
 	Archives   int       `json:"archives"`   // of the cache, hashed
@@ -51,15 +51,21 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	}
 	defer release()
 	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}},
-		project: p, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
+		project: p, source: newSource(p, set), set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
 	}
 	for _, l := range p.Lock.Packages {
-		if l.Source.Kind != manifest.RegistrySource {
+		if l.Source.Kind == manifest.PathSource {
 			continue
 		}
 		v.Packages++
+		if l.Source.Kind == manifest.GitSource {
+			if err := v.commit(ctx, l); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err := v.line(ctx, l); err != nil {
 			return nil, err
 		}
@@ -73,6 +79,7 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 type verifier struct {
 	*Verified
 	project *Project
+	source  *source // packs again what comes from git
 	set     *remote.Set
 	store   *cache.Cache
 	entries map[string][]archive.Entry // of archives that are what they must be, by digest

@@ -104,7 +104,7 @@ func (v *verifier) links() error {
 	}
 	byID, byFolder := map[string]manifest.LockedPackage{}, map[string]string{}
 	for _, l := range v.project.Lock.Packages {
-		byID[l.Ref().String()] = l
+		byID[l.Ref().String()] = v.withDigest(l)
 	}
 	for _, p := range list.Packages {
 		byFolder[p.Folder] = p.ID
