@@ -77,7 +77,7 @@ func (c *addCmd) Run(a *app) error {
 	if err := next.Write(plan.Lock); err != nil {
 		return err
 	}
-	return a.result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+	return a.Result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 }
 
 // check refuses flags that do not go together.
@@ -116,15 +116,15 @@ func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument s
 	verb := "Adding"
 	if old, ok := p.Current.Manifest.Table(table)[alias]; ok {
 		verb = "Updating"
-		a.debug("%12s %s was %q", "", alias, old.Requirement)
+		a.Debug("%12s %s was %q", "", alias, old.Requirement)
 	}
 	if err := edit.AddDependency(table, alias, spec); err != nil {
 		return err
 	}
 	if place != "" {
-		a.status(verb, "%s from %s to %s", alias, place, table)
+		a.Status(verb, "%s from %s to %s", alias, place, table)
 	} else {
-		a.status(verb, "%s %q to %s", alias, spec.Requirement, table)
+		a.Status(verb, "%s %q to %s", alias, spec.Requirement, table)
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (c *addCmd) checkFeatures(a *app, release *index.Release, name string) erro
 		marks = append(marks, map[bool]string{true: "+", false: "-"}[on]+f)
 	}
 	if len(marks) > 0 {
-		a.say("%12s features: %s", "", strings.Join(marks, " "))
+		a.Say("%12s features: %s", "", strings.Join(marks, " "))
 	}
 	return nil
 }
@@ -288,9 +288,9 @@ func (a *app) advise(r *remote.Registry, p *index.Package) {
 		if d.Replacement != "" {
 			text += fmt.Sprintf("; %s replaces it", d.Replacement)
 		}
-		a.warn("%s", text)
+		a.Warn("%s", text)
 	}
 	if p.Tombstone != nil {
-		a.warn("%s was closed by its owners in %s", p.Name, r.ID())
+		a.Warn("%s was closed by its owners in %s", p.Name, r.ID())
 	}
 }

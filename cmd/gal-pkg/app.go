@@ -15,6 +15,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -24,7 +25,7 @@ import (
 
 // app is what a command runs with. What takes time to open is opened when it is first asked for.
 type app struct {
-	*printer
+	*cmdline.Printer
 	ctx  context.Context
 	sys  system
 	g    *globals
@@ -40,9 +41,9 @@ func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
 		g.Offline, g.Locked = true, true
 	}
 	return &app{
-		printer: &printer{
-			stdout: sys.stdout, stderr: sys.stderr, json: g.Format == "json", quiet: g.Quiet, verbose: g.Verbose,
-			colour: useColour(g.Color, sys.env, sys.stderr),
+		Printer: &cmdline.Printer{
+			Program: "gal-pkg", Stdout: sys.stdout, Stderr: sys.stderr, JSON: g.Format == "json", Quiet: g.Quiet, Verbose: g.Verbose,
+			Colour: useColour(g.Color, sys.env, sys.stderr),
 		},
 		ctx: ctx, sys: sys, g: g, kong: k, now: time.Now,
 	}
@@ -53,14 +54,14 @@ func (a *app) close() {
 		return
 	}
 	if err := a.set.Close(); err != nil {
-		a.debug("closing registries: %v", err)
+		a.Debug("closing registries: %v", err)
 	}
 }
 
 func (a *app) dirs() (settings.Dirs, error) {
 	dirs, warnings, err := settings.FindDirs(a.sys.env)
 	for _, w := range warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	return dirs, err
 }
@@ -92,7 +93,7 @@ func (a *app) project() (*project.Project, error) {
 		return nil, err
 	}
 	for _, w := range p.Current.Manifest.Warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	return p, nil
 }
@@ -120,7 +121,7 @@ func (a *app) registries() (*remote.Set, error) {
 		return nil, err
 	}
 	for _, w := range configured.Warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	specs := map[string]remote.Spec{}
 	for name, r := range configured.All {
@@ -136,7 +137,7 @@ func (a *app) registries() (*remote.Set, error) {
 			}
 			return credentials.Authorizer(name)
 		},
-		Notice: func(format string, args ...any) { a.note(format, args...) },
+		Notice: func(format string, args ...any) { a.Note(format, args...) },
 	})
 	return a.set, nil
 }
@@ -191,11 +192,11 @@ func (a *app) cache() (*cache.Cache, error) {
 // events tells of downloads on stderr.
 func (a *app) events() fetch.Events {
 	return fetch.Events{
-		Healed:  func(i fetch.Item, what string) { a.warn("%s in the cache was damaged (%s); it is made anew", i, what) },
-		Waiting: func(what string) { a.note("waiting for %s", what) },
+		Healed:  func(i fetch.Item, what string) { a.Warn("%s in the cache was damaged (%s); it is made anew", i, what) },
+		Waiting: func(what string) { a.Note("waiting for %s", what) },
 		Done: func(i fetch.Item, cached bool) {
 			if !cached {
-				a.debug("%12s %s", "Downloaded", i)
+				a.Debug("%12s %s", "Downloaded", i)
 			}
 		},
 	}
@@ -214,7 +215,7 @@ func (a *app) configure() error {
 		return err
 	}
 	for _, w := range config.Warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	values := config.Values()
 	a.g.Offline = a.g.Offline || values.Offline
@@ -222,7 +223,7 @@ func (a *app) configure() error {
 		a.g.Jobs = values.Jobs
 	}
 	if a.g.Color == "auto" {
-		a.colour = useColour(values.Color, a.sys.env, a.sys.stderr)
+		a.Colour = useColour(values.Color, a.sys.env, a.sys.stderr)
 	}
 	if values.StoreVerify == "stat" {
 		a.level = cache.Stat
@@ -254,7 +255,7 @@ func (a *app) confirm(question, flag string) error {
 	if !a.asks() {
 		return fault.New(fault.Cancelled, "needs-answer", "%s", question).WithHelp("pass %s to say yes", flag)
 	}
-	fmt.Fprintf(a.stderr, "%s [y/N] ", printable(question))
+	fmt.Fprintf(a.Stderr, "%s [y/N] ", cmdline.Printable(question))
 	answer, err := bufio.NewReader(a.sys.stdin).ReadString('\n')
 	if err != nil {
 		return err
@@ -270,12 +271,12 @@ func (a *app) secret(prompt, flag string) (string, error) {
 	if !a.asks() {
 		return "", fault.New(fault.Cancelled, "needs-answer", "%s is needed, and there is nobody to ask", prompt).WithHelp("%s", flag)
 	}
-	fmt.Fprintf(a.stderr, "%s: ", prompt)
+	fmt.Fprintf(a.Stderr, "%s: ", prompt)
 	file, ok := a.sys.stdin.(interface{ Fd() uintptr })
 	if !ok {
 		return "", errors.New("standard input is no terminal")
 	}
 	text, err := term.ReadPassword(int(file.Fd()))
-	fmt.Fprintln(a.stderr)
+	fmt.Fprintln(a.Stderr)
 	return string(text), err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -47,7 +48,7 @@ func (c *cacheDirCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("cache-dir", cacheDirResult{dirs.Cache}, func(w io.Writer) { fmt.Fprintln(w, dirs.Cache) })
+	return a.Result("cache-dir", cacheDirResult{dirs.Cache}, func(w io.Writer) { fmt.Fprintln(w, dirs.Cache) })
 }
 
 type cacheSizeCmd struct{}
@@ -74,9 +75,9 @@ func (c *cacheSizeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("cache-size", cacheUsageResult{usage, usage.Bytes()}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s  %s\n", plural(usage.Blobs, "archive"), size(usage.BlobBytes))
-		fmt.Fprintf(w, "%s  %s unpacked\n", plural(usage.Trees, "package"), size(usage.TreeBytes))
+	return a.Result("cache-size", cacheUsageResult{usage, usage.Bytes()}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s  %s\n", cmdline.Plural(usage.Blobs, "archive"), cmdline.Size(usage.BlobBytes))
+		fmt.Fprintf(w, "%s  %s unpacked\n", cmdline.Plural(usage.Trees, "package"), cmdline.Size(usage.TreeBytes))
 	})
 }
 
@@ -103,7 +104,7 @@ func (c *cacheVerifyCmd) Run(a *app) error {
 	if n := len(v.Damaged); n > 0 {
 		bad = fault.New(fault.Integrity, "cache-damaged", "%s in the cache damaged", things(n)).WithHelp("gal-pkg cache clean")
 	} else {
-		a.status("Verified", "%s, %s", plural(v.Archives, "archive"), plural(v.Trees, "unpacked package"))
+		a.Status("Verified", "%s, %s", cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "unpacked package"))
 	}
 	return a.verdict("cache-verify", v, func(w io.Writer) {
 		for _, d := range v.Damaged {
@@ -158,6 +159,6 @@ func (a *app) emptyCache(command string, remove func(*cache.Cache) (cache.Usage,
 	if err != nil {
 		return err
 	}
-	a.status("Removed", "%s, %s (%s)", plural(removed.Blobs, "archive"), plural(removed.Trees, "unpacked package"), size(removed.Bytes()))
-	return a.result(command, cacheUsageResult{removed, removed.Bytes()}, nil)
+	a.Status("Removed", "%s, %s (%s)", cmdline.Plural(removed.Blobs, "archive"), cmdline.Plural(removed.Trees, "unpacked package"), cmdline.Size(removed.Bytes()))
+	return a.Result(command, cacheUsageResult{removed, removed.Bytes()}, nil)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -51,9 +52,9 @@ func (c *checkCmd) Run(a *app) error {
 	}
 	var bad *fault.Error
 	if r.Errors > 0 {
-		bad = fault.New(fault.Negative, "check-failed", "%s and %s", plural(r.Errors, "error"), plural(r.Warnings, "warning"))
+		bad = fault.New(fault.Negative, "check-failed", "%s and %s", cmdline.Plural(r.Errors, "error"), cmdline.Plural(r.Warnings, "warning"))
 	} else {
-		a.status("Checked", "%s: %s", a.relative(file), plural(r.Warnings, "warning"))
+		a.Status("Checked", "%s: %s", a.relative(file), cmdline.Plural(r.Warnings, "warning"))
 	}
 	return a.verdict("check", r, func(w io.Writer) { c.write(w, r.Findings) }, bad)
 }
@@ -66,10 +67,10 @@ func (c *checkCmd) write(w io.Writer, findings []project.Finding) {
 		}
 		fmt.Fprintf(w, "%s: %s[%s]: %s\n", place, f.Level, f.Code, f.Message)
 		for _, line := range f.Excerpt {
-			fmt.Fprintln(w, indent("   ", line))
+			fmt.Fprintln(w, cmdline.Indent("   ", line))
 		}
 		if last := i == len(findings)-1 || findings[i+1].Help != f.Help; f.Help != "" && last {
-			fmt.Fprintln(w, indent("   ", "help: "+f.Help))
+			fmt.Fprintln(w, cmdline.Indent("   ", "help: "+f.Help))
 		}
 	}
 }
@@ -105,19 +106,17 @@ func (a *app) configuredID(name string) (string, error) {
 // its kind gives the exit code.
 func (a *app) verdict(command string, value any, text func(io.Writer), bad *fault.Error) error {
 	if bad == nil {
-		return a.result(command, value, text)
+		return a.Result(command, value, text)
 	}
 	var err error
-	if a.json {
-		err = a.document(command, false, value)
+	if a.JSON {
+		err = a.Document(command, false, value)
 	} else {
-		err = a.result(command, value, text)
+		err = a.Result(command, value, text)
 	}
 	if err != nil {
 		return err
 	}
-	onlyText := *a.printer
-	onlyText.json = false
-	onlyText.fail(command, bad)
+	a.Tell(bad)
 	return fault.New(bad.Kind, bad.Code, "%s", bad.Message).Because(errQuiet)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
@@ -119,13 +120,13 @@ func (c *cleanCmd) report(a *app, r cleanResult) error {
 	if c.DryRun {
 		verb = "Would free"
 	}
-	a.status(verb, "%s", size(r.Bytes))
-	return a.result("clean", r, func(w io.Writer) {
+	a.Status(verb, "%s", cmdline.Size(r.Bytes))
+	return a.Result("clean", r, func(w io.Writer) {
 		if !c.DryRun {
 			return
 		}
 		for _, f := range r.Removed {
-			fmt.Fprintf(w, "%s  %s\n", f.Path, size(f.Bytes))
+			fmt.Fprintf(w, "%s  %s\n", f.Path, cmdline.Size(f.Bytes))
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -88,7 +89,7 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	// --version is a flag of add as well, so it is no flag of everything: it stands alone.
 	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
 		fmt.Fprintln(sys.stdout, "gal-pkg", programVersion)
-		return exitOK
+		return cmdline.ExitOK
 	}
 	var c cli
 	parser, err := kong.New(&c,
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	)
 	if err != nil {
 		fmt.Fprintln(sys.stderr, err)
-		return exitInternal
+		return cmdline.ExitInternal
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -113,8 +114,8 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	a := newApp(ctx, sys, &c.globals, k)
 	defer a.close()
 	if err != nil {
-		a.fail("usage", usageError(err, args))
-		return exitUsage
+		a.Fail("usage", usageError(err, args))
+		return cmdline.ExitUsage
 	}
 	name := commandName(k)
 	if err := a.configure(); err != nil && !mendsConfig(name) {
@@ -123,7 +124,7 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	if err := k.Run(a); err != nil {
 		return a.ended(name, err)
 	}
-	return exitOK
+	return cmdline.ExitOK
 }
 
 // commandName joins the command and its subcommand: "config-get".
@@ -177,14 +178,14 @@ func anyOf(text string) any {
 
 // ended turns the error of a command into what is printed and the exit code.
 func (a *app) ended(command string, err error) int {
-	code := exitCode(err)
+	code := cmdline.ExitCode(err)
 	switch {
-	case code == exitInterrupt:
-		fmt.Fprintln(a.stderr, "interrupted; nothing was changed that is not complete")
-	case code == exitPipe:
+	case code == cmdline.ExitInterrupt:
+		fmt.Fprintln(a.Stderr, "interrupted; nothing was changed that is not complete")
+	case code == cmdline.ExitPipe:
 	case errors.Is(err, errQuiet):
 	default:
-		a.fail(command, err)
+		a.Fail(command, err)
 	}
 	return code
 }

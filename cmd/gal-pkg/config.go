@@ -36,7 +36,7 @@ func (a *app) configured() (*settings.User, error) {
 		return nil, err
 	}
 	for _, w := range user.Warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	return user, nil
 }
@@ -73,7 +73,7 @@ func (c *configGetCmd) Run(a *app) error {
 			entry.Value = found.Password
 		}
 	}
-	return a.result("config-get", entry, func(w io.Writer) { writeEntry(w, entry, c.ShowOrigin, false) })
+	return a.Result("config-get", entry, func(w io.Writer) { writeEntry(w, entry, c.ShowOrigin, false) })
 }
 
 func writeEntry(w io.Writer, e settings.Entry, origin, key bool) {
@@ -112,7 +112,7 @@ func (c *configSetCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("config-set", entry, nil)
+	return a.Result("config-set", entry, nil)
 }
 
 type configUnsetCmd struct {
@@ -139,7 +139,7 @@ func (c *configUnsetCmd) Run(a *app) error {
 	if err := user.Config.Unset(a.ctx, c.Key); err != nil {
 		return err
 	}
-	return a.result("config-unset", configUnsetResult{c.Key}, nil)
+	return a.Result("config-unset", configUnsetResult{c.Key}, nil)
 }
 
 type configListCmd struct {
@@ -169,9 +169,9 @@ func (c *configListCmd) Run(a *app) error {
 		if fault.Of(err) == nil {
 			return err
 		}
-		a.warn("%v", err)
+		a.Warn("%v", err)
 	}
-	return a.result("config-list", configListResult{orEmpty(entries)}, func(w io.Writer) {
+	return a.Result("config-list", configListResult{orEmpty(entries)}, func(w io.Writer) {
 		for _, e := range entries {
 			writeEntry(w, e, c.ShowOrigin, true)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
 
@@ -55,6 +56,6 @@ func (c *fetchCmd) Run(a *app) error {
 			done.Bytes += r.Item.Size
 		}
 	}
-	a.status("Fetched", "%s (%d downloaded, %s)", plural(done.Packages, "package"), done.Downloaded, size(done.Bytes))
-	return a.result("fetch", done, nil)
+	a.Status("Fetched", "%s (%d downloaded, %s)", cmdline.Plural(done.Packages, "package"), done.Downloaded, cmdline.Size(done.Bytes))
+	return a.Result("fetch", done, nil)
 }

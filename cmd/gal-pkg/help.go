@@ -47,7 +47,7 @@ func (c *helpCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("help", helpResult{topic, text}, func(w io.Writer) { io.WriteString(w, text) })
+	return a.Result("help", helpResult{topic, text}, func(w io.Writer) { io.WriteString(w, text) })
 }
 
 func (c *helpCmd) text(a *app, topic string) (string, error) {

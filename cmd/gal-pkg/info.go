@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -127,7 +128,7 @@ func (c *infoCmd) Run(a *app) error {
 	}
 	info := describe(r, p, release)
 	info.Trust, info.Locked = trust, isLocked
-	return a.result("info", info, func(w io.Writer) { c.write(w, info) })
+	return a.Result("info", info, func(w io.Writer) { c.write(w, info) })
 }
 
 // lockedIn is what the project here has locked. A project that is broken, or none, is no reason to say nothing of a package.
@@ -139,7 +140,7 @@ func lockedIn(a *app, name string) (manifest.LockedPackage, bool) {
 	p, err := project.Open(dir)
 	if err != nil {
 		if !fault.IsCode(err, "no-manifest") {
-			a.debug("the project here is not looked at: %v", err)
+			a.Debug("the project here is not looked at: %v", err)
 		}
 		return manifest.LockedPackage{}, false
 	}
@@ -169,7 +170,7 @@ func (c *infoCmd) verify(a *app, r *remote.Registry, want index.Want) (string, e
 		return "", err
 	}
 	for _, w := range warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	switch {
 	case r.Spec.Trust.Signatures == index.SignaturesOff:
@@ -269,7 +270,7 @@ func (i infoResult) rows() [][2]string {
 		{"newest", newest}, {"license", i.License}, {"gal-version", i.GalVersion}, {"repository", i.Repository},
 		{"homepage", i.Homepage}, {"docs", i.Docs}, {"keywords", strings.Join(i.Keywords, ", ")},
 		{"published", i.Published}, {"signer", i.Signer + " (" + trustWords(i.Trust) + ")"}, {"registry", i.Registry},
-		{"checksum", i.Checksum}, {"size", size(i.Size) + " packed, " + size(i.Unpacked) + " unpacked"},
+		{"checksum", i.Checksum}, {"size", cmdline.Size(i.Size) + " packed, " + cmdline.Size(i.Unpacked) + " unpacked"},
 		{"level", i.Level}, {"capabilities", strings.Join(i.Capabilities, ", ")},
 		{"features", strings.Join(features, ", ")}, {"depends on", strings.Join(names, ", ")},
 	}

@@ -51,8 +51,8 @@ func (c *initCmd) Run(a *app) error {
 	if c.Lib {
 		r.Kind = "library"
 	}
-	a.status("Created", "%s %s in %s", r.Kind, name, a.relative(dir))
-	return a.result("init", r, nil)
+	a.Status("Created", "%s %s in %s", r.Kind, name, a.relative(dir))
+	return a.Result("init", r, nil)
 }
 
 // place decides where the package is made and how it is called. The name is checked before anything is made.

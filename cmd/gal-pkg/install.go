@@ -7,6 +7,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
 
@@ -53,15 +54,15 @@ func (c *installCmd) Run(a *app) error {
 		return err
 	}
 	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
-		a.status("Finished", "everything is installed")
-		return a.result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
+		a.Status("Finished", "everything is installed")
+		return a.Result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
 	}
 	plan, err := a.plan(p, project.Locking{})
 	if err != nil {
 		return err
 	}
 	if c.DryRun {
-		return a.result("install", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.Result("install", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 	}
 	return a.install(plan, c.choice(), fetching, "install")
 }
@@ -94,12 +95,12 @@ func (a *app) plan(p *project.Project, o project.Locking) (*project.Plan, error)
 		return nil, err
 	}
 	for _, w := range plan.Warnings {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	if a.g.Locked && p.Changed(plan.Lock) {
 		return nil, plan.Stale()
 	}
-	a.status("Resolved", "%s", plan.Summary())
+	a.Status("Resolved", "%s", plan.Summary())
 	a.changes(plan)
 	return plan, nil
 }
@@ -109,11 +110,11 @@ func (a *app) changes(plan *project.Plan) {
 	for _, c := range plan.Changes {
 		switch {
 		case c.From == "":
-			a.status(c.Verb(), "%s v%s", c.Name, c.To)
+			a.Status(c.Verb(), "%s v%s", c.Name, c.To)
 		case c.To == "":
-			a.status(c.Verb(), "%s v%s", c.Name, c.From)
+			a.Status(c.Verb(), "%s v%s", c.Name, c.From)
 		default:
-			a.status(c.Verb(), "%s v%s -> v%s", c.Name, c.From, c.To)
+			a.Status(c.Verb(), "%s v%s -> v%s", c.Name, c.From, c.To)
 		}
 	}
 	if len(plan.Changes) == 0 {
@@ -121,7 +122,7 @@ func (a *app) changes(plan *project.Plan) {
 	}
 	for _, h := range plan.Solution.Held {
 		if slices.ContainsFunc(plan.Changes, func(c project.Change) bool { return c.Name == h.ID.Name && c.To == h.Version.String() }) {
-			a.status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
+			a.Status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
 		}
 	}
 }
@@ -149,12 +150,12 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 		}
 	}
 	if done.Downloaded > 0 {
-		a.status("Downloaded", "%s (%s)", plural(done.Downloaded, "package"), size(done.Bytes))
+		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), cmdline.Size(done.Bytes))
 	}
-	a.status("Verified", "%s, %s", plural(done.Hashed, "checksum"), plural(done.Signed, "signature"))
-	a.status("Installed", "%s in .gal/packages", plural(count, "package"))
+	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
+	a.Status("Installed", "%s in .gal/packages", cmdline.Plural(count, "package"))
 	a.stamp(plan, choice, fetching)
-	return a.result(command, installResult{
+	return a.Result(command, installResult{
 		Packages: count, Downloaded: done.Downloaded, Bytes: done.Bytes, Signatures: done.Signed,
 		Changes: orEmpty(plan.Changes), Yanked: orEmpty(done.Yanked),
 	}, func(io.Writer) {})
@@ -170,7 +171,7 @@ func (a *app) stamp(plan *project.Plan, choice project.Choice, fetching project.
 		}
 	}
 	if err != nil {
-		a.debug("%v", fmt.Errorf("writing .gal/state: %w", err))
+		a.Debug("%v", fmt.Errorf("writing .gal/state: %w", err))
 	}
 }
 

@@ -63,12 +63,12 @@ func (c *keygenCmd) Run(a *app) error {
 	}
 	public := key.Public()
 	r := keygenResult{file, file + ".pub", passphrase != nil, public.String(), public.Hint(), public.SSHFingerprint()}
-	a.status("Created", "%s", a.relative(file))
+	a.Status("Created", "%s", a.relative(file))
 	if passphrase == nil {
-		a.warn("the key is not encrypted: whoever reads the file can publish in your name")
+		a.Warn("the key is not encrypted: whoever reads the file can publish in your name")
 	}
-	a.note("to sign with it: gal-pkg config set signing.key %s", file)
-	return a.result("keygen", r, func(w io.Writer) {
+	a.Note("to sign with it: gal-pkg config set signing.key %s", file)
+	return a.Result("keygen", r, func(w io.Writer) {
 		fmt.Fprintf(w, "public key   %s\nhint         %s\nfingerprint  %s\n", r.PublicKey, r.Hint, r.Fingerprint)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -53,8 +54,8 @@ func (c *lockCmd) Run(a *app) error {
 		return err
 	}
 	if !c.Upgrade && c.Resolution == "highest" && p.LockIsFresh(words...) {
-		a.status("Finished", "gal.lock is up to date")
-		return a.result("lock", lockResult{len(p.Lock.Packages), false, []project.Change{}}, nil)
+		a.Status("Finished", "gal.lock is up to date")
+		return a.Result("lock", lockResult{len(p.Lock.Packages), false, []project.Change{}}, nil)
 	}
 	a.g.Locked = a.g.Locked || c.Check
 	plan, err := a.plan(p, project.Locking{Unlock: resolve.Unlock{All: c.Upgrade}, Resolution: resolutions[c.Resolution]})
@@ -66,10 +67,10 @@ func (c *lockCmd) Run(a *app) error {
 			return err
 		}
 		if err := p.WithLock(plan.Lock).RecordLock(words...); err != nil {
-			a.debug("%v", err) // the next lock only takes longer
+			a.Debug("%v", err) // the next lock only takes longer
 		}
 	}
-	return a.result("lock", lockResult{len(plan.Lock.Packages), p.Changed(plan.Lock), orEmpty(plan.Changes)}, nil)
+	return a.Result("lock", lockResult{len(plan.Lock.Packages), p.Changed(plan.Lock), orEmpty(plan.Changes)}, nil)
 }
 
 // lockProject opens the project; with mend a lock that a merge has torn is joined first.
@@ -97,7 +98,7 @@ func (c *lockCmd) explain(a *app, p *project.Project) error {
 	if err != nil {
 		return err
 	}
-	return a.result("explain", explainResult(list), func(w io.Writer) {
+	return a.Result("explain", explainResult(list), func(w io.Writer) {
 		for _, e := range list {
 			fmt.Fprintf(w, "%s %s\n", e.ID.Name, e.Version)
 			for _, by := range e.RequiredBy {
@@ -107,7 +108,7 @@ func (c *lockCmd) explain(a *app, p *project.Project) error {
 				fmt.Fprintf(w, "  not %s: %s\n", s.Version, s.Reason)
 			}
 			if e.Proof != nil {
-				fmt.Fprintln(w, indent("  ", e.Proof.Text()))
+				fmt.Fprintln(w, cmdline.Indent("  ", e.Proof.Text()))
 			}
 			if len(e.Newer) == 0 {
 				fmt.Fprintln(w, "  it is the newest version")

@@ -69,11 +69,11 @@ func (c *loginCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.status("Stored", "credential for %s; it is sent to %s only", r.Name, r.Origin())
+	a.Status("Stored", "credential for %s; it is sent to %s only", r.Name, r.Origin())
 	if stored.Source != settings.CredentialsFile {
-		a.warn("%s is set and goes before what was stored", stored.Source)
+		a.Warn("%s is set and goes before what was stored", stored.Source)
 	}
-	return a.result("login", loginResult{r.Name, r.Origin(), true}, nil)
+	return a.Result("login", loginResult{r.Name, r.Origin(), true}, nil)
 }
 
 // check asks the registry whether it takes a credential. Only a refusal is an error: a registry that cannot be asked now may
@@ -82,7 +82,7 @@ func (c *loginCmd) check(a *app, user *settings.User, r settings.Registry, crede
 	credential.Origin = r.Origin()
 	set := remote.New(remote.Options{
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State,
-		UserAgent: "gal-pkg/" + programVersion, Notice: a.note,
+		UserAgent: "gal-pkg/" + programVersion, Notice: a.Note,
 		Authorization: func(string) (func(string) string, error) { return credential.AuthorizationFor, nil },
 	})
 	defer set.Close()
@@ -94,7 +94,7 @@ func (c *loginCmd) check(a *app, user *settings.User, r settings.Registry, crede
 		return fault.New(fault.Auth, "login-refused", "registry %q does not take this credential; nothing was stored", r.Name).
 			WithFact("%v", err).WithHelp("gal-pkg login --registry %s --no-check      # to store it all the same", r.Name)
 	}
-	a.warn("the credential was not checked: %v", err)
+	a.Warn("the credential was not checked: %v", err)
 	return nil
 }
 
@@ -136,7 +136,7 @@ const maxSecret = 16 << 10
 func secretFrom(a *app, given, what string) (string, error) {
 	switch {
 	case given != "" && given != "-":
-		a.warn("the %s is visible to others in the process list and the shell's history; use --%s -", what, what)
+		a.Warn("the %s is visible to others in the process list and the shell's history; use --%s -", what, what)
 		return given, nil
 	case given == "" && a.asks():
 		return a.secret(what, fmt.Sprintf("pass --%s -", what))
@@ -178,13 +178,13 @@ func (c *logoutCmd) Run(a *app) error {
 		return err
 	}
 	if had {
-		a.status("Removed", "credential for %s", r.Name)
-		a.note("this does not revoke the token at the host")
+		a.Status("Removed", "credential for %s", r.Name)
+		a.Note("this does not revoke the token at the host")
 	} else {
-		a.note("there was no credential for %s", r.Name)
+		a.Note("there was no credential for %s", r.Name)
 	}
 	if left, ok, err := user.Credentials.For(r.Name); err == nil && ok {
-		a.note("%s is still set", left.Source)
+		a.Note("%s is still set", left.Source)
 	}
-	return a.result("logout", loginResult{Registry: r.Name}, nil)
+	return a.Result("logout", loginResult{Registry: r.Name}, nil)
 }

@@ -1,7 +1,7 @@
 // Command gal-pkg is the package manager of the GAL language.
 //
 // One file holds one command: its flags, its help, and a short Run that calls a package and renders what it returns.
-// render.go is the only place that prints, exit.go the only table of exit codes.
+// Package cmdline prints, and has the table of exit codes.
 package main
 
 import (

@@ -71,7 +71,7 @@ func (c *metadataCmd) Run(a *app) error {
 	if err := c.profiles(p, &m); err != nil {
 		return err
 	}
-	return a.document("metadata", true, m)
+	return a.Document("metadata", true, m)
 }
 
 // profiles adds all profiles, and the chosen one with the chaos profile that it names.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/publish"
 )
@@ -58,7 +59,7 @@ func (c *packageCmd) Run(a *app) error {
 	}
 	for _, problem := range draft.Problems {
 		if problem.Level == publish.LevelWarning {
-			a.warn("%s", strings.TrimPrefix(problem.String(), string(publish.LevelWarning)))
+			a.Warn("%s", strings.TrimPrefix(problem.String(), string(publish.LevelWarning)))
 		}
 	}
 	if err := draft.Err(); err != nil {
@@ -72,9 +73,9 @@ func (c *packageCmd) Run(a *app) error {
 		if r.Path, err = draft.WriteArchive(c.place(a, p.Dir)); err != nil {
 			return fault.New(fault.Manifest, "not-writable", "the archive cannot be written").Because(err)
 		}
-		a.status("Packaged", "%s %s: %s, %s (%s packed)", r.Name, r.Version, plural(len(r.Files), "file"), size(r.Unpacked), size(r.Size))
+		a.Status("Packaged", "%s %s: %s, %s (%s packed)", r.Name, r.Version, cmdline.Plural(len(r.Files), "file"), cmdline.Size(r.Unpacked), cmdline.Size(r.Size))
 	}
-	return a.result("package", r, func(w io.Writer) {
+	return a.Result("package", r, func(w io.Writer) {
 		if c.List {
 			for _, f := range r.Files {
 				fmt.Fprintln(w, f.Path)

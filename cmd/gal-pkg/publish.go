@@ -16,6 +16,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/web"
@@ -141,15 +142,15 @@ func (a *app) draft(dir string, workspace *manifest.Manifest, r *remote.Registry
 	}
 	for _, problem := range draft.Problems {
 		if problem.Level == publish.LevelWarning {
-			a.warn("%s", strings.TrimPrefix(problem.Where+": "+problem.Message, ": "))
+			a.Warn("%s", strings.TrimPrefix(problem.Where+": "+problem.Message, ": "))
 		}
 	}
 	if err := draft.Err(); err != nil {
 		return nil, err
 	}
-	a.status("Packaging", "%s %s: %s, %s (%s packed)", draft.Name, draft.Publish.Version,
-		plural(len(draft.Archive.Files), "file"), size(draft.Archive.Unpacked), size(draft.Archive.Size))
-	a.debug("%12s %s", "", draft.Archive.Digest)
+	a.Status("Packaging", "%s %s: %s, %s (%s packed)", draft.Name, draft.Publish.Version,
+		cmdline.Plural(len(draft.Archive.Files), "file"), cmdline.Size(draft.Archive.Unpacked), cmdline.Size(draft.Archive.Size))
+	a.Debug("%12s %s", "", draft.Archive.Digest)
 	return draft, nil
 }
 
@@ -171,8 +172,8 @@ func (a *app) alreadyPublished(r *remote.Registry, release *index.Release, d *pu
 			return err
 		}
 		if same {
-			a.status("Finished", "%s %s is published already, with the same content", d.Name, d.Publish.Version)
-			return a.result("publish", result, nil)
+			a.Status("Finished", "%s %s is published already, with the same content", d.Name, d.Publish.Version)
+			return a.Result("publish", result, nil)
 		}
 	}
 	return fault.New(fault.Negative, "version-taken", "%s %s is published already, with other content", d.Name, d.Publish.Version).
@@ -245,12 +246,12 @@ func (a *app) alreadyProposed(desk *publish.Index, r *remote.Registry, d *publis
 				continue
 			}
 			if string(body.Checksum) == d.Archive.Digest {
-				a.status("Finished", "%s %s is proposed already: %s", d.Name, body.Version, p.Branch)
-				return true, a.result("publish", publishResult{
+				a.Status("Finished", "%s %s is proposed already: %s", d.Name, body.Version, p.Branch)
+				return true, a.Result("publish", publishResult{
 					Name: d.Name, Version: body.Version.String(), Registry: r.ID(), State: "waiting", Checksum: d.Archive.Digest, Size: d.Archive.Size, Branch: p.Branch,
 				}, nil)
 			}
-			a.warn("another proposal for %s %s is open, with other content: %s; the first to be merged wins", d.Name, body.Version, p.Branch)
+			a.Warn("another proposal for %s %s is open, with other content: %s; the first to be merged wins", d.Name, body.Version, p.Branch)
 		}
 	}
 	return false, nil
@@ -285,7 +286,7 @@ func (a *app) author(s signing) (publish.Author, error) {
 	if err != nil {
 		return author, err
 	}
-	a.debug("%12s with key %s (%s)", "Signing", key.Public().Hint(), s.Sign)
+	a.Debug("%12s with key %s (%s)", "Signing", key.Public().Hint(), s.Sign)
 	return publish.Author{ID: s.As, Key: key, Random: rand.Reader, Now: a.now()}, nil
 }
 
@@ -360,11 +361,11 @@ func (a *app) propose(desk *publish.Index, r *remote.Registry, author publish.Au
 	}
 	if dryRun {
 		result.State = "dry-run"
-		a.status("Finished", "dry run: the gate says %s; nothing was written", report.Verdict)
-		return a.result("publish", result, nil)
+		a.Status("Finished", "dry run: the gate says %s; nothing was written", report.Verdict)
+		return a.Result("publish", result, nil)
 	}
 	if packed != nil {
-		a.status("Uploading", "%s", index.ArchiveName(result.Name, result.Version))
+		a.Status("Uploading", "%s", index.ArchiveName(result.Name, result.Version))
 		if err := desk.PutArchive(a.ctx, packed); err != nil {
 			return err
 		}
@@ -376,7 +377,7 @@ func (a *app) propose(desk *publish.Index, r *remote.Registry, author publish.Au
 		return err
 	}
 	result.State, result.Branch, result.Commit = "proposed", proposal.Branch, proposal.Commit
-	a.status("Proposed", "%s in %s", proposal.Branch, r.ID())
+	a.Status("Proposed", "%s in %s", proposal.Branch, r.ID())
 	return a.answered(r, last, result, wait)
 }
 
@@ -480,8 +481,8 @@ func (a *app) answered(r *remote.Registry, line *index.Line, result *publishResu
 			return a.ctx.Err()
 		}
 	}
-	a.note("it is available after the merge; the registry's operator runs gal-registry gate --merge")
-	return a.result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
+	a.Note("it is available after the merge; the registry's operator runs gal-registry gate --merge")
+	return a.Result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
 }
 
 func (a *app) answer(r *remote.Registry, line *index.Line) (*site.Outcome, error) {
@@ -511,11 +512,11 @@ func (a *app) outcome(o *site.Outcome, result *publishResult) error {
 	case gate.Human:
 		result.State = "waiting"
 		for _, f := range o.Report.Findings {
-			a.note("%s: %s", f.ID, f.Message)
+			a.Note("%s: %s", f.ID, f.Message)
 		}
 	default:
 		result.State, result.Commit = "merged", o.Merged
-		a.status("Merged", "%s", result.title)
+		a.Status("Merged", "%s", result.title)
 	}
-	return a.result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
+	return a.Result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
 }

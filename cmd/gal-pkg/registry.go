@@ -86,10 +86,10 @@ func (c *registryAddCmd) Run(a *app) error {
 		}
 	}
 	if c.AllowInsecure {
-		a.warn("what comes from %s over http can be read and altered on its way; signatures still protect packages", c.Name)
+		a.Warn("what comes from %s over http can be read and altered on its way; signatures still protect packages", c.Name)
 	}
-	a.status("Added", "%s %s", c.Name, r.ID)
-	return a.result("registry-add", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
+	a.Status("Added", "%s %s", c.Name, r.ID)
+	return a.Result("registry-add", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
 }
 
 // probe opens a registry that is not configured yet, and has the user confirm what it is.
@@ -106,7 +106,7 @@ func (c *registryAddCmd) probe(a *app, r settings.Registry, dirs settings.Dirs) 
 	if c.ID != "" || opened.Location.Kind == remote.KindDir {
 		return opened.ID(), nil
 	}
-	a.note("%s says that it is the registry %s (%s)", c.URL, opened.ID(), opened.Snapshot.Config().Name)
+	a.Note("%s says that it is the registry %s (%s)", c.URL, opened.ID(), opened.Snapshot.Config().Name)
 	if err := a.confirm("Trust it from now on?", "--yes, or --id "+opened.ID()); err != nil {
 		_ = set.Forget(c.URL) // a pin that stays behind says no more than a later answer would
 		return "", err
@@ -271,11 +271,11 @@ func (c *registryRemoveCmd) Run(a *app) error {
 	if err := set.Forget(r.URL); err != nil {
 		return err
 	}
-	a.status("Removed", "%s", r.Name)
+	a.Status("Removed", "%s", r.Name)
 	if had {
-		a.note("its credentials are forgotten here; that does not revoke the token at the host")
+		a.Note("its credentials are forgotten here; that does not revoke the token at the host")
 	}
-	return a.result("registry-remove", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
+	return a.Result("registry-remove", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
 }
 
 type registrySetDefaultCmd struct {
@@ -301,6 +301,6 @@ func (c *registrySetDefaultCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.status("Default", "is now %s", r.Name)
-	return a.result("registry-set-default", registryResult{r.Name, r.URL, r.ID, true}, nil)
+	a.Status("Default", "is now %s", r.Name)
+	return a.Result("registry-set-default", registryResult{r.Name, r.URL, r.ID, true}, nil)
 }

@@ -38,13 +38,13 @@ func (c *removeCmd) Run(a *app) error {
 		if err := edit.RemoveDependency(table, name); err != nil {
 			return err
 		}
-		a.status("Removing", "%s from %s", name, table)
+		a.Status("Removing", "%s from %s", name, table)
 		dropped, err := edit.RemoveFeatureRefs(name)
 		if err != nil {
 			return err
 		}
 		for _, feature := range dropped {
-			a.note("removed %s from [features]", feature)
+			a.Note("removed %s from [features]", feature)
 		}
 	}
 	return a.apply(p, edit, c.DryRun, "remove")
@@ -61,7 +61,7 @@ func (a *app) apply(p *project.Project, edit *manifest.Edit, dryRun bool, comman
 		return err
 	}
 	if dryRun {
-		return a.result(command, installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.Result(command, installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 	}
 	fetching, err := a.fetching()
 	if err != nil {

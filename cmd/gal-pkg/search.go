@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -75,7 +76,7 @@ func (c *searchCmd) Run(a *app) error {
 		})
 	}
 	c.comment(a, found, catalogue, text)
-	return a.result("search", found, func(w io.Writer) {
+	return a.Result("search", found, func(w io.Writer) {
 		for _, row := range found.Packages {
 			fmt.Fprintln(w, row.line())
 		}
@@ -114,14 +115,14 @@ func (c *searchCmd) comment(a *app, found searchResult, catalogue index.Catalogu
 	last := (c.Page-1)*c.Limit + len(found.Packages)
 	switch {
 	case found.Total == 0:
-		a.say("no packages match")
+		a.Say("no packages match")
 		if similar := catalogue.Similar(text); len(similar) > 0 {
-			a.say("did you mean `%s`?", strings.Join(similar, "` or `"))
+			a.Say("did you mean `%s`?", strings.Join(similar, "` or `"))
 		}
 	case len(found.Packages) == 0:
-		a.say("there is no page %d: %s in all", c.Page, plural(found.Total, "package"))
+		a.Say("there is no page %d: %s in all", c.Page, cmdline.Plural(found.Total, "package"))
 	case last < found.Total:
-		a.say("%d of %s; more with --page %d", last, plural(found.Total, "package"), c.Page+1)
+		a.Say("%d of %s; more with --page %d", last, cmdline.Plural(found.Total, "package"), c.Page+1)
 	}
 }
 

@@ -68,22 +68,22 @@ func (c *treeCmd) Run(a *app) error {
 		from = g.Duplicates()
 		g = g.Inverted()
 		if len(from) == 0 {
-			a.say("no package is there in more than one version")
+			a.Say("no package is there in more than one version")
 		}
 	}
 	part := g.From(from, depth)
 	drawing := c.draw(a, part, from, depth)
-	if !a.json && drawing.lines > maxTreeLines {
+	if !a.JSON && drawing.lines > maxTreeLines {
 		return fault.New(fault.Usage, "tree-too-large", "the tree has more than %d lines", maxTreeLines).WithHelp("gal-pkg tree --depth 3")
 	}
-	return a.result("tree", treeResult{part, part.Duplicates()}, func(w io.Writer) { io.WriteString(w, drawing.text.String()) })
+	return a.Result("tree", treeResult{part, part.Duplicates()}, func(w io.Writer) { io.WriteString(w, drawing.text.String()) })
 }
 
 // draw renders the trees below some nodes.
 func (c *treeCmd) draw(a *app, g *project.Graph, from []string, depth int) *drawing {
 	utf8 := c.Charset == "utf8" || c.Charset == "auto" && localeIsUTF8(a.sys.env)
 	d := &drawing{marks: marksFor(utf8), graph: g, out: g.Outgoing(), dedupe: !c.NoDedupe, depth: depth, shown: map[string]bool{}}
-	if a.json {
+	if a.JSON {
 		return d
 	}
 	for i, id := range from {

@@ -49,11 +49,11 @@ func (c *updateCmd) Run(a *app) error {
 	}
 	for _, h := range plan.Solution.Held {
 		if !slices.ContainsFunc(plan.Changes, func(c project.Change) bool { return c.Name == h.ID.Name }) {
-			a.status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
+			a.Status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
 		}
 	}
 	if c.DryRun {
-		return a.result("update", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.Result("update", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 	}
 	fetching, err := a.fetching()
 	if err != nil {
@@ -112,7 +112,7 @@ func (a *app) raise(p *project.Project, only []string) (*project.Project, error)
 		return nil, err
 	}
 	for _, r := range raised {
-		a.status("Raising", "%s %s -> %s in %s", r.Name, r.From, r.To, r.Table)
+		a.Status("Raising", "%s %s -> %s in %s", r.Name, r.From, r.To, r.Table)
 	}
 	return p.WithManifest(text)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
@@ -47,11 +48,11 @@ func (c *verifyCmd) Run(a *app) error {
 		return err
 	}
 	for _, id := range v.Unsigned {
-		a.warn("signatures of registry %s are not checked: verify_signatures = false", id)
+		a.Warn("signatures of registry %s are not checked: verify_signatures = false", id)
 	}
 	bad := c.judge(v)
 	if bad == nil {
-		a.status("Verified", "%s", summary(v))
+		a.Status("Verified", "%s", summary(v))
 	}
 	return a.verdict("verify", v, func(w io.Writer) { c.write(w, v) }, bad)
 }
@@ -66,7 +67,7 @@ func (c *verifyCmd) judge(v *project.Verified) *fault.Error {
 	}
 	switch {
 	case len(v.Mismatches) > stale:
-		places := plural(len(v.Mismatches)-stale, "place")
+		places := cmdline.Plural(len(v.Mismatches)-stale, "place")
 		return fault.New(fault.Integrity, "verify-mismatch", "SECURITY: verification failed in %s", places).
 			WithHelp("gal-pkg install        # heals the cache and the links; it never accepts another checksum")
 	case stale > 0:
@@ -89,8 +90,8 @@ func summary(v *project.Verified) string {
 	if v.Packages == 0 {
 		return "nothing: gal.lock takes no package from a registry"
 	}
-	return fmt.Sprintf("%s: %s, %s, %s, %s in the store, %s", plural(v.Packages, "package"), plural(v.Lines, "checksum"),
-		plural(v.Signatures, "signature"), plural(v.Archives, "archive"), plural(v.Trees, "tree"), plural(v.Linked, "link"))
+	return fmt.Sprintf("%s: %s, %s, %s, %s in the store, %s", cmdline.Plural(v.Packages, "package"), cmdline.Plural(v.Lines, "checksum"),
+		cmdline.Plural(v.Signatures, "signature"), cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "tree"), cmdline.Plural(v.Linked, "link"))
 }
 
 func (c *verifyCmd) write(w io.Writer, v *project.Verified) {
@@ -98,7 +99,7 @@ func (c *verifyCmd) write(w io.Writer, v *project.Verified) {
 		for _, t := range list {
 			fmt.Fprintf(w, "%s: %s\n", strings.TrimSpace(strings.TrimSpace(t.Package+" "+t.Version)+" "+t.What), t.Message)
 			for _, fact := range t.Facts {
-				fmt.Fprintln(w, indent("   ", fact))
+				fmt.Fprintln(w, cmdline.Indent("   ", fact))
 			}
 		}
 	}

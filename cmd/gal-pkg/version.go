@@ -57,7 +57,7 @@ func (c *versionCmd) Run(a *app) error {
 	if dirs, _, err := settings.FindDirs(a.sys.env); err == nil {
 		v.Dirs = versionDirs{dirs.Config, dirs.Cache, dirs.State}
 	}
-	return a.result("version", v, func(w io.Writer) {
+	return a.Result("version", v, func(w io.Writer) {
 		fmt.Fprintln(w, "gal-pkg", v.Version)
 		if a.g.Verbose == 0 {
 			return

@@ -56,8 +56,8 @@ func (c *yankCmd) Run(a *app) error {
 		return noVersion(pkg, version.Exactly(v)).WithHelp("gal-pkg info %s --versions", name)
 	}
 	if (release.Yanked() != nil) != c.Undo {
-		a.status("Finished", "%s %s is %s already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
-		return a.result("publish", publishResult{Name: name, Version: v.String(), Registry: r.ID(), State: "published"}, nil)
+		a.Status("Finished", "%s %s is %s already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
+		return a.Result("publish", publishResult{Name: name, Version: v.String(), Registry: r.ID(), State: "published"}, nil)
 	}
 	return c.propose(a, pkg, v)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -30,9 +31,9 @@ func (c *buildCmd) Run(a *app) error {
 		return err
 	}
 	for _, dropped := range report.Dropped {
-		a.say("warning: %s", dropped)
+		a.Say("warning: %s", dropped)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "dist %s, %s\n", report.Commit, plural(report.Lines, "new line"))
-	return a.result("build", report, text.String())
+	fmt.Fprintf(&text, "dist %s, %s\n", report.Commit, cmdline.Plural(report.Lines, "new line"))
+	return a.Result("build", report, cmdline.Text(text.String()))
 }

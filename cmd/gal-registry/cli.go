@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -41,7 +42,7 @@ type cli struct {
 
 // app is what a command runs with.
 type app struct {
-	*printer
+	*cmdline.Printer
 	ctx context.Context
 	now func() time.Time
 }
@@ -64,28 +65,28 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	parser, err := newParser(&c, sys)
 	if err != nil {
 		fmt.Fprintln(sys.stderr, err)
-		return exitInternal
+		return cmdline.ExitInternal
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
 		fmt.Fprintln(sys.stdout, "gal-registry", programVersion)
-		return exitOK
+		return cmdline.ExitOK
 	}
 	k, err := parser.Parse(args)
 	a := &app{
-		printer: &printer{stdout: sys.stdout, stderr: sys.stderr, json: c.Format == "json", quiet: c.Quiet},
+		Printer: &cmdline.Printer{Program: "gal-registry", Stdout: sys.stdout, Stderr: sys.stderr, JSON: c.Format == "json", Quiet: c.Quiet},
 		ctx:     ctx, now: sys.now,
 	}
 	if err != nil {
-		a.fail("usage", usageError(err, args))
-		return exitUsage
+		a.Fail("usage", usageError(err, args))
+		return cmdline.ExitUsage
 	}
 	if err := k.Run(a); err != nil {
 		return a.ended(strings.Fields(k.Command())[0], err)
 	}
-	return exitOK
+	return cmdline.ExitOK
 }
 
 func newParser(c *cli, sys system) (*kong.Kong, error) {
@@ -98,13 +99,13 @@ func newParser(c *cli, sys system) (*kong.Kong, error) {
 
 // ended turns the error of a command into what is printed and the exit code.
 func (a *app) ended(command string, err error) int {
-	code := exitCode(err)
+	code := cmdline.ExitCode(err)
 	switch {
-	case code == exitInterrupt:
-		a.say("interrupted; the next run finishes what was begun")
-	case code == exitPipe, errors.Is(err, errQuiet):
+	case code == cmdline.ExitInterrupt:
+		a.Say("interrupted; the next run finishes what was begun")
+	case code == cmdline.ExitPipe, errors.Is(err, errQuiet):
 	default:
-		a.fail(command, err)
+		a.Fail(command, err)
 	}
 	return code
 }

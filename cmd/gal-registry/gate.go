@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/site"
@@ -109,23 +110,23 @@ func (c *gateCmd) judge(a *app, s *site.Site, branches []string) ([]site.Outcome
 
 // outcomes prints verdicts; complete says that no error will be printed after them.
 func (a *app) outcomes(list []site.Outcome, complete bool) error {
-	if a.json {
+	if a.JSON {
 		if !complete {
 			return nil // the one document is that of the error; the answers are below public/gate
 		}
 		if list == nil {
 			list = []site.Outcome{}
 		}
-		return a.document("outcomes", !slices.ContainsFunc(list, failed), map[string]any{"outcomes": list})
+		return a.Document("outcomes", !slices.ContainsFunc(list, failed), map[string]any{"outcomes": list})
 	}
 	var out strings.Builder
 	if len(list) == 0 && complete {
-		a.say("no open proposals")
+		a.Say("no open proposals")
 	}
 	for _, o := range list {
 		writeOutcome(&out, o)
 	}
-	return a.write(a.stdout, printable(out.String()))
+	return a.Result("outcomes", nil, cmdline.Text(out.String()))
 }
 
 func writeOutcome(out *strings.Builder, o site.Outcome) {
@@ -157,5 +158,5 @@ func (c *gateCmd) explain(a *app) error {
 		}
 		return err
 	}
-	return a.result("check", check, fmt.Sprintf("%s: %s\n\n%s\n", check.ID, check.Holds, check.Why))
+	return a.Result("check", check, cmdline.Text(fmt.Sprintf("%s: %s\n\n%s\n", check.ID, check.Holds, check.Why)))
 }

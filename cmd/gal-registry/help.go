@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -13,12 +14,12 @@ type helpCmd struct {
 
 func (c *helpCmd) Run(a *app) error {
 	if len(c.Topic) == 1 && c.Topic[0] == "exit-codes" {
-		return a.result("help", map[string]string{"topic": "exit-codes", "text": exitCodes}, exitCodes)
+		return a.Result("help", map[string]string{"topic": "exit-codes", "text": exitCodes}, cmdline.Text(exitCodes))
 	}
 	// What kong says to --help is the help of a command, so that there is one text of it.
 	args := append(append([]string{}, c.Topic...), "--help")
 	var c2 cli
-	parser, err := newParser(&c2, system{stdout: a.stdout, stderr: a.stderr, now: a.now})
+	parser, err := newParser(&c2, system{stdout: a.Stdout, stderr: a.Stderr, now: a.now})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -34,8 +35,8 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.say("Created registry %s in %s", c.ID, c.Dir)
-	a.say("The line on standard output is its first token; it is shown only now")
-	a.say("Next: gal-registry serve %s", c.Dir)
-	return a.result("init", map[string]string{"id": c.ID, "dir": c.Dir, "token": token}, token+"\n")
+	a.Say("Created registry %s in %s", c.ID, c.Dir)
+	a.Say("The line on standard output is its first token; it is shown only now")
+	a.Say("Next: gal-registry serve %s", c.Dir)
+	return a.Result("init", map[string]string{"id": c.ID, "dir": c.Dir, "token": token}, cmdline.Text(token+"\n"))
 }

@@ -231,13 +231,3 @@ func TestServe(t *testing.T) {
 		t.Error("it still listens")
 	}
 }
-
-// TestNothingMovesTheCursor: what others have written reaches the terminal as text.
-func TestNothingMovesTheCursor(t *testing.T) {
-	var out bytes.Buffer
-	p := &printer{stdout: &out, stderr: &out}
-	p.say("a\x1b[2Jb\u202ec")
-	if got := out.String(); got != `a\x1b[2Jb\u202ec`+"\n" {
-		t.Errorf("%q", got)
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/tools/serve"
 	"github.com/geeknik/gal-pkg/tools/site"
@@ -51,7 +52,7 @@ func (c *serveCmd) Run(a *app) error {
 	if err := c.catchUp(a, s); err != nil {
 		return err
 	}
-	handler, err := serve.Handler(s, serve.Options{Now: a.now, Log: a.say})
+	handler, err := serve.Handler(s, serve.Options{Now: a.now, Log: a.Say})
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (c *serveCmd) Run(a *app) error {
 		return fault.New(fault.Network, "cannot-listen", "cannot listen on %s", c.Listen).Because(err)
 	}
 	url := "http://" + listener.Addr().String()
-	if err := a.result("serve", map[string]string{"url": url}, url+"\n"); err != nil {
+	if err := a.Result("serve", map[string]string{"url": url}, cmdline.Text(url+"\n")); err != nil {
 		listener.Close()
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *serveCmd) Run(a *app) error {
 func (c *serveCmd) catchUp(a *app, s *site.Site) error {
 	outcomes, err := s.Merge(a.ctx, a.now(), nil)
 	for _, o := range outcomes {
-		a.say("%s: %s %s", o.Branch, o.Report.Verdict, o.Merged)
+		a.Say("%s: %s %s", o.Branch, o.Report.Verdict, o.Merged)
 	}
 	return err
 }

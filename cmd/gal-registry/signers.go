@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -31,5 +32,5 @@ func (c *signersCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.result("signers", map[string]string{"allowed_signers": string(text)}, string(text))
+	return a.Result("signers", map[string]string{"allowed_signers": string(text)}, cmdline.Text(string(text)))
 }

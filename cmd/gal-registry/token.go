@@ -1,6 +1,10 @@
 package main
 
-import "github.com/geeknik/gal-pkg/tools/site"
+import (
+	"github.com/geeknik/gal-pkg/tools/site"
+
+	"github.com/geeknik/gal-pkg/internal/cmdline"
+)
 
 type tokenCmd struct {
 	Add tokenAddCmd `cmd:"" help:"Make a token for somebody."`
@@ -30,6 +34,6 @@ func (c *tokenAddCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.say("A token for %s; it is shown only now", c.Name)
-	return a.result("token-add", map[string]string{"name": c.Name, "token": token}, token+"\n")
+	a.Say("A token for %s; it is shown only now", c.Name)
+	return a.Result("token-add", map[string]string{"name": c.Name, "token": token}, cmdline.Text(token+"\n"))
 }

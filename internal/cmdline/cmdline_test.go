@@ -65,3 +65,13 @@ func TestResult(t *testing.T) {
 		}
 	}
 }
+
+// What others have written reaches the terminal as text.
+func TestNothingMovesTheCursor(t *testing.T) {
+	var out strings.Builder
+	p := &cmdline.Printer{Stdout: &out, Stderr: &out}
+	p.Say("a\x1b[2Jb\u202ec")
+	if got := out.String(); got != `a\x1b[2Jb\u202ec`+"\n" {
+		t.Errorf("%q", got)
+	}
+}

@@ -96,6 +96,11 @@ func (p *Printer) Result(command string, value any, text func(w io.Writer)) erro
 	return p.write(p.Stdout, Printable(out.String()))
 }
 
+// Text is what Result takes for a text that is there already.
+func Text(text string) func(io.Writer) {
+	return func(w io.Writer) { _, _ = io.WriteString(w, text) } // into memory, which does not fail
+}
+
 // Document writes {"schema":"PROGRAM/COMMAND/v1","ok":...} with the members of value.
 func (p *Printer) Document(command string, ok bool, value any) error {
 	body, err := json.Marshal(value)
@@ -123,13 +128,39 @@ type errorDocument struct {
 	Help    []string `json:"help"`
 }
 
-// Fail prints an error: on stderr for people, and with --format json as the one document on stdout.
+// Fail prints an error: on stderr for people, and with JSON as the one document on stdout.
 func (p *Printer) Fail(command string, err error) {
-	f := fault.Of(err)
-	if f == nil {
-		f = fault.New(fault.Internal, "internal", "%v", err)
+	p.Tell(err)
+	if !p.JSON {
+		return
 	}
-	lines := []string{p.Paint("31;1", "error["+f.Code+"]:") + " " + Printable(err.Error())}
+	f := faultOf(err)
+	doc := errorDocument{f.Code, string(f.Kind), sentence(f), OrNone(f.Facts), OrNone(f.Help)}
+	// The error has been said; that it cannot be said a second time changes nothing.
+	_ = p.Document(command, false, map[string]any{"error": doc})
+}
+
+// faultOf makes an error that nobody foresaw one of ours.
+func faultOf(err error) *fault.Error {
+	if f := fault.Of(err); f != nil {
+		return f
+	}
+	return fault.New(fault.Internal, "internal", "%v", err)
+}
+
+// sentence is what an error says in one line: with its cause, unless that is an error for users itself, of which this one
+// is the better account.
+func sentence(f *fault.Error) string {
+	if fault.Of(f.Err) != nil {
+		return f.Message
+	}
+	return f.Error()
+}
+
+// Tell prints an error on stderr: what, the facts below it, and what helps.
+func (p *Printer) Tell(err error) {
+	f := faultOf(err)
+	lines := []string{p.Paint("31;1", "error["+f.Code+"]:") + " " + Printable(sentence(f))}
 	for _, fact := range f.Facts {
 		lines = append(lines, Indent("   ", Printable(fact)))
 	}
@@ -137,14 +168,10 @@ func (p *Printer) Fail(command string, err error) {
 		lines = append(lines, p.Paint("36;1", "help:")+" "+Indent("      ", Printable(help))[6:])
 	}
 	p.tell(strings.Join(lines, "\n"))
-	if p.JSON {
-		doc := errorDocument{f.Code, string(f.Kind), err.Error(), orNone(f.Facts), orNone(f.Help)}
-		// The error has been said; that it cannot be said a second time changes nothing.
-		_ = p.Document(command, false, map[string]any{"error": doc})
-	}
 }
 
-func orNone(list []string) []string {
+// OrNone makes a list that is nil one that is written as [].
+func OrNone(list []string) []string {
 	if list == nil {
 		return []string{}
 	}

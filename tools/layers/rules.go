@@ -32,6 +32,7 @@ func layers() []layer {
 		{"internal/fault", nil, []string{"os", "net", "net/http"}, "the shape of errors is known by everything, so it knows nothing"},
 		{"internal/alphabet", nil, []string{"os", "net", "net/http"}, "it knows characters, and nothing of what they spell"},
 		{"internal/atomicfile", nil, network, "it writes files and knows no format"},
+		{"internal/cmdline", leaves, network, "it prints, and does not know what"},
 		{"internal/needs", nil, nil, "it is for tests, and knows nothing of what they test"},
 		{"internal/gitrepo/gittest", []string{"internal/gitrepo"}, nil, "it runs the real git for tests"},
 		{"internal/gitrepo", leaves, network, "it reads and writes repositories, and does not know what is in them"},
