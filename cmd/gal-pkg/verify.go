@@ -90,8 +90,12 @@ func summary(v *project.Verified) string {
 	if v.Packages == 0 {
 		return "nothing: gal.lock takes no package from a registry"
 	}
-	return fmt.Sprintf("%s: %s, %s, %s, %s in the store, %s", cmdline.Plural(v.Packages, "package"), cmdline.Plural(v.Lines, "checksum"),
-		cmdline.Plural(v.Signatures, "signature"), cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "tree"), cmdline.Plural(v.Linked, "link"))
+	unused := ""
+	if v.Unused > 0 {
+		unused = fmt.Sprintf(" (%d not used by this build, and not fetched)", v.Unused)
+	}
+	return fmt.Sprintf("%s: %s, %s, %s, %s in the store, %s%s", cmdline.Plural(v.Packages, "package"), cmdline.Plural(v.Lines, "checksum"),
+		cmdline.Plural(v.Signatures, "signature"), cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "tree"), cmdline.Plural(v.Linked, "link"), unused)
 }
 
 func (c *verifyCmd) write(w io.Writer, v *project.Verified) {

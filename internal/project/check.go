@@ -298,7 +298,7 @@ func (c *lockCheck) dependency(m *Member, l *manifest.LockedPackage, table, alia
 
 // fits is asksFor that knows of [patch]: a patched package comes from a folder, and may have any version there.
 func (c *lockCheck) fits(alias string, spec manifest.DependencySpec, l manifest.LockedPackage) bool {
-	if _, patched := c.project.root.Patch[spec.Name(alias)]; patched && l.Source.Kind == manifest.PathSource {
+	if _, patched := c.project.root.Patch[spec.Name(alias)]; patched && l.Source.Kind != manifest.RegistrySource {
 		return manifest.Fold(spec.Name(alias)) == manifest.Fold(l.Name)
 	}
 	return asksFor(alias, spec, l)

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/index/gitindex"
 	"github.com/geeknik/gal-pkg/internal/fault"
-	"github.com/geeknik/gal-pkg/internal/settings"
-	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/resolve"
 )
@@ -163,7 +160,7 @@ func (s *source) moves(name string) bool {
 // gitOptions say how a repository is reached: without credentials, but for the keys of an ssh agent.
 func (s *source) gitOptions(from manifest.Source) (gitindex.Options, error) {
 	o := gitindex.Options{URL: "git+" + from.Location, Commit: from.Commit, Offline: s.set.Offline()}
-	client, err := web.New(web.Options{})
+	client, err := s.set.Anonymous()
 	if err != nil {
 		return o, err
 	}
@@ -171,18 +168,13 @@ func (s *source) gitOptions(from manifest.Source) (gitindex.Options, error) {
 	return o, nil
 }
 
-// withCommit opens the sparse copy of a commit, which is made where it is not in the cache: below git/ in the same folder as
-// the archives, found by the same variables of the environment.
+// withCommit opens the sparse copy of a commit, which is made where it is not in the cache: below git/ in the cache folder.
 func (s *source) withCommit(ctx context.Context, name string, from manifest.Source, fn func(*gitindex.Store) error) error {
-	dirs, _, err := settings.FindDirs(os.Getenv)
-	if err != nil {
-		return err
-	}
 	options, err := s.gitOptions(from)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(dirs.Cache, "git", fmt.Sprintf("%x", sha256.Sum256([]byte(from.Location)))[:16], from.Commit)
+	dir := filepath.Join(s.set.CacheDir(), "git", fmt.Sprintf("%x", sha256.Sum256([]byte(from.Location)))[:16], from.Commit)
 	store, err := gitindex.Open(dir, options)
 	if err != nil {
 		return explainGit(name, err)

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -109,7 +110,19 @@ func kindsOf(m *Member, to manifest.LockedPackage) []string {
 func asksFor(alias string, spec manifest.DependencySpec, l manifest.LockedPackage) bool {
 	return manifest.Fold(spec.Name(alias)) == manifest.Fold(l.Name) &&
 		(spec.Requirement.IsZero() || spec.Requirement.Matches(l.Version)) &&
-		(spec.Path != "") == (l.Source.Kind == manifest.PathSource)
+		fromThere(spec, l.Source)
+}
+
+// fromThere reports whether a source is of the kind, and for git the address and ref, that a dependency names.
+func fromThere(spec manifest.DependencySpec, s manifest.Source) bool {
+	switch {
+	case spec.Path != "":
+		return s.Kind == manifest.PathSource
+	case spec.Git != "":
+		ref := cmp.Or(spec.Tag, spec.Branch, spec.Rev)
+		return s.Kind == manifest.GitSource && s.Location == strings.TrimPrefix(spec.Git, "git+") && s.Ref == ref
+	}
+	return s.Kind == manifest.RegistrySource
 }
 
 // Node returns the node with an id.

@@ -358,8 +358,11 @@ func versionsOf(l *manifest.Lock) map[string][]string {
 		return all
 	}
 	for _, p := range l.Packages {
-		if p.Source.Kind == manifest.RegistrySource {
+		switch p.Source.Kind {
+		case manifest.RegistrySource:
 			all[p.Name] = append(all[p.Name], p.Version.String())
+		case manifest.GitSource:
+			all[p.Name] = append(all[p.Name], fmt.Sprintf("%s (%.8s)", p.Version, p.Source.Commit))
 		}
 	}
 	return all
@@ -407,8 +410,14 @@ func (p *Plan) asked(c Change) string {
 
 // Summary says in one line what a plan came to.
 func (p *Plan) Summary() string {
+	fetched := 0
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind != manifest.PathSource {
+			fetched++
+		}
+	}
 	packages, changes := "packages", "changes"
-	if len(p.artifacts) == 1 {
+	if fetched == 1 {
 		packages = "package"
 	}
 	if len(p.Changes) == 1 {
@@ -416,9 +425,9 @@ func (p *Plan) Summary() string {
 	}
 	switch {
 	case !p.Project.Changed(p.Lock):
-		return fmt.Sprintf("%d %s (gal.lock unchanged)", len(p.artifacts), packages)
+		return fmt.Sprintf("%d %s (gal.lock unchanged)", fetched, packages)
 	case len(p.Changes) == 0:
-		return fmt.Sprintf("%d %s (gal.lock changes, no version does)", len(p.artifacts), packages)
+		return fmt.Sprintf("%d %s (gal.lock changes, no version does)", fetched, packages)
 	}
-	return fmt.Sprintf("%d %s (%d %s to gal.lock)", len(p.artifacts), packages, len(p.Changes), changes)
+	return fmt.Sprintf("%d %s (%d %s to gal.lock)", fetched, packages, len(p.Changes), changes)
 }

@@ -23,6 +23,7 @@ type Verified struct {
 	Archives   int       `json:"archives"`   // of the cache, hashed
 	Trees      int       `json:"trees"`      // of the store, hashed and compared with their archives
 	Linked     int       `json:"linked"`     // packages in .gal/packages.json that are where it says
+	Unused     int       `json:"unused"`     // packages that gal.lock has, this build does not use, and the cache does not hold
 	Mismatches []Trouble `json:"mismatches"` // what is not what it must be
 	Unchecked  []Trouble `json:"unchecked"`  // what is not there to be checked
 	Unsigned   []string  `json:"unsigned"`   // ids of registries whose signatures are not looked at, by verify_signatures

@@ -109,6 +109,7 @@ func (v *verifier) links() error {
 	for _, p := range list.Packages {
 		byFolder[p.Folder] = p.ID
 	}
+	v.excuseUnused(byFolder)
 	x := v.project.Lock.Index()
 	for _, p := range list.Packages {
 		l, ok := byID[p.ID]
@@ -127,6 +128,28 @@ func (v *verifier) links() error {
 		v.Linked++
 	}
 	return nil
+}
+
+// excuseUnused takes back that an archive is missing where the package is not installed: a build without an optional or
+// development dependency never fetched it, and its line has been verified all the same.
+func (v *verifier) excuseUnused(installed map[string]string) {
+	ids := map[string]bool{}
+	for _, id := range installed {
+		ids[id] = true
+	}
+	absent := map[string]bool{} // "name version" of packages that are not installed
+	for _, l := range v.project.Lock.Packages {
+		if !ids[l.Ref().String()] {
+			absent[l.Name+" "+l.Version.String()] = true
+		}
+	}
+	v.Unchecked = slices.DeleteFunc(v.Unchecked, func(t Trouble) bool {
+		unused := t.What == "archive" && absent[t.Package+" "+t.Version]
+		if unused {
+			v.Unused++
+		}
+		return unused
+	})
 }
 
 // strayImport returns the first import that does not lead to a package on which gal.lock lets l depend.

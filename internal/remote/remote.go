@@ -149,6 +149,12 @@ func (s *Set) Address(name string) string {
 	return spec.URL
 }
 
+// CacheDir returns the user's cache folder.
+func (s *Set) CacheDir() string { return s.o.CacheDir }
+
+// Anonymous returns a client without credentials, for what lies outside of every registry.
+func (s *Set) Anonymous() (*web.Client, error) { return web.New(web.Options{UserAgent: s.o.UserAgent}) }
+
 // Offline reports whether the network may not be asked.
 func (s *Set) Offline() bool { return s.o.Offline }
 

@@ -57,7 +57,29 @@ func (s *Site) Merge(ctx context.Context, now time.Time, approved []string) ([]O
 		}
 		outcomes = append(outcomes, *o)
 	}
-	return outcomes, nil
+	return outcomes, s.expireUploads(now)
+}
+
+// uploadLife is how long an upload waits for a proposal that names it: longer than a proposal may wait for its merge.
+const uploadLife = 30 * 24 * time.Hour
+
+// expireUploads removes archives that were uploaded long ago. What was merged has its own place by then, and what was not
+// never will be.
+func (s *Site) expireUploads(now time.Time) error {
+	entries, err := os.ReadDir(s.Path(UploadsDir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) < uploadLife {
+			continue // of two jobs the other may have removed it
+		}
+		if err := os.Remove(s.Path(UploadsDir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Judge gives the gate's answer to one proposal, and changes nothing.

@@ -495,3 +495,25 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// An upload that nobody has proposed for a month goes; one of today stays.
+func TestUploadsExpire(t *testing.T) {
+	r := sitetest.New(t)
+	for name, age := range map[string]time.Duration{"old": 31 * 24 * time.Hour, "new": time.Hour} {
+		file := r.Path(site.UploadsDir, name)
+		if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := sitetest.Now.Add(-age)
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Site.Merge(t.Context(), sitetest.Now, nil); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(r.Path(site.UploadsDir))
+	if err != nil || len(entries) != 1 || entries[0].Name() != "new" {
+		t.Errorf("%v %v", entries, err)
+	}
+}
