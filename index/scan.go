@@ -3,7 +3,10 @@ package index
 import (
 	"fmt"
 	"strconv"
+	"time"
 	"unicode/utf8"
+
+	"github.com/geeknik/gal-pkg/version"
 )
 
 // scanner reads canonical JSON without ever building a tree: its caller asks for what the schema allows at each place,
@@ -267,4 +270,56 @@ func checkText(text []byte) error {
 
 func isBidiControl(r rune) bool {
 	return r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+func (s *scanner) time() (time.Time, error) {
+	text, err := s.text()
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(timeLayout, text)
+	if err != nil || formatTime(t) != text {
+		return time.Time{}, s.failf("%q is not a time of the form YYYY-MM-DDTHH:MM:SSZ", text)
+	}
+	return t, nil
+}
+
+// maxDepth bounds the nesting of members that are passed over.
+const maxDepth = 16
+
+// skip passes over one value of any shape.
+func (s *scanner) skip(depth int) error {
+	if depth > maxDepth {
+		return s.failf("nested deeper than %d", maxDepth)
+	}
+	switch c := s.peek(); {
+	case c == '"':
+		_, err := s.text()
+		return err
+	case c == '{':
+		return s.members(func(string) error { return s.skip(depth + 1) })
+	case c == '[':
+		return s.elements(func() error { return s.skip(depth + 1) })
+	case c == 't' || c == 'f':
+		_, err := s.boolean()
+		return err
+	default:
+		_, err := s.integer()
+		return err
+	}
+}
+
+func (s *scanner) version() (version.Version, error) {
+	text, err := s.text()
+	if err != nil {
+		return version.Version{}, err
+	}
+	v, err := version.Parse(text)
+	if err != nil {
+		return v, s.failf("%v", err)
+	}
+	if v.Build() != "" {
+		return v, s.failf("version %s has build metadata", v)
+	}
+	return v, nil
 }

@@ -1,0 +1,35 @@
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Digest is "sha256:" and 64 lower-case hexadecimal digits.
+type Digest string
+
+// DigestOf returns the digest of data.
+func DigestOf(data []byte) Digest {
+	sum := sha256.Sum256(data)
+	return Digest("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+// Hex returns the digits alone.
+func (d Digest) Hex() string { return strings.TrimPrefix(string(d), "sha256:") }
+
+// Check reports whether d is well formed.
+func (d Digest) Check() error {
+	digits, ok := strings.CutPrefix(string(d), "sha256:")
+	if !ok || len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return fmt.Errorf("%q is not sha256: and 64 hexadecimal digits", string(d))
+	}
+	return nil
+}
+
+func decodeDigest(into *Digest, s *scanner) error {
+	text, err := s.text()
+	*into = Digest(text)
+	return err
+}
