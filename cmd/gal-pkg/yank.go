@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -71,7 +72,7 @@ func (c *yankCmd) propose(a *app, pkg *index.Package, v version.Version) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.registration(r, author, ""); err != nil {
+	if _, err := desk.Registration(a.ctx, r, author, ""); err != nil {
 		return err
 	}
 	var line *index.Line
@@ -83,13 +84,13 @@ func (c *yankCmd) propose(a *app, pkg *index.Package, v version.Version) error {
 	if err != nil {
 		return err
 	}
-	desk, err := a.desk(r)
+	d, err := a.desk(r)
 	if err != nil {
 		return err
 	}
-	defer desk.Close()
+	defer d.Close()
 	result := publishResult{Name: pkg.Name, Version: v.String(), Registry: r.ID()}
-	return a.propose(desk, r, author, []*index.Line{line}, nil, &result, c.DryRun, c.Wait)
+	return a.propose(d, r, author, []*index.Line{line}, nil, &result, c.DryRun, c.Wait)
 }
 
 // target reads NAME@VERSION.

@@ -51,6 +51,7 @@ func layers() []layer {
 
 		{"internal/settings", append([]string{"internal/web", "index"}, formats...), nil, "the user's files are below the programs"},
 		{"internal/remote", append([]string{"internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
+		{"internal/desk", append([]string{"internal/web", "internal/remote", "publish", "tools/build", "tools/gate", "tools/site", "scan"}, below...), nil, "it joins an author with a registry and its gate, for programs"},
 		{"internal/project", append([]string{"internal/web", "internal/settings", "internal/remote", "publish", "scan"}, below...), nil, "it wires a project for programs"},
 
 		{"tools", append([]string{"tools"}, tools...), nil, "a registry's operator has no project and no user's settings"},

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
+)
+
+// signing are the flags of commands that speak for a publisher.
+type signing struct {
+	As             string `placeholder:"ID" help:"Publisher to speak for (default: config publisher)."`
+	Sign           string `placeholder:"FILE" help:"Private key (default: config signing.key)."`
+	PassphraseFile string `placeholder:"FILE" help:"File with the key's passphrase (else GAL_KEY_PASSPHRASE, else a question)."`
+}
+
+// author is the publisher that signs, with the key opened.
+func (a *app) author(s signing) (publish.Author, error) {
+	var author publish.Author
+	config, err := a.config()
+	if err != nil {
+		return author, err
+	}
+	values := config.Values()
+	if s.As == "" {
+		s.As = values.Publisher
+	}
+	if s.Sign == "" {
+		s.Sign = values.SigningKey
+	}
+	if s.Sign == "" {
+		s.Sign = a.defaultKey()
+	}
+	if s.As == "" {
+		return author, fault.New(fault.Usage, "no-publisher", "who publishes is not known").
+			WithHelp("gal-pkg config set publisher ID      # your id in registries").WithHelp("or pass --as ID")
+	}
+	if s.Sign == "" {
+		return author, fault.New(fault.Usage, "no-key", "there is no key to sign with").
+			WithHelp("gal-pkg keygen --output KEY.pem").WithHelp("gal-pkg config set signing.key KEY.pem")
+	}
+	key, err := sign.LoadKeyFile(s.Sign, func() ([]byte, error) { return a.passphrase(s.PassphraseFile) })
+	if err != nil {
+		return author, err
+	}
+	a.Debug("%12s with key %s (%s)", "Signing", key.Public().Hint(), s.Sign)
+	return publish.Author{ID: s.As, Key: key, Random: rand.Reader, Now: a.now()}, nil
+}
+
+// defaultKey is where keygen puts a key that is not told where to go, "" where there is none.
+func (a *app) defaultKey() string {
+	dirs, err := a.dirs()
+	if err != nil {
+		return ""
+	}
+	file := filepath.Join(dirs.Config, "keys", "default.pem")
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+// passphrase comes from a file, else from the environment, else from the terminal.
+func (a *app) passphrase(file string) ([]byte, error) {
+	if file != "" {
+		data, err := atomicfile.Read(file, 4<<10)
+		return bytes.TrimRight(data, "\r\n"), err
+	}
+	if text := a.sys.env("GAL_KEY_PASSPHRASE"); text != "" {
+		return []byte(text), nil
+	}
+	text, err := a.secret("passphrase of the signing key", "set GAL_KEY_PASSPHRASE, or pass --passphrase-file FILE")
+	return []byte(text), err
+}

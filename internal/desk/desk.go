@@ -1,0 +1,106 @@
+// Package desk is where authors meet a registry: it looks up what the registry has of them, judges what they propose with
+// the registry's own gate, hands the proposal over, and reads the answer.
+package desk
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/tools/gate"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// Desk is the side of a registry that takes proposals. Close it after use.
+type Desk struct {
+	*publish.Index
+	registry *remote.Registry
+}
+
+// Open brings a sparse copy of the registry's branch main up to date, in the user's cache folder.
+func Open(ctx context.Context, r *remote.Registry, cacheDir string) (*Desk, error) {
+	config := r.Snapshot.Config()
+	open, err := publish.Open(ctx, publish.Remote{
+		Git: r.Location.GitURL(config), Upload: r.Location.UploadURL(config), Client: r.Client, AllowInsecure: r.Spec.AllowInsecure,
+		Dir: filepath.Join(cacheDir, "index", r.ID()+"-main"), Scratch: filepath.Join(cacheDir, "tmp"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Desk{open, r}, nil
+}
+
+// Known returns what the registry has of a package, nil for nothing.
+func Known(ctx context.Context, r *remote.Registry, name string) (*index.Package, error) {
+	p, err := r.Snapshot.Package(ctx, name)
+	if fault.KindOf(err) == fault.NotFound && (fault.Of(err) == nil || len(fault.Of(err).Help) == 0) {
+		return nil, nil
+	}
+	return p, err
+}
+
+// Registration is the line that makes the author known, where the registry does not know them; a key that is not one of
+// theirs is told here and not by the gate.
+func Registration(ctx context.Context, r *remote.Registry, author publish.Author, contact string) ([]*index.Line, error) {
+	publisher, err := r.Snapshot.Publisher(ctx, author.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !publisher.Exists() {
+		line, err := author.Register(r.ID(), contact, nil)
+		return []*index.Line{line}, err
+	}
+	key := publisher.Key(author.Key.Public().Hint())
+	switch {
+	case key == nil:
+		return nil, fault.New(fault.Auth, "key-unknown", "the key is not one of publisher %s in %s", author.ID, r.ID()).
+			WithFact("yours %s", author.Key.Public().Hint()).WithHelp("gal-pkg publish --sign FILE --as ID")
+	case key.IsRevoked():
+		return nil, fault.New(fault.Auth, "key-revoked", "the key of publisher %s was revoked in %s", author.ID, r.ID()).
+			WithFact("yours %s", author.Key.Public().Hint())
+	}
+	return nil, nil
+}
+
+// Pending looks for open proposals of a version: one with the same content, "" for none, and others.
+func (d *Desk) Pending(ctx context.Context, draft *publish.Draft) (same string, others []string, err error) {
+	pending, err := d.Index.Pending(ctx, draft.Name)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, p := range pending {
+		checksum, ok := proposes(p, draft.Publish.Version)
+		switch {
+		case ok && string(checksum) == draft.Archive.Digest:
+			same = p.Branch
+		case ok:
+			others = append(others, p.Branch)
+		}
+	}
+	return same, others, nil
+}
+
+// proposes returns the checksum of a version that a proposal publishes.
+func proposes(p publish.Pending, v version.Version) (index.Digest, bool) {
+	for _, l := range p.Lines {
+		if body, ok := l.Body.(*index.Publish); ok && body.Version.Equal(v) {
+			return body.Checksum, true
+		}
+	}
+	return "", false
+}
+
+// Refused is the error of lines that the gate does not let in, with everything it found.
+func Refused(report *gate.Report) error {
+	err := fault.New(fault.Negative, "gate-refused", "the registry's gate does not let this in")
+	for _, f := range report.Findings {
+		err.WithFact("%s %s: %s", f.ID, f.Verdict, f.Message)
+		if f.Fix != "" {
+			err.WithHelp("%s", f.Fix)
+		}
+	}
+	return err
+}

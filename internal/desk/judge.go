@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/tools/build"
+	"github.com/geeknik/gal-pkg/tools/gate"
+)
+
+// Judge runs the registry's gate here, on what would be proposed; packed is the archive of a publish, nil for other lines.
+func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed *archive.Archive, now time.Time) (*gate.Report, error) {
+	paths := []string{index.ConfigPath, index.AccessPath, "reserved.txt"}
+	for _, l := range lines {
+		paths = append(paths, index.SubjectPath(l.Event, l.Subject))
+	}
+	files, err := d.Files(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	config, err := index.ParseConfig(files[index.ConfigPath])
+	if err != nil {
+		return nil, err
+	}
+	access, err := index.ParseAccess(files[index.AccessPath])
+	if err != nil {
+		return nil, err
+	}
+	report, _ := gate.Judge(changesOf(lines, files), gate.Rules{
+		Config: config, Access: access, Reserved: strings.Fields(string(files["reserved.txt"])),
+		Ledger: build.NewLedger(d.registry.ID(), published{ctx, d.registry}, lastLog), Now: now,
+		Archive: func(digest index.Digest) ([]byte, error) {
+			if packed == nil || string(digest) != packed.Digest {
+				return nil, fs.ErrNotExist
+			}
+			return packed.Bytes, nil
+		},
+		Known: func(name string) (bool, error) {
+			p, err := Known(ctx, d.registry, name)
+			return p != nil && p.Name == name, err
+		},
+	})
+	return report, nil
+}
+
+// changesOf is what the lines do to the files of branch main.
+func changesOf(lines []*index.Line, files map[string][]byte) []gate.Change {
+	var changes []gate.Change
+	at := map[string]int{}
+	for _, l := range lines {
+		path := index.SubjectPath(l.Event, l.Subject)
+		i, ok := at[path]
+		if !ok {
+			i = len(changes)
+			at[path] = i
+			changes = append(changes, gate.Change{Path: path, Regular: true, Old: files[path], New: bytes.Clone(files[path])})
+		}
+		changes[i].New = append(append(changes[i].New, l.Bytes()...), '\n')
+	}
+	return changes
+}
+
+// lastLog is a log index behind every one that a registry has given out: where a line that is not merged yet is judged.
+const lastLog = 1 << 52
+
+// published is the registry's published tree, for the gate.
+type published struct {
+	ctx context.Context // of the one judgement that this is made for
+	r   *remote.Registry
+}
+
+func (p published) ReadFile(path string) ([]byte, error) {
+	files, err := p.r.Snapshot.Files(p.ctx, []string{path})
+	if err != nil {
+		return nil, err
+	}
+	data, ok := files[path]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return data, nil
+}
