@@ -255,19 +255,19 @@ func (c *infoCmd) write(w io.Writer, i infoResult) {
 }
 
 func (i infoResult) rows() [][2]string {
-	newest, features := i.Newest, slices.Sorted(maps.Keys(i.Features))
+	newest, locked, features := i.Newest, "", slices.Sorted(maps.Keys(i.Features))
 	if newest == i.Version {
 		newest = ""
 	}
 	if i.Locked {
-		newest = strings.TrimPrefix(newest+" (gal.lock has "+i.Version+")", " ")
+		locked = i.Version
 	}
 	names := make([]string, len(i.Dependencies))
 	for n, d := range i.Dependencies {
 		names[n] = d.Name
 	}
 	rows := [][2]string{
-		{"newest", newest}, {"license", i.License}, {"gal-version", i.GalVersion}, {"repository", i.Repository},
+		{"newest", newest}, {"gal.lock has", locked}, {"license", i.License}, {"gal-version", i.GalVersion}, {"repository", i.Repository},
 		{"homepage", i.Homepage}, {"docs", i.Docs}, {"keywords", strings.Join(i.Keywords, ", ")},
 		{"published", i.Published}, {"signer", i.Signer + " (" + trustWords(i.Trust) + ")"}, {"registry", i.Registry},
 		{"checksum", i.Checksum}, {"size", cmdline.Size(i.Size) + " packed, " + cmdline.Size(i.Unpacked) + " unpacked"},
