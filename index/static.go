@@ -101,7 +101,7 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string)
 	case response.Status == http.StatusNotModified:
 		return kept, nil
 	}
-	if looksLikePage(response) {
+	if looksLikePage(response.Body) {
 		return nil, fault.New(fault.Network, "captive-portal", "%s answered with a web page instead of %s", web.Redact(t.base), path).
 			WithFact("a login page of the network stands in between, or the URL is not that of a registry").
 			WithHelp("gal-pkg registry list")
@@ -110,9 +110,10 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string)
 }
 
 // looksLikePage tells a login page of a network, which says 200 to everything, from a file of a registry, of which none
-// is HTML.
-func looksLikePage(r *web.Response) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<!"))
+// is HTML. The bytes decide: a host may well call a file without an ending text/html.
+func looksLikePage(body []byte) bool {
+	start := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 512)]))
+	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
 // A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt.
