@@ -74,6 +74,9 @@ type cli struct {
 	Help        helpCmd     `cmd:"" group:"user" help:"Explain a command, a topic or an error."`
 }
 
+// maxJobs bounds --jobs, as it does in config.toml.
+const maxJobs = 256
+
 // exited carries the exit code of kong's own flags, such as --help, out of the parser.
 type exited int
 
@@ -115,6 +118,10 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	defer a.close()
 	if err != nil {
 		a.Fail("usage", usageError(err, args))
+		return cmdline.ExitUsage
+	}
+	if c.Jobs < 0 || c.Jobs > maxJobs {
+		a.Fail("usage", usageError(fmt.Errorf("--jobs is %d; it is 1 to %d", c.Jobs, maxJobs), args))
 		return cmdline.ExitUsage
 	}
 	name := commandName(k)
@@ -195,7 +202,7 @@ var errQuiet = errors.New("already said")
 
 func usageError(err error, args []string) error {
 	f := fault.New(fault.Usage, "usage", "%v", err)
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && !strings.HasPrefix(err.Error(), "unexpected argument "+args[0]) {
 		return f.WithHelp("gal-pkg %s --help", args[0])
 	}
 	return f.WithHelp("gal-pkg --help")
