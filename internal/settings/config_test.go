@@ -22,7 +22,7 @@ func openConfig(t *testing.T, text, registries, credentials string) *Config {
 			t.Fatal(err)
 		}
 	}
-	u, err := Load(variables("GAL_CONFIG_DIR", dir, "GAL_CACHE_DIR", dir, "GAL_DATA_DIR", dir), "/work")
+	u, err := Load(variables("GAL_CONFIG_DIR", dir, "GAL_CACHE_DIR", dir, "GAL_DATA_DIR", dir), "/project")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestConfigSetAndGet(t *testing.T) {
 		{"publisher", "Alice", "bad-config-value", "", text},
 		{"signing.auto", "yes", "", "true", strings.Replace(text, "false", "true", 1)},
 		{"signing.auto", "maybe", "bad-config-value", "", text},
-		{"signing.key", "./my-key.pem", "", "/work/my-key.pem", text + "key = \"/work/my-key.pem\"\r\n"},
+		{"signing.key", "./my-key.pem", "", "/project/my-key.pem", text + "key = \"/project/my-key.pem\"\r\n"},
 		{"signing.key", "/k\x00", "bad-config-value", "", text},
 		{"signing.key", "~/k", "bad-config-value", "", text},
 		{"signing.key", "", "bad-config-value", "", text},
