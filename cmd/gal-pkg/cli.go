@@ -120,6 +120,10 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		a.Fail("usage", usageError(err, args))
 		return cmdline.ExitUsage
 	}
+	if flag := repeated(k); flag != "" {
+		a.Fail("usage", usageError(fmt.Errorf("--%s is given twice; which one is meant?", flag), args))
+		return cmdline.ExitUsage
+	}
 	if c.Jobs < 0 || c.Jobs > maxJobs {
 		a.Fail("usage", usageError(fmt.Errorf("--jobs is %d; it is 1 to %d", c.Jobs, maxJobs), args))
 		return cmdline.ExitUsage
@@ -132,6 +136,22 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		return a.ended(name, err)
 	}
 	return cmdline.ExitOK
+}
+
+// repeated returns the first flag with one value that is given more than once, "" for none.
+func repeated(k *kong.Context) string {
+	seen := map[*kong.Flag]bool{}
+	for _, step := range k.Path {
+		f := step.Flag
+		if f == nil || f.IsSlice() || f.IsMap() || f.IsBool() || f.IsCounter() {
+			continue
+		}
+		if seen[f] {
+			return f.Name
+		}
+		seen[f] = true
+	}
+	return ""
 }
 
 // commandName joins the command and its subcommand: "config-get".
