@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -45,10 +46,10 @@ func TestHostile(t *testing.T) {
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
 		Condition: func(name string) (bool, error) {
-			if name != "root" {
+			if name != "protectable" {
 				return false, fmt.Errorf("no condition %s", name)
 			}
-			return os.Geteuid() == 0, nil
+			return protectable(t.TempDir()), nil
 		},
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, ".home")
@@ -57,9 +58,43 @@ func TestHostile(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
-			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change,
+			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change, "protect": protect,
 		},
 	})
+}
+
+// protectable reports whether a folder can be made read-only. Where CI=true the answer is yes: a script that then cannot
+// do it fails, and is not left out.
+func protectable(dir string) bool {
+	if os.Geteuid() != 0 || os.Getenv("CI") == "true" {
+		return true
+	}
+	if exec.Command("mount", "--bind", dir, dir).Run() != nil {
+		return false
+	}
+	return exec.Command("umount", dir).Run() == nil
+}
+
+// protect makes folders read-only, and with ! writable again: by their modes, or for root, whom no mode stops, by a mount
+// of the first.
+func protect(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: [!] protect DIR...")
+	}
+	if os.Geteuid() != 0 {
+		for _, dir := range args {
+			ts.Check(os.Chmod(ts.MkAbs(dir), map[bool]os.FileMode{false: 0o555, true: 0o755}[neg]))
+		}
+		return
+	}
+	dir := ts.MkAbs(args[0])
+	if neg {
+		ts.Check(exec.Command("umount", "--lazy", dir).Run())
+		return
+	}
+	ts.Check(exec.Command("mount", "--bind", dir, dir).Run())
+	ts.Defer(func() { _ = exec.Command("umount", "--lazy", dir).Run() }) // not there any more where the script has undone it
+	ts.Check(exec.Command("mount", "-o", "remount,ro,bind", dir).Run())
 }
 
 // host serves a tree that misbehaves below a prefix.

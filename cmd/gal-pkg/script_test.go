@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
 var update = flag.Bool("update", false, "rewrite the outputs that scripts compare with")
@@ -76,6 +78,9 @@ func code() {
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
 func TestScripts(t *testing.T) {
+	if os.Getenv("CI") == "true" {
+		needs.Program(t, "ssh-keygen", "openssh-client") // with which git verifies; without it a script looks at less
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",
 		RequireUniqueNames: true,
