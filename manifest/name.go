@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -126,7 +127,11 @@ func Propose(text string) string {
 	if !scoped {
 		return proposePart(scope)
 	}
-	return proposePart(scope) + "/" + proposePart(name[strings.LastIndexByte(name, '/')+1:])
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	if !strings.ContainsAny(strings.ToLower(scope), alphabet.Lower+alphabet.Digits) {
+		return proposePart(name) // `../x` has no scope: there is nothing in it to make one from
+	}
+	return proposePart(scope) + "/" + proposePart(name)
 }
 
 func proposePart(text string) string {

@@ -111,6 +111,8 @@ func refuseForeign(text string) error {
 	switch {
 	case trimmed == "":
 		return fmt.Errorf("is empty; write * for any version")
+	case !strings.ContainsAny(trimmed, "0123456789*"):
+		return fmt.Errorf("names no version; write numbers, as in 1.2, or * for any version")
 	case strings.Contains(text, "||"):
 		return fmt.Errorf("alternatives (||) do not exist; write one range, as in >=1.0, <3.0")
 	case strings.Contains(text, "!="):

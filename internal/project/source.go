@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -134,7 +135,7 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 	similar := slices.DeleteFunc(catalogue.Similar(name), func(s string) bool { return s == name })
 	for _, row := range catalogue {
 		if i := slices.Index(similar, row.Name); i >= 0 {
-			f.WithFact("similar: %s %s", row.Name, row.Version)
+			f.WithFact("similar: %s %s", row.Name, cmp.Or(row.Version, "(every version is yanked)"))
 		}
 	}
 	if len(similar) > 0 {
