@@ -52,7 +52,10 @@ func (d desk) write(dependencies string) {
 	}
 }
 
-func (d desk) set(offline bool) *remote.Set { return remote.New(remote.Options{Offline: offline}) }
+func (d desk) set(offline bool) *remote.Set {
+	home := os.Getenv("HOME")
+	return remote.New(remote.Options{Offline: offline, CacheDir: filepath.Join(home, "cache"), StateDir: filepath.Join(home, "state")})
+}
 
 // install does what the command does.
 func (d desk) install(o Locking, offline bool) (*Project, error) {
