@@ -342,3 +342,9 @@ func (d *Dependency) Real() string {
 	}
 	return d.Name
 }
+
+// Equal reports whether two dependencies are written the same.
+func (d *Dependency) Equal(e *Dependency) bool {
+	return d.Name == e.Name && d.Requirement.String() == e.Requirement.String() && d.Kind == e.Kind && slices.Equal(d.Features, e.Features) &&
+		d.NoDefault == e.NoDefault && d.Optional == e.Optional && d.Registry == e.Registry && d.Package == e.Package
+}

@@ -32,8 +32,9 @@ type Obligation struct {
 	By   string         // the publisher whose key it is
 	Key  sign.PublicKey // the key that the signature names
 
-	registry string
-	value    string
+	registry   string
+	value      string
+	remembered Digest // the memo, where nothing but it and By is known
 }
 
 func newObligation(registry string, l *Line, by string, key sign.PublicKey, value string) Obligation {
@@ -55,5 +56,8 @@ func (o Obligation) Verify() error {
 
 // memo identifies the obligation among those that were discharged before.
 func (o Obligation) memo() Digest {
+	if o.remembered != "" {
+		return o.remembered
+	}
 	return DigestOf(fmt.Appendf(nil, "%s\n%s\n%s\n%s", o.registry, o.Key.Hint(), o.value, o.Line.Bytes()))
 }

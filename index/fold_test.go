@@ -22,13 +22,13 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // story is a registry that grows line by line.
 type story struct {
-	t       *testing.T
+	t       testing.TB
 	ledger  *build.Ledger
 	now     time.Time
 	entries []index.Entry // that counted
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t testing.TB) *story {
 	return &story{t: t, ledger: build.NewLedger(registry, build.Empty{}, 0), now: start}
 }
 

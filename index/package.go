@@ -24,6 +24,7 @@ type Package struct {
 	registry string
 	key      string
 	closed   bool
+	recalled bool // read from a [FoldCache]: the signatures are known by what a Memory has of them alone
 
 	byVersion map[string]*Release // by version.Key
 
@@ -45,6 +46,8 @@ type Release struct {
 	Log     int64
 	Suspect bool // signed by a key that had been compromised: not offered
 
+	digest           Digest // of its line
+	signer           *PublisherKey
 	owners, operator side
 	obligations      []Obligation
 }
@@ -289,7 +292,7 @@ func (p *Package) apply(e Entry, signer *PublisherKey, publishers Publishers, ob
 			p.control = obligations
 		}
 		p.add(&Release{
-			Version: b.Version, Publish: b, By: l.By, At: e.At, Log: e.Log, Suspect: suspect,
+			Version: b.Version, Publish: b, By: l.By, At: e.At, Log: e.Log, Suspect: suspect, digest: digest, signer: signer,
 			owners: side{head: digest}, operator: side{head: digest}, obligations: obligations,
 		})
 	case *Yank:

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -74,6 +75,7 @@ type Publisher struct {
 	Dead       []Dead
 
 	registry    string
+	file        [sha256.Size]byte // digest of the file that it was folded from, where a snapshot did
 	head        Digest
 	closed      bool
 	obligations []Obligation

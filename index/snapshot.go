@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime"
@@ -19,9 +20,16 @@ import (
 type Options struct {
 	// Pin is the registry id that the user trusts; a registry that says another is refused. "" trusts the id that is
 	// found: only for the first contact, after which the caller keeps it.
-	Pin    string
-	Trust  Trust
-	Memory Memory // remembers signatures that were good; nil forgets
+	Pin   string
+	Trust Trust
+	// State opens what this user keeps of the registry with an id; nil keeps nothing.
+	State func(id string) (State, error)
+}
+
+// State is what a user keeps of one registry from one process to the next. Each part may be nil.
+type State struct {
+	Verified Memory     // signatures that were good
+	Folded   *FoldCache // what files fold to
 }
 
 // Memory remembers what has been verified, across processes. Its methods are for use by several goroutines at once.
@@ -36,6 +44,7 @@ type Snapshot struct {
 	transport Transport
 	options   Options
 	config    *Config
+	state     State
 
 	decoders sync.Pool
 
@@ -68,8 +77,14 @@ func Open(ctx context.Context, t Transport, o Options) (*Snapshot, error) {
 			WithFact("expected %s", o.Pin).WithFact("actual   %s", config.ID).
 			WithHelp("gal-pkg registry list        # look where the URL points; remove and add it only if the change is known")
 	}
+	var state State
+	if o.State != nil {
+		if state, err = o.State(config.ID); err != nil {
+			return nil, err
+		}
+	}
 	return &Snapshot{
-		transport: t, options: o, config: config,
+		transport: t, options: o, config: config, state: state,
 		decoders:   sync.Pool{New: func() any { return new(Decoder) }},
 		packages:   map[string]*Package{},
 		loading:    map[string]chan struct{}{},
@@ -86,7 +101,7 @@ func (s *Snapshot) Load(ctx context.Context, names []string) error {
 	for {
 		keys, paths, others := s.claim(names)
 		if len(keys) > 0 {
-			err := s.load(ctx, keys, paths)
+			err := s.load(ctx, keys, paths, false)
 			s.release(keys)
 			if err != nil {
 				return err
@@ -138,48 +153,134 @@ func (s *Snapshot) release(keys []string) {
 	}
 }
 
-func (s *Snapshot) load(ctx context.Context, keys, paths []string) error {
+// load reads packages from their files, or what the cache has of these; anew does not ask the cache.
+func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) error {
 	files, err := s.transport.Fetch(ctx, paths)
 	if err != nil {
 		return err
 	}
-	entries, err := s.parse(ctx, paths, files)
-	if err != nil {
+	loads := make([]*loading, len(paths))
+	for i, path := range paths {
+		loads[i] = &loading{key: keys[i], path: path, data: files[path], anew: anew}
+	}
+	if err := s.each(ctx, loads, s.look); err != nil {
 		return err
 	}
 	var speakers []string
-	for _, list := range entries {
-		speakers = append(speakers, Speakers(list)...)
+	for _, l := range loads {
+		speakers = append(speakers, l.speakers...)
 	}
 	if err := s.loadPublishers(ctx, speakers); err != nil {
 		return err
 	}
+	if err := s.each(ctx, loads, s.fold); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, key := range keys {
-		s.packages[key] = s.fold(key, entries[i])
+	for _, l := range loads {
+		s.packages[l.key] = l.folded
 	}
 	return nil
 }
 
-// parse reads the stamped lines of files, as many at once as there are cores.
-func (s *Snapshot) parse(ctx context.Context, paths []string, files map[string][]byte) ([][]Entry, error) {
-	entries := make([][]Entry, len(paths))
-	group, _ := errgroup.WithContext(ctx)
+// loading is a package on its way from its file.
+type loading struct {
+	key, path string
+	data      []byte
+	speakers  []string
+	entries   []Entry // nil where the cache may know what they fold to
+	folded    *Package
+	anew      bool // the cache is not to be asked
+}
+
+// each calls do for every package that has a file, as many at once as there are cores.
+func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.Context, *loading, *Decoder) error) error {
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, path := range paths {
-		data := files[path]
-		if len(data) == 0 {
-			continue
-		}
-		group.Go(func() (err error) {
+	for batch := range slices.Chunk(loads, 64) {
+		group.Go(func() error {
 			d := s.decoders.Get().(*Decoder)
 			defer s.decoders.Put(d)
-			entries[i], err = d.ParseStamped(path, data)
-			return malformed(err)
+			for _, l := range batch {
+				if len(l.data) == 0 {
+					continue
+				}
+				if err := do(ctx, l, d); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
-	return entries, group.Wait()
+	return group.Wait()
+}
+
+// look finds out who speaks in a package's file.
+func (s *Snapshot) look(_ context.Context, l *loading, d *Decoder) error {
+	if !l.anew {
+		var known bool
+		if l.speakers, known = s.state.Folded.speakers(l.path); known {
+			return nil
+		}
+	}
+	return l.parse(d)
+}
+
+func (l *loading) parse(d *Decoder) (err error) {
+	l.entries, err = d.ParseStamped(l.path, l.data)
+	l.speakers = Speakers(l.entries)
+	return malformed(err)
+}
+
+// fold makes the package: from the cache where that has it for these very bytes, else from its lines.
+func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
+	if l.entries == nil && s.recall(l, d) {
+		return nil
+	}
+	if l.entries == nil {
+		before := l.speakers
+		if err := l.parse(d); err != nil {
+			return err
+		}
+		if !slices.Equal(before, l.speakers) {
+			if err := s.loadPublishers(ctx, l.speakers); err != nil {
+				return err
+			}
+		}
+	}
+	p := FoldPackage(s.config.ID, l.key, l.entries, s.known)
+	if !p.Exists() && !p.Closed() {
+		return nil
+	}
+	l.folded = p
+	if s.state.Folded != nil {
+		s.state.Folded.keep(l.path, s.keyOf(l), l.speakers, p)
+	}
+	return nil
+}
+
+func (s *Snapshot) recall(l *loading, d *Decoder) bool {
+	record, ok := s.state.Folded.record(l.path, s.keyOf(l))
+	if ok {
+		l.folded, ok = parseFolded(s.config.ID, l.key, record, d, s.known)
+	}
+	return ok
+}
+
+func (s *Snapshot) keyOf(l *loading) string {
+	publishers := make([]*Publisher, len(l.speakers))
+	for i, id := range l.speakers {
+		publishers[i] = s.known(id)
+	}
+	return fileKey(s.config.ID, sha256.Sum256(l.data), publishers)
+}
+
+// known returns a publisher whose file has been read.
+func (s *Snapshot) known(id string) *Publisher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publishers[id]
 }
 
 func malformed(err error) error {
@@ -193,8 +294,7 @@ func malformed(err error) error {
 }
 
 func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	s.mu.Lock()
 	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := s.publishers[id]; return known })
 	s.mu.Unlock()
@@ -209,28 +309,23 @@ func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.parse(ctx, paths, files)
-	if err != nil {
-		return err
+	folded := make([]*Publisher, len(ids))
+	d := s.decoders.Get().(*Decoder)
+	defer s.decoders.Put(d)
+	for i, path := range paths {
+		entries, err := d.ParseStamped(path, files[path])
+		if err != nil {
+			return malformed(err)
+		}
+		folded[i] = FoldPublisher(s.config.ID, ids[i], entries)
+		folded[i].file = sha256.Sum256(files[path])
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, id := range ids {
-		s.publishers[id] = FoldPublisher(s.config.ID, id, entries[i])
+		s.publishers[id] = folded[i]
 	}
 	return nil
-}
-
-// fold is called with the lock held.
-func (s *Snapshot) fold(key string, entries []Entry) *Package {
-	if len(entries) == 0 {
-		return nil
-	}
-	p := FoldPackage(s.config.ID, key, entries, func(id string) *Publisher { return s.publishers[id] })
-	if !p.Exists() && !p.Closed() {
-		return nil
-	}
-	return p
 }
 
 // Package returns what the registry says of one package. The error has code package-not-found where there is none of
@@ -312,6 +407,9 @@ func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifa
 	if err := s.Load(ctx, names); err != nil {
 		return nil, nil, err
 	}
+	if err := s.readUnverified(ctx, wants); err != nil {
+		return nil, nil, err
+	}
 	c := &checker{snapshot: s, seen: map[Digest]bool{}}
 	for _, w := range wants {
 		p, err := s.Package(ctx, w.Name)
@@ -331,6 +429,34 @@ func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifa
 		return nil, nil, err
 	}
 	return artifacts, c.warnings, nil
+}
+
+// readUnverified reads from their files the packages that came from the cache and rest on a signature that is not
+// remembered: the cache has no signatures to verify.
+func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
+	if s.options.Trust.Signatures == SignaturesOff {
+		return nil
+	}
+	var keys, paths []string
+	for _, w := range wants {
+		p, err := s.Package(ctx, w.Name)
+		if err != nil {
+			return err
+		}
+		if p.recalled && !s.remembers(p.obligationsFor(w.Version)) && !slices.Contains(keys, p.key) {
+			keys = append(keys, p.key)
+			paths = append(paths, PackagePath(p.Name))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.load(ctx, keys, paths, true)
+}
+
+func (s *Snapshot) remembers(list []Obligation) bool {
+	memory := s.state.Verified
+	return memory != nil && !slices.ContainsFunc(list, func(o Obligation) bool { return !memory.Has(o.memo()) })
 }
 
 func wanted(p *Package, w Want) (*Release, error) {

@@ -42,7 +42,7 @@ func (c *checker) collect(p *Package, r *Release) error {
 		return nil
 	}
 	list := p.obligationsFor(r.Version)
-	if err := c.narrow(trust, p, r, list); err != nil {
+	if err := c.narrow(trust, p, r); err != nil {
 		return err
 	}
 	c.add(list)
@@ -67,9 +67,9 @@ func (c *checker) add(list []Obligation) {
 }
 
 // narrow holds the signer of the release against the user's own lists.
-func (c *checker) narrow(trust Trust, p *Package, r *Release, list []Obligation) error {
+func (c *checker) narrow(trust Trust, p *Package, r *Release) error {
 	var err *fault.Error
-	switch key := publishKey(r, list); {
+	switch key := r.signer.Public.String(); {
 	case len(trust.Publishers) > 0 && !slices.Contains(trust.Publishers, r.By):
 		err = fault.New(fault.Integrity, "publisher-not-trusted", "`%s %s` was published by %s, who is not among trusted_publishers", p.Name, r.Version, r.By)
 	case len(trust.Keys) > 0 && !slices.Contains(trust.Keys, key):
@@ -79,15 +79,6 @@ func (c *checker) narrow(trust Trust, p *Package, r *Release, list []Obligation)
 		return nil
 	}
 	return c.complain(trust, err.WithFact("registry %s", c.snapshot.config.ID))
-}
-
-func publishKey(r *Release, list []Obligation) string {
-	for _, o := range list {
-		if o.By == r.By && o.Line.Event == EventPublish && o.Line.Version() == r.Version.String() {
-			return o.Key.String()
-		}
-	}
-	return ""
 }
 
 // complain is an error, or a warning where the user asked for no more.
@@ -102,7 +93,7 @@ func (c *checker) complain(trust Trust, err *fault.Error) error {
 // discharge verifies what has been gathered and is not remembered, on every core. Which of several failures is told
 // does not depend on the order of their discovery.
 func (c *checker) discharge(ctx context.Context) error {
-	memory := c.snapshot.options.Memory
+	memory := c.snapshot.state.Verified
 	results := make([]error, len(c.obligations))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))

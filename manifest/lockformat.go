@@ -42,7 +42,10 @@ func (p *LockedPackage) format(b *strings.Builder, index *LockIndex) {
 
 func writeString(b *strings.Builder, key, value string, always bool) {
 	if value != "" || always {
-		b.WriteString(key + " = " + tomlString(value) + "\n")
+		b.WriteString(key)
+		b.WriteString(" = ")
+		b.WriteString(tomlString(value))
+		b.WriteByte('\n')
 	}
 }
 
@@ -50,7 +53,8 @@ func writeList(b *strings.Builder, key string, list []string) {
 	if len(list) == 0 {
 		return
 	}
-	b.WriteString(key + " = [")
+	b.WriteString(key)
+	b.WriteString(" = [")
 	for i, s := range list {
 		if i > 0 {
 			b.WriteString(", ")

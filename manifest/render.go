@@ -25,6 +25,9 @@ func tomlPath(parts []string) string {
 
 // tomlString writes a basic string.
 func tomlString(text string) string {
+	if !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == '"' || c == '\\' || c == 0x7f }) {
+		return `"` + text + `"`
+	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, c := range text {

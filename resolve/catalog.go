@@ -99,7 +99,7 @@ func (s *solver) hint(c *Candidate, root bool) {
 		return
 	}
 	s.hinted[c] = true
-	var ids []PackageID
+	var hints []Hint
 	for i := range c.Dependencies {
 		d := &c.Dependencies[i]
 		if !root && (d.Kind == Dev || d.Optional) {
@@ -108,11 +108,11 @@ func (s *solver) hint(c *Candidate, root bool) {
 		id := s.target(d)
 		if _, loaded := s.packages[id]; !loaded && !s.asked[id] {
 			s.asked[id] = true
-			ids = append(ids, id)
+			hints = append(hints, Hint{id, d.Requirement})
 		}
 	}
-	if len(ids) > 0 {
-		s.source.Prefetch(ids)
+	if len(hints) > 0 {
+		s.source.Prefetch(hints)
 	}
 }
 

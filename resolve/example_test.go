@@ -20,7 +20,7 @@ func (m memory) Candidates(_ context.Context, id resolve.PackageID) ([]resolve.C
 	return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` is in the registry", id.Name)
 }
 
-func (m memory) Prefetch([]resolve.PackageID) {}
+func (m memory) Prefetch([]resolve.Hint) {}
 
 func dependency(name, requirement, where string) resolve.Dependency {
 	return resolve.Dependency{

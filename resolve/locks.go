@@ -33,7 +33,7 @@ func keptLocks(ctx context.Context, req Request, source Source) (locks, error) {
 	}
 	names := slices.Clone(req.Options.Unlock.Names)
 	if req.Options.Unlock.Recursive {
-		source.Prefetch(lockedIDs(req))
+		source.Prefetch(hintsOf(lockedIDs(req)))
 		for at := 0; at < len(names); at++ {
 			below, err := l.lockedBelow(ctx, names[at], req, source)
 			if err != nil {
@@ -98,6 +98,15 @@ func lockedIDs(req Request) []PackageID {
 		}
 	}
 	return ids
+}
+
+// hintsOf asks for packages and nothing below them: a lock names that too.
+func hintsOf(ids []PackageID) []Hint {
+	hints := make([]Hint, len(ids))
+	for i, id := range ids {
+		hints[i].ID = id
+	}
+	return hints
 }
 
 func isRoot(roots []Root, id PackageID) bool {

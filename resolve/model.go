@@ -80,7 +80,14 @@ type Source interface {
 	Candidates(ctx context.Context, id PackageID) ([]Candidate, error)
 
 	// Prefetch hints that these packages will probably be asked for soon. It returns at once, and changes no answer.
-	Prefetch(ids []PackageID)
+	Prefetch(hints []Hint)
+}
+
+// Hint is a package that will probably be asked for. The requirement is what was found to ask for it, and tells a source
+// that looks further ahead which version's dependencies may be next; the zero requirement is "look no further".
+type Hint struct {
+	ID          PackageID
+	Requirement version.Requirement
 }
 
 // Root is a package whose dependencies are to be resolved: the one of gal.toml, or a member of its workspace.

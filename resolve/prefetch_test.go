@@ -38,10 +38,10 @@ func (e *eager) start(id PackageID, delay int) chan struct{} {
 	return done
 }
 
-func (e *eager) Prefetch(ids []PackageID) {
-	for _, id := range ids {
+func (e *eager) Prefetch(hints []Hint) {
+	for _, h := range hints {
 		e.hints++
-		e.start(id, e.random.IntN(200))
+		e.start(h.ID, e.random.IntN(200))
 	}
 }
 
@@ -114,10 +114,10 @@ type hintLog struct {
 
 func (h *hintLog) String() string { return strings.Join(h.lines, ", ") }
 
-func (h *hintLog) Prefetch(ids []PackageID) {
+func (h *hintLog) Prefetch(hints []Hint) {
 	line := "hint"
-	for _, id := range ids {
-		line += " " + id.Name
+	for _, hint := range hints {
+		line += " " + hint.ID.Name
 	}
 	h.lines = append(h.lines, line)
 }

@@ -110,7 +110,7 @@ func (s *solver) hintLocked() {
 		s.asked[id] = true
 	}
 	if len(ids) > 0 {
-		s.source.Prefetch(ids)
+		s.source.Prefetch(hintsOf(ids))
 	}
 }
 

@@ -36,7 +36,7 @@ func (u *universe) Candidates(_ context.Context, id PackageID) ([]Candidate, err
 	return nil, fault.New(fault.NotFound, "package-not-found", "no package named `%s` is in the registry", id.Name)
 }
 
-func (u *universe) Prefetch([]PackageID) {}
+func (u *universe) Prefetch([]Hint) {}
 
 func parseUniverse(t testing.TB, text string) *universe {
 	t.Helper()

@@ -15,7 +15,7 @@ import (
 
 // Explain tells why a package is at its version.
 func (p *Project) Explain(ctx context.Context, set *remote.Set, o Locking, name string) ([]resolve.Explanation, error) {
-	s := newSource(p, set)
+	s := newSource(ctx, p, set)
 	defer s.wait()
 	request, err := s.request(ctx, o)
 	if err != nil {

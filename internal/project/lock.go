@@ -28,7 +28,7 @@ type Locking struct {
 // Plan is what a project would be locked to: chosen, and verified. Nothing of it is written yet.
 type Plan struct {
 	Project  *Project
-	Lock     *manifest.Lock
+	Lock     Locked
 	Solution *resolve.Solution
 	Changes  []Change
 	Warnings []string
@@ -45,7 +45,7 @@ type placed struct {
 
 // Plan chooses the versions of a project and verifies every line that it chose.
 func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, error) {
-	s := newSource(p, set)
+	s := newSource(ctx, p, set)
 	defer s.wait()
 	request, err := s.request(ctx, o)
 	if err != nil {
@@ -60,8 +60,8 @@ func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	if err := plan.verify(ctx); err != nil {
 		return nil, err
 	}
-	plan.Lock = plan.lock(request.Options.ExcludeNewer)
-	plan.Changes = Diff(p.Lock, plan.Lock)
+	plan.Lock = locked(plan.lock(request.Options.ExcludeNewer))
+	plan.Changes = Diff(p.Lock, plan.Lock.Lock)
 	return plan, nil
 }
 
@@ -120,11 +120,11 @@ func (s *source) prefetchLock() {
 	if s.project.Lock == nil {
 		return
 	}
-	var ids []resolve.PackageID
+	var hints []resolve.Hint
 	for _, l := range s.project.Lock.Packages {
-		ids = append(ids, resolve.PackageID{Source: l.Source.String(), Name: l.Name})
+		hints = append(hints, resolve.Hint{ID: resolve.PackageID{Source: l.Source.String(), Name: l.Name}})
 	}
-	s.Prefetch(ids)
+	s.Prefetch(hints)
 }
 
 func (s *source) request(ctx context.Context, o Locking) (resolve.Request, error) {

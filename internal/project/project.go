@@ -220,10 +220,18 @@ func (p *Project) WithManifest(text []byte) (*Project, error) {
 	return &next, nil
 }
 
+// Locked is a lock together with what its file holds.
+type Locked struct {
+	*manifest.Lock
+	text []byte
+}
+
+func locked(lock *manifest.Lock) Locked { return Locked{lock, lock.Format()} }
+
 // WithLock returns the project as it is once a lock has been written.
-func (p *Project) WithLock(lock *manifest.Lock) *Project {
+func (p *Project) WithLock(lock Locked) *Project {
 	next := *p
-	next.Lock, next.lockText = lock, lock.Format()
+	next.Lock, next.lockText = lock.Lock, lock.text
 	return &next
 }
 
@@ -231,7 +239,7 @@ func (p *Project) WithLock(lock *manifest.Lock) *Project {
 func (p *Project) Text() []byte { return p.Current.text }
 
 // Write puts the current member's manifest and the lock on disk, each only where it differs from what is there.
-func (p *Project) Write(lock *manifest.Lock) error {
+func (p *Project) Write(lock Locked) error {
 	if err := p.unchanged(lock); err != nil {
 		return err
 	}
@@ -245,7 +253,7 @@ func (p *Project) Write(lock *manifest.Lock) error {
 
 // unchanged holds that nobody has written something else into the manifest or the lock since they were read: what was made
 // from them would undo that.
-func (p *Project) unchanged(lock *manifest.Lock) error {
+func (p *Project) unchanged(lock Locked) error {
 	now, err := atomicfile.Read(p.Path(p.Current), manifest.MaxManifestSize)
 	if err != nil {
 		return err
@@ -253,7 +261,7 @@ func (p *Project) unchanged(lock *manifest.Lock) error {
 	if !bytes.Equal(now, p.Current.disk) && !bytes.Equal(now, p.Current.text) {
 		return changedMeanwhile(manifest.FileName)
 	}
-	return p.lockUnchanged(lock.Format())
+	return p.lockUnchanged(lock.text)
 }
 
 func (p *Project) lockUnchanged(text []byte) error {
@@ -273,15 +281,14 @@ func changedMeanwhile(name string) error {
 }
 
 // WriteLock puts the lock on disk where it differs from what is there.
-func (p *Project) WriteLock(lock *manifest.Lock) error {
-	text := lock.Format()
-	if bytes.Equal(text, p.lockText) {
+func (p *Project) WriteLock(lock Locked) error {
+	if !p.Changed(lock) {
 		return nil
 	}
-	if err := p.lockUnchanged(text); err != nil {
+	if err := p.lockUnchanged(lock.text); err != nil {
 		return err
 	}
-	return write(p.LockPath(), text)
+	return write(p.LockPath(), lock.text)
 }
 
 func write(file string, text []byte) error {
@@ -292,7 +299,7 @@ func write(file string, text []byte) error {
 }
 
 // Changed reports whether a lock differs from the one on disk.
-func (p *Project) Changed(lock *manifest.Lock) bool { return !bytes.Equal(lock.Format(), p.lockText) }
+func (p *Project) Changed(lock Locked) bool { return !bytes.Equal(lock.text, p.lockText) }
 
 // join returns a path dependency's folder relative to the project's, from the folder of the manifest that names it.
 func join(rel, dependency string) string { return path.Join(rel, dependency) }

@@ -28,13 +28,20 @@ type source struct {
 	commits map[manifest.Source]manifest.Source // git dependencies, by what is asked for: the same with a commit
 	packed  map[manifest.Ref]string             // digests of what was packed of them
 	unlock  resolve.Unlock                      // which of them leave the commits of gal.lock
-	loads   sync.WaitGroup
+
+	background context.Context
+	stop       context.CancelFunc
+	loads      sync.WaitGroup
+	ahead      map[resolve.PackageID]bool // what Prefetch has been through
 }
 
-func newSource(p *Project, set *remote.Set) *source {
+// newSource returns a source; what it reads ahead ends with ctx, or with wait.
+func newSource(ctx context.Context, p *Project, set *remote.Set) *source {
+	background, stop := context.WithCancel(ctx)
 	return &source{
+		background: background, stop: stop,
 		project: p, set: set, folders: map[string]*manifest.Manifest{}, cached: map[resolve.PackageID][]resolve.Candidate{},
-		commits: map[manifest.Source]manifest.Source{}, packed: map[manifest.Ref]string{},
+		ahead: map[resolve.PackageID]bool{}, commits: map[manifest.Source]manifest.Source{}, packed: map[manifest.Ref]string{},
 	}
 }
 
@@ -68,28 +75,6 @@ func (s *source) Candidates(ctx context.Context, id resolve.PackageID) ([]resolv
 	return list, nil
 }
 
-// Prefetch implements [resolve.Source]: it reads index files while the resolver thinks. Errors are left to whoever really
-// needs the file.
-func (s *source) Prefetch(ids []resolve.PackageID) {
-	byRegistry := map[string][]string{}
-	for _, id := range ids {
-		if location, ok := strings.CutPrefix(id.Source, "registry+"); ok {
-			byRegistry[location] = append(byRegistry[location], id.Name)
-		}
-	}
-	for id, names := range byRegistry {
-		s.loads.Go(func() {
-			ctx := context.Background()
-			if r, err := s.set.ByID(ctx, id); err == nil {
-				_ = r.Snapshot.Load(ctx, names)
-			}
-		})
-	}
-}
-
-// wait ends when no prefetch is under way any more.
-func (s *source) wait() { s.loads.Wait() }
-
 func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]resolve.Candidate, error) {
 	r, err := s.set.ByID(ctx, registry)
 	if err != nil {
@@ -101,24 +86,31 @@ func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]res
 	}
 	own := manifest.Registry(registry).String()
 	list := make([]resolve.Candidate, 0, len(p.Releases))
+	var before *index.Publish // of the last of list
 	for _, release := range p.Releases {
 		if release.Suspect {
 			continue
 		}
-		c := candidate(own, release)
-		if n := len(list); n > 0 && sameDependencies(list[n-1].Dependencies, c.Dependencies) {
-			c.Dependencies = list[n-1].Dependencies // most releases depend on what the one before did: hold it once
+		c := candidate(release)
+		if publish := release.Publish; publish != nil {
+			// Most releases depend on what the one before did: hold it once.
+			if before != nil && sameDependencies(before.Dependencies, publish.Dependencies) {
+				c.Dependencies = list[len(list)-1].Dependencies
+			} else {
+				c.Dependencies = dependenciesOf(own, publish)
+			}
 		}
+		before = release.Publish
 		list = append(list, c)
 	}
 	return list, nil
 }
 
-func sameDependencies(a, b []resolve.Dependency) bool {
-	return slices.EqualFunc(a, b, func(x, y resolve.Dependency) bool {
-		return x.Alias == y.Alias && x.ID == y.ID && x.Requirement.String() == y.Requirement.String() && x.Kind == y.Kind &&
-			x.DefaultFeatures == y.DefaultFeatures && x.Optional == y.Optional && slices.Equal(x.Features, y.Features)
-	})
+func sameDependencies(a, b []index.Dependency) bool {
+	if len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] {
+		return true
+	}
+	return slices.EqualFunc(a, b, func(x, y index.Dependency) bool { return x.Equal(&y) })
 }
 
 // WithSimilar adds to "not found" what may have been meant.
@@ -144,8 +136,8 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 	return f
 }
 
-// candidate shows a release to the resolver; own is the source of its registry.
-func candidate(own string, r *index.Release) resolve.Candidate {
+// candidate shows a release to the resolver, but for its dependencies.
+func candidate(r *index.Release) resolve.Candidate {
 	c := resolve.Candidate{Version: r.Version, Published: r.At}
 	if y := r.Yanked(); y != nil {
 		c.Yanked, c.YankReason = true, y.Reason
@@ -162,7 +154,12 @@ func candidate(own string, r *index.Release) resolve.Candidate {
 	if p.Edition != "" && !slices.Contains(manifest.Editions(), p.Edition) {
 		c.Unusable = fmt.Sprintf("edition %q is not known to this gal-pkg", p.Edition)
 	}
-	c.Dependencies = make([]resolve.Dependency, 0, len(p.Dependencies))
+	return c
+}
+
+// dependenciesOf shows what a release depends on to the resolver; own is the source of its registry.
+func dependenciesOf(own string, p *index.Publish) []resolve.Dependency {
+	list := make([]resolve.Dependency, 0, len(p.Dependencies))
 	for _, d := range p.Dependencies {
 		from := own
 		if d.Registry != "" {
@@ -172,12 +169,12 @@ func candidate(own string, r *index.Release) resolve.Candidate {
 		if d.Kind == "build" {
 			kind = resolve.Build
 		}
-		c.Dependencies = append(c.Dependencies, resolve.Dependency{
+		list = append(list, resolve.Dependency{
 			Alias: d.Name, ID: resolve.PackageID{Source: from, Name: d.Real()},
 			Requirement: d.Requirement, Kind: kind, Features: d.Features, DefaultFeatures: !d.NoDefault, Optional: d.Optional,
 		})
 	}
-	return c
+	return list
 }
 
 // fromFolder reads a path dependency: the one version that its manifest says.

@@ -51,8 +51,10 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 		return nil, err
 	}
 	defer release()
+	s := newSource(ctx, p, set)
+	defer s.wait()
 	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}},
-		project: p, source: newSource(p, set), set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
+		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
 	}

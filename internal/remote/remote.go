@@ -67,6 +67,7 @@ type Set struct {
 
 	mu   sync.Mutex
 	open map[string]*Registry // by name or address
+	byID map[string]*Registry // those of open that have been asked for by their id
 }
 
 // New returns a set; nothing is opened yet.
@@ -74,7 +75,7 @@ func New(o Options) *Set {
 	if o.Notice == nil {
 		o.Notice = func(string, ...any) {}
 	}
-	return &Set{o: o, open: map[string]*Registry{}}
+	return &Set{o: o, open: map[string]*Registry{}, byID: map[string]*Registry{}}
 }
 
 // Registry is an open registry.
@@ -85,7 +86,8 @@ type Registry struct {
 	Client   *web.Client
 
 	transport index.Transport
-	memory    *index.FileMemory
+	verified  *index.FileMemory
+	folded    *index.FoldCache
 	git       *index.Git // nil for other transports
 }
 
@@ -179,6 +181,22 @@ func (s *Set) For(ctx context.Context, name, named string) (*Registry, error) {
 
 // ByID opens the registry with an id: the one of --registry where it has it, else one that is configured.
 func (s *Set) ByID(ctx context.Context, id string) (*Registry, error) {
+	s.mu.Lock()
+	r, ok := s.byID[id]
+	s.mu.Unlock()
+	if ok {
+		return r, nil
+	}
+	r, err := s.find(ctx, id)
+	if err == nil {
+		s.mu.Lock()
+		s.byID[id] = r
+		s.mu.Unlock()
+	}
+	return r, err
+}
+
+func (s *Set) find(ctx context.Context, id string) (*Registry, error) {
 	names := []string{s.Default()}
 	for name, spec := range s.o.Specs {
 		if spec.ID == id || s.pinned(spec.URL) == id {
@@ -314,25 +332,24 @@ func (s *Set) openTransport(ctx context.Context, r *Registry) (err error) {
 	return err
 }
 
-func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) error {
-	snapshot, err := index.Open(ctx, r.transport, index.Options{Pin: pin, Trust: r.Spec.Trust, Memory: lateMemory{r}})
-	if err != nil {
-		return err
-	}
-	r.Snapshot = snapshot
-	dir := filepath.Join(s.o.StateDir, "trust", snapshot.Config().ID)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	r.memory, err = index.OpenMemory(filepath.Join(dir, "verified"))
+func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
+	r.Snapshot, err = index.Open(ctx, r.transport, index.Options{Pin: pin, Trust: r.Spec.Trust, State: func(id string) (index.State, error) {
+		return r.openState(filepath.Join(s.o.StateDir, "trust", id))
+	}})
 	return err
 }
 
-// lateMemory is the memory of a registry whose id is known only once its snapshot is open.
-type lateMemory struct{ r *Registry }
-
-func (m lateMemory) Has(d index.Digest) bool { return m.r.memory.Has(d) }
-func (m lateMemory) Add(d index.Digest)      { m.r.memory.Add(d) }
+// openState opens what is kept of a registry.
+func (r *Registry) openState(dir string) (index.State, error) {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		r.verified, err = index.OpenMemory(filepath.Join(dir, "verified"))
+	}
+	if err == nil {
+		r.folded, err = index.OpenFoldCache(filepath.Join(dir, "folded"))
+	}
+	return index.State{Verified: r.verified, Folded: r.folded}, err
+}
 
 func (s *Set) pinFile(address string) string {
 	return filepath.Join(s.o.StateDir, "trust", "pins", addressKey(address))
@@ -372,8 +389,9 @@ func (s *Set) Close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, r := range s.open {
-		errs = append(errs, r.memory.Save(), r.transport.Close())
+		errs = append(errs, r.verified.Save(), r.folded.Save(), r.transport.Close())
 	}
 	clear(s.open)
+	clear(s.byID)
 	return errors.Join(errs...)
 }

@@ -1,0 +1,170 @@
+package index
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+)
+
+// FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again:
+//
+//	header, sha256 of the rest, and for each package, sorted by path: path, key of 32 bytes, publishers, record
+//
+// The key is the sha256 of the file and of those of the publishers who speak in it. A cache that is damaged, or of
+// another version, is as good as none. It lies where [FileMemory] lies, and for the same reason.
+//
+// A FoldCache is for use by several goroutines at once.
+type FoldCache struct {
+	path string
+
+	mu      sync.Mutex
+	folded  map[string]folded // by path
+	changed bool
+}
+
+// folded is what is remembered of one file. The texts are parts of one that holds the whole cache.
+type folded struct {
+	key      string // the fileKey under which the record is right
+	speakers []string
+	record   string
+	used     bool
+}
+
+const foldHeader = "gal folded packages 1\n"
+
+// maxFolded is the greatest size of a cache, in bytes; of a larger one only what this process has used is kept.
+const maxFolded = 128 << 20
+
+// OpenFoldCache reads the cache at path; a file that is not there is an empty cache.
+func OpenFoldCache(path string) (*FoldCache, error) {
+	c := &FoldCache{path: path, folded: map[string]folded{}}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, ok := readSummed(f)
+	if !ok || !c.parse(text) {
+		clear(c.folded)
+	}
+	return c, nil
+}
+
+// readSummed reads what follows the header and the digest, into the only copy that is ever made of it.
+func readSummed(f *os.File) (string, bool) {
+	info, err := f.Stat()
+	if err != nil || info.Size() > maxFolded {
+		return "", false
+	}
+	head := make([]byte, len(foldHeader)+sha256.Size)
+	if _, err := io.ReadFull(f, head); err != nil || string(head[:len(foldHeader)]) != foldHeader {
+		return "", false
+	}
+	var text strings.Builder
+	text.Grow(int(info.Size()))
+	sum := sha256.New()
+	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), f, make([]byte, 1<<18)); err != nil {
+		return "", false
+	}
+	return text.String(), string(sum.Sum(nil)) == string(head[len(foldHeader):])
+}
+
+func (c *FoldCache) parse(text string) bool {
+	r := &unfolder{text: text}
+	for r.text != "" {
+		path := r.string()
+		c.folded[path] = folded{key: r.string(), speakers: r.strings(), record: r.string()}
+	}
+	return !r.broken
+}
+
+// speakers returns whose files a package's file was folded with, where the cache knows the path at all.
+func (c *FoldCache) speakers(path string) ([]string, bool) {
+	if c == nil {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.folded[path]
+	return f.speakers, ok
+}
+
+// record returns the record of a file, if it is still that of these bytes.
+func (c *FoldCache) record(path, key string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.folded[path]
+	if !ok || f.key != key {
+		return "", false
+	}
+	f.used = true
+	c.folded[path] = f
+	return f.record, true
+}
+
+// keep remembers a package that was folded from its file.
+func (c *FoldCache) keep(path, key string, speakers []string, p *Package) {
+	if !recordable(p) {
+		return
+	}
+	f := folded{key: key, speakers: speakers, record: string(appendFolded(nil, p)), used: true}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.folded[path] = f
+	c.changed = true
+}
+
+// Save writes the cache where something was added. Of two processes that save at once one wins; what the other had is
+// folded again next time.
+func (c *FoldCache) Save() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.changed {
+		return nil
+	}
+	size := len(foldHeader) + sha256.Size
+	for path, f := range c.folded {
+		size += len(path) + len(f.record) + 128
+	}
+	if size > maxFolded {
+		maps.DeleteFunc(c.folded, func(_ string, f folded) bool { return !f.used })
+	}
+	w := &folder{buf: make([]byte, len(foldHeader)+sha256.Size, size)}
+	for _, path := range slices.Sorted(maps.Keys(c.folded)) {
+		f := c.folded[path]
+		w.text(path)
+		w.text(f.key)
+		w.texts(f.speakers)
+		w.text(f.record)
+	}
+	copy(w.buf, foldHeader)
+	sum := sha256.Sum256(w.buf[len(foldHeader)+sha256.Size:])
+	copy(w.buf[len(foldHeader):], sum[:])
+	c.changed = false
+	if len(w.buf) > maxFolded {
+		return nil // one process used more than a cache holds
+	}
+	return atomicfile.WriteCache(c.path, w.buf)
+}
+
+// fileKey identifies the bytes of a package's file together with those of its publishers' files.
+func fileKey(registry string, file [sha256.Size]byte, publishers []*Publisher) string {
+	h := sha256.New()
+	io.WriteString(h, registry)
+	h.Write(file[:])
+	for _, p := range publishers {
+		h.Write(p.file[:])
+	}
+	return string(h.Sum(nil))
+}

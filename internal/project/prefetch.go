@@ -1,0 +1,97 @@
+package project
+
+import (
+	"strings"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/resolve"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// maxAhead bounds how many packages are read that the resolver has not asked for yet.
+const maxAhead = 20_000
+
+// Prefetch implements [resolve.Source]: it reads index files while the resolver thinks, and goes on to what the newest
+// versions that fit depend on, a round at a time. So a graph takes as many rounds as it is deep, however the resolver
+// walks it. Errors are left to whoever really needs the file.
+func (s *source) Prefetch(hints []resolve.Hint) {
+	byRegistry := map[string][]resolve.Hint{}
+	for _, h := range hints {
+		if location, ok := strings.CutPrefix(h.ID.Source, "registry+"); ok {
+			byRegistry[location] = append(byRegistry[location], h)
+		}
+	}
+	for id, hints := range byRegistry {
+		s.loads.Go(func() {
+			if r, err := s.set.ByID(s.background, id); err == nil {
+				s.lookAhead(r, hints)
+			}
+		})
+	}
+}
+
+// wait ends what is read ahead.
+func (s *source) wait() {
+	s.stop()
+	s.loads.Wait()
+}
+
+// lookAhead reads packages of one registry, and those that they need, until nothing is new.
+func (s *source) lookAhead(r *remote.Registry, hints []resolve.Hint) {
+	for hints = s.unseen(hints); len(hints) > 0; hints = s.unseen(hints) {
+		names := make([]string, len(hints))
+		for i, h := range hints {
+			names[i] = h.ID.Name
+		}
+		if err := r.Snapshot.Load(s.background, names); err != nil {
+			return
+		}
+		var next []resolve.Hint
+		for _, h := range hints {
+			if h.Requirement.IsZero() {
+				continue
+			}
+			if p, err := r.Snapshot.Package(s.background, h.ID.Name); err == nil {
+				next = append(next, below(h.ID.Source, p, h.Requirement)...)
+			}
+		}
+		hints = next
+	}
+}
+
+// unseen leaves out what has been through here before.
+func (s *source) unseen(hints []resolve.Hint) []resolve.Hint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := hints[:0]
+	for _, h := range hints {
+		if !s.ahead[h.ID] && len(s.ahead) < maxAhead {
+			s.ahead[h.ID] = true
+			fresh = append(fresh, h)
+		}
+	}
+	return fresh
+}
+
+// below hints at what the newest version that fits depends on, as far as it is in the same registry.
+func below(own string, p *index.Package, fits version.Requirement) []resolve.Hint {
+	var newest *index.Release
+	for _, r := range p.Releases {
+		if r.Offered() && r.Yanked() == nil && (newest == nil || newest.Version.Less(r.Version)) && fits.Matches(r.Version) {
+			newest = r
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	var hints []resolve.Hint
+	for i := range newest.Publish.Dependencies {
+		d := &newest.Publish.Dependencies[i]
+		if !d.Optional && (d.Registry == "" || manifest.Registry(d.Registry).String() == own) {
+			hints = append(hints, resolve.Hint{ID: resolve.PackageID{Source: own, Name: d.Real()}, Requirement: d.Requirement})
+		}
+	}
+	return hints
+}
