@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
-	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -13,8 +9,9 @@ type buildCmd struct {
 }
 
 func (buildCmd) Help() string {
-	return `Stamps the lines of branch main that are not published yet, adds them to the log, and writes branch dist and
-public/. A build that was cut off is finished by the next; one that has nothing to do changes nothing.
+	return `Stamps the lines of branch main that are not published yet, adds them to the log, writes branch dist and public/,
+and signs that this is current. Prints the fingerprint of the root of trust. A build that was cut off is finished by the
+next; one that has nothing to do changes nothing, except that it signs anew what was signed more than a day ago.
 
 EXAMPLES
   gal-registry build ./registry`
@@ -30,10 +27,5 @@ func (c *buildCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, dropped := range report.Dropped {
-		a.Say("warning: %s", dropped)
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "dist %s, %s\n", report.Commit, cmdline.Plural(report.Lines, "new line"))
-	return a.Result("build", report, cmdline.Text(text.String()))
+	return a.built("build", c.Dir, report)
 }

@@ -34,6 +34,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve a registry's folder on one port."`
 	Gate    gateCmd    `cmd:"" help:"Judge the open proposals, and merge those that pass."`
 	Build   buildCmd   `cmd:"" help:"Bring the published tree up to branch main."`
+	Refresh refreshCmd `cmd:"" help:"Sign anew that what is published is current; once a day."`
+	Root    rootCmd    `cmd:"" help:"Show or replace the keys that clients trust."`
 	Token   tokenCmd   `cmd:"" help:"Let people upload and push."`
 	Signers signersCmd `cmd:"" help:"Print the keys that sign the commits of main."`
 	Version versionCmd `cmd:"" help:"Print version and formats."`

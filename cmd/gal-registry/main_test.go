@@ -72,10 +72,19 @@ func TestExitCodesAndWords(t *testing.T) {
 		{"gate REG --merge --approve publish/none/0123456789abcdef", 5, "", "error[no-proposal]"},
 		{"gate REG publish/none/0123456789abcdef --merge", 2, "", "takes every open proposal"},
 		{"gate --explain g31", 0, "G31: no requirement is open", ""},
-		{"gate --explain G24", 5, "", "G20  the version is new"},
+		{"gate --explain G98", 5, "", "G20  the version is new"},
 		{"gate --explain G31 --format json", 0, `"schema": "gal-registry/check/v1"`, ""},
 		{"signers REG", 0, `registry namespaces="git" ecdsa-sha2-nistp256 `, ""},
-		{"build REG", 0, "0 new lines", ""},
+		{"build REG", 0, "0 new lines\nroot sha256:", ""},
+		{"refresh REG", 0, "0 new lines\nroot sha256:", ""},
+		{"refresh DIR", 5, "", "error[no-registry]"},
+		{"root show REG", 0, "root: 1 of 1 key\n", ""},
+		{"root show REG --format json", 0, `"fingerprint": "sha256:`, ""},
+		{"root show DIR", 5, "", "error[no-registry]"},
+		{"root rotate REG --role timestamp --role targets", 0, "root sha256:", "Published root 2"},
+		{"root rotate REG --role everything", 2, "", "must be one of"},
+		{"root rotate REG --new-root-key x", 2, "", "--new-root-key goes with --role root"},
+		{"root rotate REG --root-key DIR/absent", 8, "", "error[key-not-found]"},
 	} {
 		line := strings.NewReplacer("REG", registry.Dir, "DIR", empty, "NEW", filepath.Join(empty, "new")).Replace(test.args)
 		stdout, stderr, code := call(t, strings.Fields(line)...)
@@ -94,6 +103,9 @@ func TestInit(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(stdout, "galr_") || strings.Count(stdout, "\n") != 1 {
 		t.Fatalf("%d %q %q", code, stdout, stderr)
 	}
+	if !strings.Contains(stderr, "root of trust is sha256:") {
+		t.Error("the fingerprint is not said")
+	}
 	if strings.Contains(stderr, strings.TrimSpace(stdout)) {
 		t.Error("the token is on stderr as well")
 	}
@@ -105,6 +117,27 @@ func TestInit(t *testing.T) {
 	config, _, err := s.Config()
 	if err != nil || !strings.HasPrefix(config.ID, "registry-") || len(config.ID) != len("registry-")+10 || config.Name != "Ada's" {
 		t.Errorf("%+v, %v", config, err)
+	}
+}
+
+// TestProduction: an operator is told to move the root keys away, and needs two of them for new keys.
+func TestProduction(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	stdout, stderr, code := call(t, "init", dir, "--production", "--format", "json")
+	keys := filepath.Join(dir, site.RootKeysDir)
+	if code != 0 || !strings.Contains(stdout, `"root": "sha256:`) || !strings.Contains(stderr, keys) {
+		t.Fatalf("%d %q %q", code, stdout, stderr)
+	}
+	offline := filepath.Join(t.TempDir(), "offline")
+	if err := os.Rename(keys, offline); err != nil {
+		t.Fatal(err)
+	}
+	rotate := []string{"root", "rotate", dir, "--role", "targets", "--root-key", filepath.Join(offline, "root-2.pem")}
+	if _, stderr, code := call(t, rotate...); code == 0 || !strings.Contains(stderr, "error[key-missing]") || !strings.Contains(stderr, "--root-key") {
+		t.Errorf("%d %q", code, stderr)
+	}
+	if _, stderr, code := call(t, append(rotate, "--root-key", filepath.Join(offline, "root-1.pem"))...); code != 0 {
+		t.Errorf("%d %q", code, stderr)
 	}
 }
 

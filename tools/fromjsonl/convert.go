@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/translog"
@@ -75,8 +76,10 @@ type converter struct {
 	tree    folder
 	base    string // what paths in the input are relative to
 	author  *throwaway
+	log     translog.Verifier
 	builder *build.Builder
-	pending int // lines in the builder's memory
+	pending int                     // lines in the builder's memory
+	written map[string]listing.File // what vouching is to name
 	counts  counts
 }
 
@@ -85,7 +88,7 @@ func newConverter(o options, tree folder, base string) (*converter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &converter{options: o, tree: tree, base: base}
+	c := &converter{options: o, tree: tree, base: base, log: log.Verifier(), written: map[string]listing.File{}}
 	if c.author, err = newThrowaway(o.id); err != nil {
 		return nil, err
 	}
@@ -173,7 +176,15 @@ func (c *converter) add(s stamped) error {
 		return nil
 	}
 	c.pending = 0
-	return c.builder.Flush(c.tree.write)
+	return c.builder.Flush(c.write)
+}
+
+// write writes a file of the tree, and notes what it is.
+func (c *converter) write(name string, data []byte) error {
+	if build.IsListed(name) || build.IsTarget(name) {
+		c.written[name] = listing.FileOf(data)
+	}
+	return c.tree.write(name, data)
 }
 
 // finish writes what is left, and last the configuration: without it the folder is no registry.
@@ -183,7 +194,7 @@ func (c *converter) finish() error {
 		return err
 	}
 	for name, data := range out.Files {
-		if err := c.tree.write(name, data); err != nil {
+		if err := c.write(name, data); err != nil {
 			return err
 		}
 	}
@@ -201,7 +212,10 @@ func (c *converter) finish() error {
 	if err := c.tree.write(index.AccessPath, []byte("[access]\nread_public = true\nwrite_requires_auth = true\n")); err != nil {
 		return err
 	}
-	return c.tree.write(index.ConfigPath, fmt.Appendf(nil, "id = %q\nname = %q\nformat = 1\n", c.id, c.id))
+	if err := c.write(index.ConfigPath, fmt.Appendf(nil, "id = %q\nname = %q\nformat = 1\n", c.id, c.id)); err != nil {
+		return err
+	}
+	return c.vouch()
 }
 
 // folder is a published tree on disk.

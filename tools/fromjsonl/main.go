@@ -16,7 +16,7 @@
 //
 // DIR must be new or empty; DIR/public becomes the published tree, which is made as a registry's own build makes it: every
 // line is signed by one throwaway publisher and stamped with the time of `published`, and a yank line follows a version
-// that is yanked. Dependencies of kind dev stay out of the lines, as always. Without --archives there are none, and
+// that is yanked. Its metadata counts for twenty years, since nobody keeps the keys. Dependencies of kind dev stay out of the lines, as always. Without --archives there are none, and
 // sizes and checksums are made up. With it, the folder that `path` names, relative to the input, is packed; a gal.toml is
 // made where it has none, and where there is no path the archive holds nothing else.
 package main

@@ -20,7 +20,7 @@ type layer struct {
 }
 
 // leaves are the small packages that know nothing of this field; every layer may use them.
-var leaves = []string{"internal/fault", "internal/atomicfile", "internal/alphabet"}
+var leaves = []string{"internal/fault", "internal/atomicfile", "internal/alphabet", "internal/failpoint"}
 
 // layers returns the layers, the lowest first. The first whose folder holds a package is the one that it is in.
 func layers() []layer {
@@ -31,7 +31,9 @@ func layers() []layer {
 	return []layer{
 		{"internal/fault", nil, []string{"os", "net", "net/http"}, "the shape of errors is known by everything, so it knows nothing"},
 		{"internal/alphabet", nil, []string{"os", "net", "net/http"}, "it knows characters, and nothing of what they spell"},
+		{"internal/failpoint", nil, network, "it has names for steps, and takes none itself"},
 		{"internal/atomicfile", nil, network, "it writes files and knows no format"},
+		{"internal/metrics", leaves, network, "it keeps numbers, and does not know what was counted"},
 		{"internal/cmdline", leaves, network, "it prints, and does not know what"},
 		{"internal/needs", nil, nil, "it is for tests, and knows nothing of what they test"},
 		{"internal/gitrepo/gittest", []string{"internal/gitrepo"}, nil, "it runs the real git for tests"},
@@ -41,7 +43,9 @@ func layers() []layer {
 
 		{"version", nil, []string{"os", "net", "net/http", "os/exec"}, "versions are pure: everything else compares them"},
 		{"manifest", []string{"version"}, network, "manifests are files; what they name is looked up by others"},
+		{"sign/tuf", []string{"sign"}, append([]string{"os"}, network...), "metadata is bytes and a time; who fetches and stores it is above"},
 		{"sign", nil, network, "keys know no network and no registry, only bytes"},
+		{"index/listing", []string{"version"}, append([]string{"os"}, network...), "it knows lists, and neither who fetches them nor what the files are"},
 		{"index", append([]string{"internal/gitrepo", "internal/web"}, formats...), nil, "the registry's files do not know who resolves or downloads"},
 		{"resolve", []string{"version"}, []string{"os", "net", "net/http", "os/exec", "path/filepath"},
 			"resolving is a pure function: whoever wires it hands it packages through a small interface"},
@@ -53,6 +57,9 @@ func layers() []layer {
 		{"internal/remote", append([]string{"internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
 		{"internal/desk", append([]string{"internal/web", "internal/remote", "publish", "tools/build", "tools/gate", "tools/site", "scan"}, below...), nil, "it joins an author with a registry and its gate, for programs"},
 		{"internal/project", append([]string{"internal/web", "internal/settings", "internal/remote", "publish", "scan"}, below...), nil, "it wires a project for programs"},
+
+		{"internal/doctor", append([]string{"internal/cmdline", "internal/web", "internal/settings", "internal/remote", "internal/project"}, below...), nil,
+			"it looks at all of this for a program, and changes nothing"},
 
 		{"tools", append([]string{"tools"}, tools...), nil, "a registry's operator has no project and no user's settings"},
 		{"cmd", append([]string{"publish", "scan", "tools", "internal"}, below...), nil, "programs are on top: they import everything, and nothing imports them"},

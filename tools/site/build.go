@@ -18,6 +18,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/build"
 )
 
@@ -28,6 +29,10 @@ type BuildReport struct {
 	Commit  string   `json:"commit"` // of dist
 	Lines   int      `json:"lines"`  // that were stamped
 	Dropped []string `json:"dropped,omitempty"`
+	Root    string   `json:"root"` // fingerprint of the newest root of trust
+	// RootUntil is when the root expires; Renew says that people should sign a new one soon.
+	RootUntil time.Time `json:"root-until"`
+	Renew     bool      `json:"renew,omitempty"`
 }
 
 // Build brings dist and public/ up to branch main.
@@ -41,6 +46,11 @@ func (s *Site) Build(ctx context.Context, now time.Time) (*BuildReport, error) {
 }
 
 func (s *Site) build(ctx context.Context, now time.Time) (*BuildReport, error) {
+	return s.buildAnd(ctx, now, false)
+}
+
+// buildAnd publishes what is new on main, and signs anew where it is time, or asked for.
+func (s *Site) buildAnd(ctx context.Context, now time.Time, refresh bool) (*BuildReport, error) {
 	main, err := s.repo.Ref(mainRef)
 	if err != nil {
 		return nil, err
@@ -50,13 +60,43 @@ func (s *Site) build(ctx context.Context, now time.Time) (*BuildReport, error) {
 		return nil, err
 	}
 	report := &BuildReport{}
-	if done.main != main {
+	due, err := s.isDue(dist, now)
+	if err != nil {
+		return nil, err
+	}
+	if done.main != main || due || refresh {
 		if dist, err = s.publish(ctx, now, main, dist, done, report); err != nil {
 			return nil, err
 		}
 	}
 	report.Commit = dist.String()
-	return report, s.writePublic(dist)
+	if err := s.writePublic(dist, now); err != nil {
+		return nil, err
+	}
+	root, _, err := s.Root()
+	if err != nil {
+		return nil, err
+	}
+	report.Root, report.RootUntil, report.Renew = root.Fingerprint, root.Expires, isOld(root, now)
+	return report, nil
+}
+
+// isDue reports whether dist is to be signed anew although nothing is new on main: it has no metadata yet, that grows old,
+// or a root waits.
+func (s *Site) isDue(dist gitrepo.Hash, now time.Time) (bool, error) {
+	state, err := build.OldState(tree{s.repo, dist})
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	root, err := tuf.ParseRoot(state.Root)
+	if err != nil {
+		return false, err
+	}
+	next, err := s.nextRoot(root.Version + 1)
+	return next != nil || state.IsDue(now), err
 }
 
 // state is what the newest commit of dist says of itself in its trailers.
@@ -101,7 +141,8 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 	if err != nil {
 		return dist, err
 	}
-	b, err := build.New(config.ID, tree{s.repo, dist}, done.size, s.log)
+	published := tree{s.repo, dist}
+	b, err := build.New(config.ID, published, done.size, s.log)
 	if err != nil {
 		return dist, err
 	}
@@ -112,7 +153,7 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 	if err != nil {
 		return dist, err
 	}
-	edits, err := s.copies(main, dist)
+	edits, err := s.copies(main, done.main)
 	if err != nil {
 		return dist, err
 	}
@@ -126,6 +167,9 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 			edits = append(edits, gitrepo.Edit{Path: name, Data: data})
 		}
 	}
+	if edits, err = s.notarize(published, now, done.size, edits); err != nil {
+		return dist, err
+	}
 	slices.SortFunc(edits, func(a, b gitrepo.Edit) int { return strings.Compare(a.Path, b.Path) })
 	message := fmt.Sprintf("dist: %d lines\n\nMain: %s\nLog-Size: %d\n", report.Lines, main, size)
 	var parents []gitrepo.Hash
@@ -137,6 +181,27 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 		return dist, err
 	}
 	return next, s.repo.CompareAndSwap(distRef, dist, next)
+}
+
+// notarize adds to the edits what vouches for dist with them. Where there are none, what is published is signed anew.
+func (s *Site) notarize(published tree, now time.Time, size int64, edits []gitrepo.Edit) ([]gitrepo.Edit, error) {
+	t, err := s.trust(published, now, size)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.trustedRoot(published, now)
+	if err != nil {
+		return nil, err
+	}
+	edits = append(edits, more...)
+	if len(edits) == 0 && !t.whole && !t.rooted {
+		refreshed, err := t.notary.Refresh()
+		if err != nil {
+			return nil, err
+		}
+		return editsOf(refreshed), nil
+	}
+	return s.vouch(t, edits)
 }
 
 // stamp walks main's commits since the last build, oldest first, and appends their lines in the order of the format.
@@ -226,9 +291,9 @@ func copied(name string) bool {
 	return name == index.ConfigPath || name == index.AccessPath || strings.HasPrefix(name, "advisories/") || strings.HasPrefix(name, "bundles/")
 }
 
-// copies returns the edits that bring dist's copies of main's own files up to date.
-func (s *Site) copies(main, dist gitrepo.Hash) ([]gitrepo.Edit, error) {
-	changes, err := s.repo.Diff(dist, main)
+// copies returns the edits that bring dist's copies of main's own files from one commit of main to another.
+func (s *Site) copies(main, since gitrepo.Hash) ([]gitrepo.Edit, error) {
+	changes, err := s.repo.Diff(since, main)
 	if err != nil {
 		return nil, err
 	}
@@ -276,113 +341,4 @@ func (s *Site) placeArchives(out *build.Output) error {
 		}
 	}
 	return nil
-}
-
-// writePublic brings the static tree up to a commit of dist. What it was last brought to stands in state/public, written
-// last, so that a run that was cut off is repeated.
-func (s *Site) writePublic(dist gitrepo.Hash) error {
-	last, err := s.lastPublic()
-	if err != nil || last == dist {
-		return err
-	}
-	changes, err := s.repo.Diff(last, dist)
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(changes, func(a, b gitrepo.Change) int { return uploadRank(a.Path) - uploadRank(b.Path) })
-	for _, c := range changes {
-		if err := s.writeChange(c); err != nil {
-			return err
-		}
-	}
-	if err := s.writeAllowedSigners(); err != nil {
-		return err
-	}
-	return atomicfile.Write(s.Path("state", "public"), []byte(dist.String()+"\n"), 0o644)
-}
-
-func (s *Site) lastPublic() (gitrepo.Hash, error) {
-	data, err := atomicfile.Read(s.Path("state", "public"), 100)
-	if errors.Is(err, fs.ErrNotExist) {
-		return gitrepo.Hash{}, nil
-	}
-	if err != nil {
-		return gitrepo.Hash{}, err
-	}
-	return gitrepo.ParseHash(strings.TrimSpace(string(data)))
-}
-
-// uploadRank orders what is written: what others vouch for comes before what vouches.
-func uploadRank(name string) int {
-	switch top, _, _ := strings.Cut(name, "/"); top {
-	case "publishers":
-		return 0
-	case "index":
-		return 1
-	case "search":
-		return 2
-	case "log":
-		return 3
-	}
-	return 4
-}
-
-func (s *Site) writeChange(c gitrepo.Change) error {
-	target := s.Path(PublicDir, filepath.FromSlash(c.Path))
-	if c.New.IsZero() {
-		return os.RemoveAll(target)
-	}
-	data, err := s.repo.ReadBlob(c.New, index.MaxFile)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return err
-	}
-	return atomicfile.Write(target, data, 0o644)
-}
-
-// writeAllowedSigners writes the file with which `git verify-commit` verifies main: the keys of every publisher, and the
-// key of the registry's own jobs.
-func (s *Site) writeAllowedSigners() error {
-	main, err := s.repo.Ref(mainRef)
-	if err != nil {
-		return err
-	}
-	signers := []sign.AllowedSigner{{Principal: "registry", Key: s.commit.Public()}}
-	var decoder index.Decoder
-	err = s.repo.Walk(main, strings.TrimSuffix(index.PublisherDir, "/"), func(f gitrepo.File) error {
-		data, err := s.repo.ReadBlob(f.Hash, index.MaxFile)
-		if err != nil {
-			return err
-		}
-		lines, _ := decoder.ParseLines(f.Path, data) // what is malformed is reported by the build
-		for _, l := range lines {
-			if key, ok := keyOf(l); ok {
-				signers = append(signers, sign.AllowedSigner{Principal: l.Subject, Key: key})
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	text, err := sign.FormatAllowedSigners(signers)
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(s.Path(PublicDir, "allowed_signers"), text, 0o644)
-}
-
-// keyOf returns the key that a line brings to its publisher.
-func keyOf(l *index.Line) (sign.PublicKey, bool) {
-	text := ""
-	switch b := l.Body.(type) {
-	case *index.Register:
-		text = b.Key
-	case *index.AddKey:
-		text = b.Key
-	}
-	key, err := sign.ParsePublicKey(text)
-	return key, err == nil
 }

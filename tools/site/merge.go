@@ -181,7 +181,8 @@ func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, [
 		Config: config, Access: access, Reserved: strings.Fields(string(list["reserved.txt"])),
 		Ledger: ledger, Archive: s.archive, Now: now, Approved: approved,
 		Known:    func(name string) (bool, error) { return s.known(ledger, name) },
-		KeyOwner: func(hint string) (string, error) { return s.keyOwner(p.tip, hint) },
+		Names:    func() ([]string, error) { return s.census.names(s.repo, p.tip) },
+		KeyOwner: func(hint string) (string, error) { return s.census.owner(s.repo, p.tip, hint) },
 	})
 	return report, lines, nil
 }
@@ -189,29 +190,6 @@ func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, [
 func (s *Site) known(ledger *build.Ledger, name string) (bool, error) {
 	p, err := ledger.Package(name)
 	return err == nil && p.Exists() && p.Name == name, err
-}
-
-// keyOwner finds the publisher that has ever had a key.
-func (s *Site) keyOwner(main gitrepo.Hash, hint string) (owner string, err error) {
-	var decoder index.Decoder
-	err = s.repo.Walk(main, strings.TrimSuffix(index.PublisherDir, "/"), func(f gitrepo.File) error {
-		data, err := s.repo.ReadBlob(f.Hash, index.MaxFile)
-		if err != nil {
-			return err
-		}
-		lines, _ := decoder.ParseLines(f.Path, data) // what is malformed was never published
-		for _, l := range lines {
-			if key, ok := keyOf(l); ok && key.Hint() == hint {
-				owner = l.Subject
-				return fs.SkipAll
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.SkipAll) {
-		err = nil
-	}
-	return owner, err
 }
 
 // dropKnown takes out the registration that a second open proposal of a new publisher repeats: once the first is merged,

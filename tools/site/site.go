@@ -4,9 +4,16 @@
 //	DIR/index.git/     the index: branches main, dist and publish/...
 //	DIR/public/        the static tree: dist's files, packages/, gate/ and allowed_signers
 //	DIR/uploads/       archives that were uploaded, each under its digest, until a proposal names them
-//	DIR/keys/          log.key signs checkpoints of the log, commit.pem the commits of the registry's own jobs
+//	DIR/keys/          log.key signs checkpoints of the log, commit.pem the commits of the registry's own jobs; root.pem,
+//	                   targets.pem, snapshot.pem and timestamp.pem the metadata. Keys that were replaced are in old/
+//	DIR/root-keys/     only after `init --production`: the three root keys, to be moved to where no program reads them
 //	DIR/tokens.toml    who may upload and push; tokens are stored as their sha256
-//	DIR/state/         what has been written to public/, and the lock of the jobs
+//	DIR/state/         what has been written to public/ and when it expires, a root that waits, and the lock of the jobs
+//
+// Every build signs metadata of what it publishes, of package tuf, in the same commit of dist; see [build.Notary]. A folder
+// without any, of an older program, is given keys and metadata by its next build. Public/recent/<sha256> has, for a week,
+// a copy of each file that clients hold against a digest and that has changed; lists and metadata that have been replaced
+// stay as long.
 //
 // public/gate/<key>/<hex>.json is the gate's answer to the proposal publish/<name>/<hex>. public/allowed_signers is what
 // `git verify-commit` needs to verify the commits of main.
@@ -60,6 +67,7 @@ type Site struct {
 	lock   *flock.Flock  // of this and other processes
 	busy   chan struct{} // of the goroutines of this one: a Flock that is held says yes to whoever asks again
 	random io.Reader
+	census census
 }
 
 // InitOptions shape a new registry. ID and Now are required.
@@ -68,6 +76,9 @@ type InitOptions struct {
 	Name   string
 	Now    time.Time
 	Random io.Reader // nil means crypto/rand.Reader
+	// Production makes three root keys, of which two must sign, in a folder that is to be moved away; else there is one,
+	// beside the others.
+	Production bool
 }
 
 // Init makes a registry in a folder that does not exist or is empty, and returns the one token that may upload and push.
@@ -108,30 +119,17 @@ func Init(ctx context.Context, dir string, o InitOptions) (token string, err err
 		return "", err
 	}
 	defer s.Close()
+	s.random = o.Random
+	if err := s.makeTrustKeys(o.Now, o.Production); err != nil {
+		return "", err
+	}
 	if err := s.firstCommit(ctx, o); err != nil {
 		return "", err
 	}
 	if _, err := s.Build(ctx, o.Now); err != nil {
 		return "", err
 	}
-	if err := s.writeTrustedRoot(o.Now); err != nil {
-		return "", err
-	}
 	return s.AddToken(ctx, "first", o.Now)
-}
-
-// writeTrustedRoot writes the log's key in the form that Sigstore's tools take: with it they verify the bundle beside an
-// archive together with its place in the log, and ask nobody.
-func (s *Site) writeTrustedRoot(start time.Time) error {
-	data, err := sign.FormatTrustedRoot([]sign.TrustedLog{{Key: s.log.Verifier(), Start: start.UTC().Truncate(time.Second)}})
-	if err != nil {
-		return err
-	}
-	target := s.Path(PublicDir, "trust", "trusted_root.json")
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return err
-	}
-	return atomicfile.Write(target, data, 0o644)
 }
 
 func makeKeys(dir string, o InitOptions) error {

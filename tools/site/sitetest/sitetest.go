@@ -95,7 +95,16 @@ func New(t testing.TB) *Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Registry{Dir: dir, Token: token, t: t}
+	r := Open(t, dir)
+	r.Token = token
+	return r
+}
+
+// Open opens the registry in a folder.
+func Open(t testing.TB, dir string) *Registry {
+	t.Helper()
+	r := &Registry{Dir: dir, t: t}
+	var err error
 	if r.Site, err = site.Open(dir); err != nil {
 		t.Fatal(err)
 	}

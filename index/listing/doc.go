@@ -1,0 +1,27 @@
+// Package listing is about the lists that vouch for a registry's files: for each its length and sha256, so cut up that a
+// client fetches only what concerns its packages, and that a publication changes three small files.
+//
+// # Format
+//
+// Every list is one zstd frame of text, and is named by the sha256 of the frame's bytes: shards/<hh>/<sha256>, where hh are
+// the first two digits. There are three kinds.
+//
+//	top     "shards COUNT files N" in its first line, then one line a page
+//	page    one line for each of 64 shards, fewer where there are fewer shards
+//	shard   one line for each file
+//
+// A line of the top list or of a page is "LENGTH SHA256": of the page's or shard's frame, or "-" for one without files. A
+// line of a shard is "HASH LENGTH SHA256": the first 16 bytes of sha256 of the file's path, in hex, then of the file
+// itself. Lines are sorted by their hash, none stands there twice, and each ends in one line feed:
+//
+//	printf index/ma/il/mailbox | sha256sum | cut -c1-32
+//
+// The number of shards is a power of two, and the shard of a path is the number that the first bits of its hash make. It is
+// the power of two nearest to sqrt(300 N) for N files, at most 4096: a client that resolves 300 packages then fetches
+// least. Where the number of files outgrows it, all lists are made anew.
+//
+// A text is accepted only if it is what is written for its meaning. A top list or a page has at most 64 KiB, a shard 4 MiB,
+// before and after compression.
+//
+// Who vouches for the top list is the caller's matter: a registry's metadata does, under the name [TopTarget].
+package listing
