@@ -35,6 +35,9 @@ func (noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 		WithHelp("run once without --offline")
 }
 
+// Lenient implements [Lenient]: without a network nothing newer can be had.
+func (t *Git) Lenient() bool { return t.offline }
+
 // Refresh brings the copy to the newest commit.
 func (t *Git) Refresh(ctx context.Context) error {
 	if t.offline {
@@ -61,6 +64,9 @@ func (t *Git) Fetch(ctx context.Context, paths []string) (map[string][]byte, err
 
 // Tier says how the copy is fetched, for diagnosis.
 func (t *Git) Tier() gitindex.Tier { return t.store.Tier() }
+
+// Stats counts what was asked of the server since the copy was opened.
+func (t *Git) Stats() gitindex.Stats { return t.store.Stats() }
 
 // Close lets go of the copy.
 func (t *Git) Close() error { return t.store.Close() }

@@ -163,6 +163,42 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// TestRedirectedRequest: what is said to one server is not said to another, and after a redirect of the greeting the
+// credentials stay behind even where a second one leads back.
+func TestRedirectedRequest(t *testing.T) {
+	repo, _ := gittest.Repo(t, "dist", index(3))
+	srv, other := newServer(t, repo), newServer(t, repo)
+	srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPost {
+			http.Redirect(w, r, strings.TrimPrefix(other.url, "git+")+"/git-upload-pack", http.StatusTemporaryRedirect)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url, Auth: ada})
+	if _, err := s.Refresh(t.Context()); !fault.IsCode(err, "git-redirect-refused") {
+		t.Errorf("a request that is redirected: %v", err)
+	}
+	if got := other.requests(); got != "" {
+		t.Errorf("the other server was asked %s", got)
+	}
+
+	there := httptest.NewServer(http.RedirectHandler(strings.TrimPrefix(srv.url, "git+")+"/info/refs?service=git-upload-pack&back=1", http.StatusFound))
+	t.Cleanup(there.Close)
+	srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodGet && r.URL.Query().Get("back") == "" {
+			http.Redirect(w, r, there.URL, http.StatusFound)
+			return
+		}
+		if r.URL.Query().Get("back") != "" && r.Header.Get("Authorization") != "" {
+			t.Error("the credentials came back by way of another server")
+		}
+		next.ServeHTTP(w, r)
+	})
+	s = open(t, t.TempDir(), gitindex.Options{URL: srv.url, Auth: ada})
+	refresh(t, s, true)
+}
+
 func TestNoServer(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()

@@ -9,9 +9,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 
+	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
+
+// errObjectFormat is matched where a server's ids are not SHA-1.
+var errObjectFormat = errors.New("the object format is not sha1")
 
 // explain turns an error of the transport into one for the user. What the server has said is quoted, never passed on
 // raw: it may hold escape sequences for the terminal.
@@ -27,6 +31,8 @@ func (r *remote) explain(err error) error {
 	case errors.Is(err, gitrepo.ErrTooLarge):
 		return fault.New(fault.Integrity, "git-response-too-large", "the git server of %q sends more than is allowed", at).
 			WithFact("limit of a fetch: %d bytes", r.opts.MaxPackBytes).Because(err)
+	case errors.Is(err, errObjectFormat):
+		return fault.New(fault.Manifest, "git-format-unknown", "the git repository at %q has a format that is not understood", at).Because(err)
 	case errors.Is(err, transport.ErrAuthenticationRequired):
 		return fault.New(fault.Auth, "git-auth-required", "%q asks for credentials, or refuses those it was given", at).
 			WithHelp("gal-pkg login")
@@ -42,6 +48,9 @@ func (r *remote) explain(err error) error {
 	case r.at.scheme == "ssh" && isHandshake(err.Error()):
 		return fault.New(fault.Auth, "git-ssh-failed", "no ssh connection to %q", at).WithFact("%s", quoted(err)).
 			WithHelp("ssh-add -l").WithHelp("ssh %s", r.at.host)
+	}
+	if errors.Is(err, gitwire.ErrMalformed) {
+		err = fmt.Errorf("%w (is it one of smart HTTP?)", err)
 	}
 	cause := &serverError{quoted(err), err}
 	return fault.New(fault.Network, "git-unreachable", "the git server of %q did not answer as it should", at).Because(cause)
@@ -76,8 +85,17 @@ func quoted(err error) string {
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
-// isRefusal reports whether a server has refused to send single objects by id. go-git keeps only the text of what the
-// server said; these are git's own words for it, which other servers repeat.
+// isRefusal reports whether a server has refused to send an object by its id, by git's own words for it, which most
+// servers repeat, and those of JGit.
 func isRefusal(err error) bool {
-	return strings.Contains(err.Error(), "not our ref") || strings.Contains(err.Error(), "unadvertised object")
+	var said *gitwire.ServerError
+	if !errors.As(err, &said) {
+		return false
+	}
+	for _, words := range []string{"not our ref", "unadvertised object", "not valid"} {
+		if strings.Contains(said.Text, words) {
+			return true
+		}
+	}
+	return false
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
+	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
@@ -19,6 +22,7 @@ import (
 func (s *Store) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.remote.rest()
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
@@ -72,7 +76,7 @@ func (s *Store) fetchBlobs(ctx context.Context, missing []gitrepo.Hash) error {
 		return nil
 	}
 	repo := s.repo()
-	_, err := s.remote.fetch(ctx, repo, request{wants: missing})
+	_, err := s.remote.fetch(ctx, repo, gitwire.Fetch{Wants: missing})
 	if err != nil && isRefusal(err) {
 		err = s.fetchAll(ctx)
 	}
@@ -95,18 +99,18 @@ func (s *Store) fetchAll(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if _, err := s.fetchSnapshot(ctx, s.gen.repo, s.revision, false); err != nil {
+	if _, err := s.fetchSnapshot(ctx, s.gen.repo, snapshot{commit: s.revision}); err != nil {
 		if isRefusal(err) {
 			return fault.New(fault.Network, "index-moved", "branch %q of %q has moved, and its server has dropped the former state",
 				s.opts.Branch, s.opts.URL).WithFact("revision %s", s.revision).Because(err)
 		}
 		return err
 	}
-	s.tier = TierFull
+	s.tier = TierPlain
 	if s.readState().Revision != s.revision.String() {
 		return nil // another process has gone on
 	}
-	return s.writeState(state{Generation: s.gen.name, Revision: s.revision.String(), Tier: TierFull})
+	return s.writeState(state{Generation: s.gen.name, Revision: s.revision.String(), Tier: TierPlain})
 }
 
 // explainRead turns an error of reading the store's own repository into one for the user.
@@ -118,9 +122,22 @@ func (s *Store) explainRead(err error) error {
 		return fault.New(fault.Integrity, "index-file-too-large", "a file of the index at %q is too large", s.opts.URL).
 			WithFact("limits: %d bytes a file, %d bytes together", int64(MaxFileBytes), int64(MaxFetchBytes)).Because(err)
 	case errors.Is(err, gitrepo.ErrMissingObject):
-		return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q has left out a part of the index", s.opts.URL).Because(err)
+		s.distrust()
+		return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q has left out a part of the index, or it was lost here", s.opts.URL).
+			WithHelp("try again: it is fetched afresh").Because(err)
 	}
 	return err
+}
+
+// distrust makes the next refresh, of whatever process, start afresh.
+func (s *Store) distrust() {
+	if s.remote == nil || s.opts.Offline || s.gen == nil {
+		return
+	}
+	s.damaged = true
+	if st := s.readState(); st.Generation == s.gen.name && st.Revision == s.revision.String() {
+		os.Remove(filepath.Join(s.dir, stateFile))
+	}
 }
 
 // Paths lists the files below a folder of the revision ("" for all), in git's order, without the network.

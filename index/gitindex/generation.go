@@ -27,7 +27,10 @@ type state struct {
 	Tier       Tier   `json:"tier"`
 }
 
-const stateFile = "state.json"
+const (
+	stateFile    = "state.json"
+	stateVersion = 2 // of 1, nobody had held the folders to be whole
+)
 
 // readState returns the state on disk, or the zero state where there is none that fits the options: a store is a cache,
 // and what it cannot read it fetches again.
@@ -39,8 +42,8 @@ func (s *Store) readState() state {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	fits := dec.Decode(&st) == nil && st.V == 1 && st.URL == s.opts.URL && st.Branch == s.opts.Branch &&
-		isGeneration(st.Generation) && (st.Tier == TierFull || st.Tier == TierBlobless)
+	fits := dec.Decode(&st) == nil && st.V == stateVersion && st.URL == s.opts.URL && st.Branch == s.opts.Branch &&
+		isGeneration(st.Generation) && (st.Tier == TierPlain || st.Tier.blobless())
 	if !fits {
 		return state{}
 	}
@@ -48,7 +51,7 @@ func (s *Store) readState() state {
 }
 
 func (s *Store) writeState(st state) error {
-	st.V, st.URL, st.Branch = 1, s.opts.URL, s.opts.Branch
+	st.V, st.URL, st.Branch = stateVersion, s.opts.URL, s.opts.Branch
 	data, err := json.Marshal(st)
 	if err != nil {
 		return err
@@ -131,6 +134,14 @@ func (g *generation) close() {
 		g.repo.Close()
 		g.lock.Close()
 	}
+}
+
+// discard removes a generation that nothing leads to yet.
+func (s *Store) discard(g *generation) {
+	g.repo.Close()
+	os.RemoveAll(filepath.Join(s.dir, g.name))
+	os.Remove(filepath.Join(s.dir, g.name+".lock"))
+	g.lock.Close()
 }
 
 // sweep removes the generations that are neither current nor read by anybody, and partial files. Call it under the

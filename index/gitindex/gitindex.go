@@ -5,19 +5,25 @@
 //
 // # On the wire
 //
-// [Store.Refresh] lists the server's refs and, when the branch has moved, fetches its commit with depth 1 and the filter
+// [Store.Refresh] asks where the branch is and, when it has moved, fetches its commit with depth 1 and the filter
 // blob:none. [Store.Fetch] looks the paths up in the folders and asks for all files that are missing in one request, by
-// object id. No fetch builds on an earlier one, so it does not matter whether the branch was rewritten. There is no work
-// tree, and the program git is never run.
+// object id. There is no work tree.
 //
-// This is git's protocol v0, which go-git speaks. It costs a list of all refs at every contact, and all folders at every
-// move of the branch (2.8 MB for 100,000 packages). A client of protocol v2 would ask for one ref by prefix, and with
-// `deepen 1`, `shallow`, `have` and thin packs for what has changed only (28 KB for 100 publishes).
+// The first fetch brings all folders (2.8 MB for 100,000 packages). A later one names the revision that is here, as the
+// only commit and without its history, and gets the folders that differ, as thin packs: differences against those here
+// (28 KB for 100 publishes). The server compares two snapshots, so it does not matter whether the branch was rewritten. What
+// came is held to be whole before it counts; where it is not, or does not fit what is here, all is fetched afresh.
+//
+// Package gitwire has the protocol. It is v2 where the server speaks it, and else v0, which lists all refs at every contact.
 //
 // # Tiers
 //
-// What a server can do shows in [Store.Tier]: [TierBlobless] as above; [TierFull] where it has no filters or refuses
-// single objects, so that all files come at once; [TierLocal] for a repository on this machine, which is read in place.
+// What a server can do shows in [Store.Tier]: [TierV2] and [TierV0] as above; [TierPlain] where it has no filters or
+// refuses single objects, so that all files come, of a later revision those that differ; [TierLocal] for a repository on
+// this machine, which is read in place.
+//
+// The program git is run for one thing, if Options.Git names it: the first fetch from a server without filters, which it
+// does in half of the time. Where it fails, the fetch goes on without it.
 //
 // # Addresses
 //
@@ -36,13 +42,14 @@
 //
 // # On disk
 //
-//	DIR/state.json       {"v":1,"url":...,"branch":...,"generation":...,"revision":...,"tier":...}
+//	DIR/state.json       {"v":2,"url":...,"branch":...,"generation":...,"revision":...,"tier":...}
 //	DIR/refresh.lock     held while a process refreshes
 //	DIR/gen-N/           a bare repository; more than [maxPacks] packs make the next refresh start another one
 //	DIR/gen-N.lock       shared by every process that reads gen-N; it is removed when nobody does
 //
 // state.json is replaced by rename after everything it speaks of is in place: a process that dies in the middle leaves
-// the former state. A store keeps the revision that it was opened at or refreshed to, whatever other processes do.
+// the former state. What is found damaged is not built on: the next refresh starts another generation. A store keeps the
+// revision that it was opened at or refreshed to, whatever other processes do.
 package gitindex
 
 import (
@@ -70,10 +77,14 @@ type Tier string
 
 // The tiers, best last.
 const (
-	TierFull     Tier = "full"
-	TierBlobless Tier = "blobless"
-	TierLocal    Tier = "local"
+	TierPlain Tier = "plain"
+	TierV0    Tier = "v0/blobless"
+	TierV2    Tier = "v2/blobless"
+	TierLocal Tier = "local"
 )
+
+// blobless reports whether files are fetched when they are asked for.
+func (t Tier) blobless() bool { return t == TierV0 || t == TierV2 }
 
 // Options of a store. Only URL is required.
 type Options struct {
@@ -85,6 +96,7 @@ type Options struct {
 	// an empty user a bearer token; an empty secret means none. Nil means none.
 	Auth func(origin string) (user, secret string)
 
+	Git           string           // path of the program git, which may clone from servers without filters; "" means never
 	HTTP          *http.Client     // its redirect policy and cookies are not used; nil means one with Go's defaults
 	MaxPackBytes  int64            // most that one fetch may download; 0 means [DefaultMaxPackBytes]
 	AllowInsecure bool             // plain http to any host
@@ -94,8 +106,9 @@ type Options struct {
 
 // Stats counts what a store has asked of its remote since it was opened.
 type Stats struct {
-	Requests int64 // HTTP requests, or ssh sessions
+	Requests int64 // HTTP requests, ssh sessions, or runs of the program git
 	Bytes    int64 // received
+	Objects  int64 // received: commits, folders and files
 }
 
 // Edit, CommitInfo, Signer and RefEntry are what the publishing side of a store works with.

@@ -21,9 +21,10 @@ const (
 
 // meter counts requests and received bytes, and cuts answers off at their limit while they stream.
 type meter struct {
-	requests, bytes atomic.Int64
-	maxPack         int64
-	next            http.RoundTripper
+	requests, bytes, objects atomic.Int64
+
+	maxPack int64
+	next    http.RoundTripper
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -36,11 +37,10 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case resp.StatusCode >= 300:
 		body.left, body.quiet = maxErrorBytes, true
-	case strings.HasSuffix(req.URL.Path, "/info/refs"):
+	case strings.HasSuffix(req.URL.Path, infoRefs):
 		body.left = maxRefBytes
 	default:
-		// The pack's own limit is exact. Around it come the frames that it is sent in.
-		body.left = m.maxPack + m.maxPack/16 + 1<<20
+		body.left = max(framed(m.maxPack), maxRefBytes)
 	}
 	resp.Body = body
 	return resp, nil
@@ -68,9 +68,8 @@ func (b *meteredBody) Read(p []byte) (int, error) {
 // errRedirect is matched where a redirect was not followed.
 var errRedirect = errors.New("the redirect is not followed")
 
-// httpTransport returns go-git's transport over a client of ours. go-git follows redirects of the first request of an
-// exchange only, and drops credentials when one leaves the origin; to that comes our own policy.
-func httpTransport(l location, opts Options, m *meter) transport.Transport {
+// httpClient returns a client that follows redirects by our policy, and counts.
+func httpClient(l location, opts Options, m *meter) *http.Client {
 	client := &http.Client{CheckRedirect: redirectPolicy(l, opts.AllowInsecure)}
 	m.next = http.DefaultTransport
 	if opts.HTTP != nil {
@@ -80,11 +79,18 @@ func httpTransport(l location, opts Options, m *meter) transport.Transport {
 		}
 	}
 	client.Transport = m
-	return gogithttp.NewClient(client)
+	return client
+}
+
+// httpTransport returns go-git's transport, for pushes. It follows redirects of the first request of an exchange only, and
+// drops credentials when one leaves the origin; to that comes our own policy.
+func httpTransport(l location, opts Options, m *meter) transport.Transport {
+	return gogithttp.NewClient(httpClient(l, opts, m))
 }
 
 // redirectPolicy refuses other schemes, the step from https to http, plain http that the address itself could not have
-// had, and the step from a public host to one inside.
+// had, and the step from a public host to one inside. Credentials stay behind where the origin is left, also when a later
+// redirect leads back; net/http goes by the host alone.
 func redirectPolicy(l location, allowInsecure bool) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		from, to := via[len(via)-1].URL, req.URL
@@ -95,6 +101,11 @@ func redirectPolicy(l location, allowInsecure bool) func(*http.Request, []*http.
 		if len(via) > maxRedirects || !secure && !plain || inward {
 			return fmt.Errorf("from %s to %s: %w", origin(from.Scheme, from.Host), origin(to.Scheme, to.Host), errRedirect)
 		}
+		for _, hop := range append(via, req) {
+			if !sameOrigin(hop.URL, l) {
+				req.Header.Del("Authorization")
+			}
+		}
 		return nil
 	}
 }
@@ -102,7 +113,7 @@ func redirectPolicy(l location, allowInsecure bool) func(*http.Request, []*http.
 func origin(scheme, host string) string { return fmt.Sprintf("%q", scheme+"://"+host) }
 
 // httpAuth returns the credentials for the origin that the address names.
-func httpAuth(l location, opts Options) transport.AuthMethod {
+func httpAuth(l location, opts Options) gogithttp.AuthMethod {
 	if opts.Auth == nil {
 		return nil
 	}

@@ -159,6 +159,26 @@ func (l location) origin() string {
 	return l.scheme + "://" + host
 }
 
+// remoteOrigin returns the origin of a URL of HTTP.
+func remoteOrigin(u *url.URL) (string, error) {
+	l := location{scheme: u.Scheme, host: strings.ToLower(u.Hostname())}
+	if u.Port() == "" {
+		return l.origin(), nil
+	}
+	var err error
+	l.port, err = strconv.Atoi(u.Port())
+	return l.origin(), err
+}
+
+// url is the address without "git+", for other programs.
+func (l location) url() string {
+	host := strings.TrimPrefix(l.origin(), l.scheme+"://")
+	if l.user != "" {
+		host = l.user + "@" + host
+	}
+	return l.scheme + "://" + host + l.path
+}
+
 func (l location) endpoint() *transport.Endpoint {
 	host := l.host
 	if strings.Contains(host, ":") && l.scheme != "ssh" {

@@ -3,34 +3,36 @@ package gitindex
 import (
 	"context"
 
+	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
 
-// fetchCommit brings the store's revision into repo. For a pinned commit, a server that does not give it by its id is
+// fetchCommit brings a revision of the store into repo. For a pinned commit, a server that does not give it by its id is
 // asked for the whole history, in which it may be.
-func (s *Store) fetchCommit(ctx context.Context, repo *gitrepo.Repo, head gitrepo.Hash, noBlobs bool) (filtered bool, err error) {
-	ask := request{wants: []gitrepo.Hash{head}, depth: 1, noBlobs: noBlobs}
+func (s *Store) fetchCommit(ctx context.Context, repo *gitrepo.Repo, want snapshot) (answer, error) {
+	ask := gitwire.Fetch{Wants: []gitrepo.Hash{want.commit}, Depth: 1, NoFiles: want.noFiles, Have: want.base}
 	if s.opts.Commit == "" {
 		return s.remote.fetch(ctx, repo, ask)
 	}
 	tips, err := s.remote.tips(ctx)
 	if err != nil {
-		return false, err
+		return answer{}, err
 	}
-	ask.wants[0] = tips.wants(head)
-	if filtered, err = s.remote.fetch(ctx, repo, ask); err == nil || !isRefusal(err) {
-		return filtered, err
+	ask.Wants[0] = tips.wants(want.commit)
+	a, err := s.remote.fetch(ctx, repo, ask)
+	if err == nil || !isRefusal(err) {
+		return a, err
 	}
-	if ask = (request{wants: tips.objects(), noBlobs: noBlobs}); len(ask.wants) > 0 {
-		if filtered, err = s.remote.fetch(ctx, repo, ask); err != nil {
-			return false, err
+	if ask = (gitwire.Fetch{Wants: tips.objects(), NoFiles: want.noFiles}); len(ask.Wants) > 0 {
+		if a, err = s.remote.fetch(ctx, repo, ask); err != nil {
+			return answer{}, err
 		}
 	}
-	if !repo.Has(head) {
-		return false, s.noCommit()
+	if !repo.Has(want.commit) {
+		return answer{}, s.noCommit()
 	}
-	return filtered, nil
+	return a, nil
 }
 
 func (s *Store) noCommit() error {

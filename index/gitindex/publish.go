@@ -41,6 +41,7 @@ func (s *Store) Refs(ctx context.Context, prefix string) ([]RefEntry, error) {
 	if s.local != nil {
 		return s.local.Refs(prefix)
 	}
+	defer s.remote.rest()
 	return s.remote.refs(ctx, prefix)
 }
 
@@ -85,6 +86,7 @@ func (s *Store) Push(ctx context.Context, ref, commit string, opts PushOptions) 
 	if err != nil {
 		return err
 	}
+	defer to.rest()
 	return to.push(ctx, ref, tip, pack, opts.Options)
 }
 
@@ -142,12 +144,12 @@ func (r *remote) push(ctx context.Context, ref string, tip gitrepo.Hash, pack []
 
 // pushOnce reports in done whether err needs no second look.
 func (r *remote) pushOnce(ctx context.Context, ref string, tip gitrepo.Hash, pack []byte, options map[string]string) (done bool, err error) {
-	auth, err := r.auth()
+	auth, err := r.pushAuth()
 	if err != nil {
 		return true, r.explain(err)
 	}
 	session, err := dial(ctx, r, func() (transport.ReceivePackSession, error) {
-		return r.transport.NewReceivePackSession(r.at.endpoint(), auth)
+		return r.pushTransport().NewReceivePackSession(r.at.endpoint(), auth)
 	})
 	if err != nil {
 		return true, r.explain(err)
@@ -169,6 +171,35 @@ func (r *remote) pushOnce(ctx context.Context, ref string, tip gitrepo.Hash, pac
 			WithFact("it says: %s", quoted(report.Error()))
 	}
 	return false, r.explain(err)
+}
+
+// dial runs open, which over ssh connects without knowing of ctx. When ctx ends first, the session is closed as soon as
+// it is there.
+func dial[S transport.Session](ctx context.Context, r *remote, open func() (S, error)) (S, error) {
+	type result struct {
+		session S
+		err     error
+	}
+	if r.at.scheme == "ssh" {
+		r.meter.requests.Add(1)
+	}
+	done := make(chan result, 1)
+	go func() {
+		s, err := open()
+		done <- result{s, err}
+	}()
+	select {
+	case got := <-done:
+		return got.session, got.err
+	case <-ctx.Done():
+		go func() {
+			if late := <-done; late.err == nil {
+				late.session.Close()
+			}
+		}()
+		var none S
+		return none, ctx.Err()
+	}
 }
 
 func pushRequest(refs *packp.AdvRefs, ref string, tip gitrepo.Hash, pack []byte, options map[string]string) *packp.ReferenceUpdateRequest {

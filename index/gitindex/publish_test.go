@@ -80,7 +80,7 @@ func TestPushWhoseAnswerIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		if r.Method == http.MethodPost {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "receive-pack") {
 			next.ServeHTTP(httptest.NewRecorder(), r)
 			w.WriteHeader(http.StatusBadGateway)
 			return

@@ -22,6 +22,7 @@ func (s *Store) Refresh(ctx context.Context) (changed bool, err error) {
 	if s.local != nil {
 		return s.refreshLocal()
 	}
+	defer s.remote.rest()
 	unlock, err := s.lockRefresh(ctx)
 	if err != nil {
 		return false, err
@@ -32,7 +33,7 @@ func (s *Store) Refresh(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	head, err := s.head(ctx)
-	if err == nil && (s.gen == nil || head != s.revision || s.gen.repo.PackCount() > maxPacks) {
+	if err == nil && (head != s.revision || s.worn()) {
 		err = s.fetchHead(ctx, head)
 	}
 	return s.revision != before, err
@@ -92,58 +93,113 @@ func (s *Store) head(ctx context.Context) (gitrepo.Hash, error) {
 	return gitrepo.Hash{}, s.noBranch()
 }
 
-// fetchHead fetches a commit with its folders and makes it the store's revision; with too many packs, or none at all,
-// in a new generation.
+// worn reports whether there is no generation to build on.
+func (s *Store) worn() bool {
+	return s.gen == nil || s.damaged || s.gen.repo.PackCount() > maxPacks
+}
+
+// fetchHead fetches a commit with its folders and makes it the store's revision. It builds on what is here, and where
+// that cannot be done it starts a new generation.
 func (s *Store) fetchHead(ctx context.Context, head gitrepo.Hash) error {
-	gen := s.gen
-	if gen == nil || gen.repo.PackCount() > maxPacks {
-		var err error
-		if gen, err = s.newGeneration(); err != nil {
+	if !s.worn() {
+		// A server that has refused single objects is asked again when a generation begins, not before.
+		want := snapshot{commit: head, base: s.revision, noFiles: s.tier.blobless()}
+		err := s.moveTo(ctx, s.gen, want)
+		if !fault.IsCode(err, "git-bad-pack") || errors.Is(err, gitrepo.ErrTooLarge) {
 			return err
 		}
 	}
-	// A server that has refused single objects is asked again when a generation begins, not before.
-	tier, err := s.fetchSnapshot(ctx, gen.repo, head, gen != s.gen || s.tier != TierFull)
-	if err == nil {
-		err = s.writeState(state{Generation: gen.name, Revision: head.String(), Tier: tier})
-	}
+	gen, err := s.newGeneration()
 	if err != nil {
-		if gen != s.gen {
-			gen.close()
-		}
 		return err
 	}
-	s.use(gen, head, tier)
+	if err = s.moveTo(ctx, gen, snapshot{commit: head, noFiles: true}); err != nil {
+		s.discard(gen)
+	}
+	return err
+}
+
+// moveTo fetches a snapshot into a generation and makes both the store's own.
+func (s *Store) moveTo(ctx context.Context, gen *generation, want snapshot) error {
+	tier, err := s.fetchSnapshot(ctx, gen.repo, want)
+	if err == nil {
+		err = s.writeState(state{Generation: gen.name, Revision: want.commit.String(), Tier: tier})
+	}
+	if err != nil {
+		return err
+	}
+	s.use(gen, want.commit, tier)
 	s.sweep()
 	return nil
 }
 
-// fetchSnapshot brings a commit, its folders and, where they cannot be left out, its files into repo, and checks that it
-// is what was asked for. The ref is set for people who look at the folder with git; the store goes by state.json.
-func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, head gitrepo.Hash, noBlobs bool) (Tier, error) {
-	filtered, err := s.fetchCommit(ctx, repo, head, noBlobs)
+// snapshot is what to fetch of a commit.
+type snapshot struct {
+	commit  gitrepo.Hash
+	base    gitrepo.Hash // one that is here, with its files unless noFiles is set; zero for none
+	noFiles bool         // leave the files out, where the server can
+}
+
+// fetchSnapshot brings a commit, its folders and, where they cannot be left out, its files into repo, and holds that it
+// is what was asked for and whole: of what is not, nothing stays. The ref is set for people who look at the folder with
+// git; the store goes by state.json.
+func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, want snapshot) (Tier, error) {
+	t, err := s.remote.talk(ctx)
 	if err != nil {
 		return "", err
 	}
-	if !complete(repo, head) {
-		return "", fault.New(fault.Integrity, "git-bad-pack", "the git server of %q sent a pack without the commit that was asked for", s.opts.URL).
-			WithFact("commit %s", head)
+	if want.noFiles && !t.hello.Filters() {
+		want.base, want.noFiles = gitrepo.Hash{}, false // the base has no files to build on
 	}
-	if err := repo.AddShallow(head); err != nil {
+	a, cloned := s.cloneByGit(ctx, repo, want)
+	if !cloned {
+		if a, err = s.fetchCommit(ctx, repo, want); err != nil {
+			return "", err
+		}
+	}
+	if err := s.checkSnapshot(ctx, repo, want); err != nil {
+		if !a.pack.Known && !a.pack.Hash.IsZero() {
+			repo.RemovePack(a.pack.Hash) // what stays is of no use, and swept with the generation
+		}
 		return "", err
+	}
+	if err := s.note(repo, want.commit); err != nil {
+		return "", err
+	}
+	switch {
+	case !a.filtered:
+		return TierPlain, nil
+	case a.version == 2:
+		return TierV2, nil
+	}
+	return TierV0, nil
+}
+
+// checkSnapshot holds that a commit is there with all that it should have.
+func (s *Store) checkSnapshot(ctx context.Context, repo *gitrepo.Repo, want snapshot) error {
+	_, err := repo.ReadCommit(want.commit)
+	if err == nil {
+		err = repo.CheckComplete(ctx, want.base, want.commit, !want.noFiles)
+	}
+	if errors.Is(err, gitrepo.ErrMissingObject) {
+		return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q sent a pack without all of the commit that was asked for", s.opts.URL).
+			WithFact("commit %s", want.commit).Because(err)
+	}
+	return err
+}
+
+// note writes down what git needs to know of a commit without history.
+func (s *Store) note(repo *gitrepo.Repo, head gitrepo.Hash) error {
+	if err := repo.AddShallow(head); err != nil {
+		return err
 	}
 	name := "refs/heads/" + s.opts.Branch
 	old, err := repo.Ref(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return err
 	}
-	if old != head {
-		if err := repo.CompareAndSwap(name, old, head); err != nil {
-			return "", err
-		}
+	if old == head {
+		return nil
 	}
-	if filtered {
-		return TierBlobless, nil
-	}
-	return TierFull, nil
+	return repo.CompareAndSwap(name, old, head)
 }

@@ -2,200 +2,168 @@ package gitindex
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
 
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gogitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 
+	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
 
-// remote speaks protocol v0 with one server. Its transports are made here, not taken from go-git's global table, in which
+// remote speaks with one server. What it carries that over is made here, not taken from go-git's global table, in which
 // file:// runs the program git.
 type remote struct {
-	at        location
-	opts      Options
-	transport transport.Transport
-	meter     *meter
-	open      *exchange // over HTTP, kept from the last list of refs: a fetch is then one request
-}
-
-// exchange is a session whose list of refs was read.
-type exchange struct {
-	session transport.UploadPackSession
-	refs    *packp.AdvRefs
+	at    location
+	opts  Options
+	meter *meter
+	open  *talk // kept for the next request; see rest
 }
 
 func newRemote(l location, opts Options) *remote {
-	r := &remote{at: l, opts: opts, meter: &meter{maxPack: opts.MaxPackBytes}}
-	if l.scheme == "ssh" {
-		r.transport = gogitssh.NewClient(nil)
-	} else {
-		r.transport = httpTransport(l, opts, r.meter)
-	}
-	return r
+	return &remote{at: l, opts: opts, meter: &meter{maxPack: opts.MaxPackBytes}}
 }
 
-func (r *remote) auth() (transport.AuthMethod, error) {
+// pushTransport is go-git's, and pushAuth what it signs in with: a push has no v2.
+func (r *remote) pushTransport() transport.Transport {
+	if r.at.scheme == "ssh" {
+		return gogitssh.NewClient(nil)
+	}
+	return httpTransport(r.at, r.opts, r.meter)
+}
+
+func (r *remote) pushAuth() (transport.AuthMethod, error) {
 	if r.at.scheme == "ssh" {
 		return sshAuth(r.at)
 	}
-	return httpAuth(r.at, r.opts), nil
+	if auth := httpAuth(r.at, r.opts); auth != nil {
+		return auth, nil
+	}
+	return nil, nil
 }
 
-// connect opens a session for fetching and reads the server's refs.
-func (r *remote) connect(ctx context.Context) (*exchange, error) {
+// talk returns a talk that can be asked, the open one if there is one.
+func (r *remote) talk(ctx context.Context) (*talk, error) {
 	if r.opts.Offline {
 		return nil, fault.New(fault.Network, "offline-miss", "a part of %q is not in the cache, and --offline forbids to ask for it", r.at.text).
 			WithHelp("run once without --offline")
 	}
-	auth, err := r.auth()
+	if r.open != nil {
+		return r.open, nil
+	}
+	var l line
+	if r.at.scheme == "ssh" {
+		l = &sshLine{at: r.at, meter: r.meter}
+	} else {
+		l = newHTTPLine(r.at, r.opts, r.meter)
+	}
+	t, err := opened(ctx, l)
 	if err != nil {
+		l.close()
 		return nil, r.explain(err)
 	}
-	session, err := dial(ctx, r, func() (transport.UploadPackSession, error) {
-		return r.transport.NewUploadPackSession(r.at.endpoint(), auth)
-	})
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	refs, err := session.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		session.Close()
-		return nil, r.explain(err)
-	}
-	return &exchange{session, refs}, nil
+	r.open = t
+	return t, nil
 }
 
-// dial runs open, which over ssh connects without knowing of ctx. When ctx ends first, the session is closed as soon as
-// it is there.
-func dial[S transport.Session](ctx context.Context, r *remote, open func() (S, error)) (S, error) {
-	type result struct {
-		session S
-		err     error
+// hangUp ends the open talk.
+func (r *remote) hangUp() {
+	if r.open != nil {
+		r.open.close()
+		r.open = nil
 	}
+}
+
+// rest ends what must not stay open while nothing is asked: a connection of ssh. Over HTTP there is none, and what the
+// server can do stays known; the refs of a v0 greeting grow old, but fetching goes by id.
+func (r *remote) rest() {
+	if r == nil || r.open == nil {
+		return
+	}
+	r.open.stale = true
 	if r.at.scheme == "ssh" {
-		r.meter.requests.Add(1)
+		r.hangUp()
 	}
-	done := make(chan result, 1)
-	go func() {
-		s, err := open()
-		done <- result{s, err}
-	}()
-	select {
-	case got := <-done:
-		return got.session, got.err
-	case <-ctx.Done():
-		go func() {
-			if late := <-done; late.err == nil {
-				late.session.Close()
-			}
-		}()
-		var none S
-		return none, ctx.Err()
+}
+
+// list returns the server's refs of now.
+func (r *remote) list(ctx context.Context, prefixes ...string) ([]gitwire.Ref, error) {
+	if r.open != nil && r.open.hello.Version == 0 && r.open.stale {
+		r.hangUp()
 	}
+	t, err := r.talk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.stale = true
+	refs, err := t.refs(ctx, prefixes...)
+	if err != nil {
+		r.hangUp()
+	}
+	return refs, r.explain(err)
 }
 
 // refs returns the refs of the server whose names begin with prefix, sorted.
 func (r *remote) refs(ctx context.Context, prefix string) ([]RefEntry, error) {
-	ex, err := r.connect(ctx)
+	refs, err := r.list(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
-	r.keep(ex)
 	var found []RefEntry
-	for name, h := range ex.refs.References {
-		if strings.HasPrefix(name, prefix) && gitrepo.CheckRefName(name) == nil {
-			found = append(found, RefEntry{Name: name, Hash: h})
+	for _, ref := range refs {
+		if strings.HasPrefix(ref.Name, prefix) && gitrepo.CheckRefName(ref.Name) == nil {
+			found = append(found, RefEntry{Name: ref.Name, Hash: ref.Object})
 		}
 	}
 	slices.SortFunc(found, func(a, b RefEntry) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil
 }
 
-// keep holds on to a session for later fetches, where a session can have several.
-func (r *remote) keep(ex *exchange) {
-	if r.at.scheme == "ssh" {
-		ex.session.Close()
-		return
-	}
-	r.open = ex
+// answer is what came of a fetch.
+type answer struct {
+	version  int  // of the protocol
+	filtered bool // the server left the files out, as it was asked
+	pack     gitrepo.PackInfo
 }
 
-// request is what a fetch asks for.
-type request struct {
-	wants   []gitrepo.Hash
-	depth   int  // 0: no limit, which is for blobs
-	noBlobs bool // leave files out, where the server can
-}
-
-// fetch asks for objects and adds them to repo. It reports whether the server left the blobs out.
-func (r *remote) fetch(ctx context.Context, repo *gitrepo.Repo, ask request) (filtered bool, err error) {
-	ex := r.open
-	if ex == nil {
-		if ex, err = r.connect(ctx); err != nil {
-			return false, err
-		}
-		if r.at.scheme != "ssh" {
-			r.open = ex
-		}
-	}
-	req := packp.NewUploadPackRequestFromCapabilities(ex.refs.Capabilities)
-	req.Wants = slices.Clone(ask.wants)
-	filtered = ask.noBlobs && ex.refs.Capabilities.Supports(capability.Filter)
-	if filtered {
-		req.Filter = packp.FilterBlobNone()
-		req.Capabilities.Set(capability.Filter)
-	}
-	if ask.depth > 0 {
-		req.Depth = packp.DepthCommits(ask.depth)
-		req.Capabilities.Set(capability.Shallow)
-	}
-	if ex.refs.Capabilities.Supports(capability.NoProgress) {
-		req.Capabilities.Set(capability.NoProgress)
-	}
-	resp, err := ex.session.UploadPack(ctx, req)
+// fetch asks for objects and adds them to repo.
+func (r *remote) fetch(ctx context.Context, repo *gitrepo.Repo, ask gitwire.Fetch) (answer, error) {
+	t, err := r.talk(ctx)
 	if err != nil {
-		return false, r.explain(err)
+		return answer{}, err
 	}
-	defer resp.Close()
-	limits := gitrepo.PackLimits{MaxBytes: r.opts.MaxPackBytes, MaxObject: MaxFileBytes, Promised: true}
-	_, err = repo.AddPack(ctx, r.count(demux(req, resp)), limits)
+	a := answer{version: t.hello.Version, filtered: ask.NoFiles && t.hello.Filters()}
+	a.pack, err = r.fetchPack(ctx, t, repo, ask)
 	if err != nil {
-		return false, r.explain(err)
+		if r.at.scheme == "ssh" || !isRefusal(err) {
+			r.hangUp() // the server may be another one than the greeting was of
+		}
+		return answer{}, r.explain(err)
 	}
-	return filtered, nil
-}
-
-// demux takes the pack out of the frames that the request has agreed on.
-func demux(req *packp.UploadPackRequest, resp io.Reader) io.Reader {
-	switch {
-	case req.Capabilities.Supports(capability.Sideband64k):
-		return sideband.NewDemuxer(sideband.Sideband64k, resp)
-	case req.Capabilities.Supports(capability.Sideband):
-		return sideband.NewDemuxer(sideband.Sideband, resp)
+	if t.hello.Version == 0 && r.at.scheme == "ssh" {
+		r.hangUp() // v0 ends with the pack
 	}
-	return resp
+	r.meter.objects.Add(int64(a.pack.Objects()))
+	return a, nil
 }
 
-// count counts the bytes of a pack that comes over ssh; over HTTP the meter has seen them already.
-func (r *remote) count(src io.Reader) io.Reader {
-	if r.at.scheme != "ssh" {
-		return src
+func (r *remote) fetchPack(ctx context.Context, t *talk, repo *gitrepo.Repo, ask gitwire.Fetch) (gitrepo.PackInfo, error) {
+	body, err := t.ask(ctx, ask.Request(t.hello))
+	if err != nil {
+		return gitrepo.PackInfo{}, err
 	}
-	return io.TeeReader(src, counter{&r.meter.bytes})
+	defer body.Close()
+	// The pack's own limit is exact. Around it come the frames that it is sent in, and the server's talk.
+	src := &bounded{body, framed(r.opts.MaxPackBytes)}
+	pack, err := ask.ReadPack(t.hello, src)
+	if err != nil {
+		return gitrepo.PackInfo{}, err
+	}
+	limits := gitrepo.PackLimits{MaxBytes: r.opts.MaxPackBytes, MaxObject: MaxFileBytes, Promised: true, Thin: !ask.Have.IsZero()}
+	return repo.AddPack(ctx, pack, limits)
 }
 
-type counter struct{ n *atomic.Int64 }
-
-func (c counter) Write(p []byte) (int, error) {
-	c.n.Add(int64(len(p)))
-	return len(p), nil
-}
+// framed is what a pack of n bytes may be with its frames.
+func framed(n int64) int64 { return n + n/16 + 1<<20 }

@@ -27,6 +27,7 @@ type server struct {
 	sent  []string                                               // their bodies
 	door  func(http.ResponseWriter, *http.Request, http.Handler) // nil: straight through
 	auths []string                                               // Authorization headers
+	old   bool                                                   // it speaks v0 only
 }
 
 func newServer(t testing.TB, repo *gitrepo.Repo) *server {
@@ -51,6 +52,9 @@ func newServer(t testing.TB, repo *gitrepo.Repo) *server {
 		s.sent = append(s.sent, body.String())
 		s.auths = append(s.auths, r.Header.Get("Authorization"))
 		door := s.door
+		if s.old {
+			r.Header.Del("Git-Protocol")
+		}
 		s.mu.Unlock()
 		if door != nil {
 			door(w, r, inner)
@@ -74,6 +78,13 @@ func (s *server) requests() string {
 	got := strings.Join(s.log, ", ")
 	s.log, s.sent = nil, nil
 	return got
+}
+
+// speak makes it one of v0, or of v2 again.
+func (s *server) speak(version int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.old = version == 0
 }
 
 func (s *server) setDoor(door func(http.ResponseWriter, *http.Request, http.Handler)) {

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing/transport"
 	gogitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"golang.org/x/crypto/ssh"
 )
@@ -23,7 +22,7 @@ type agentAuth struct {
 }
 
 // sshAuth fails where no agent answers or no known_hosts file is there.
-func sshAuth(l location) (transport.AuthMethod, error) {
+func sshAuth(l location) (gogitssh.AuthMethod, error) {
 	user, port := l.user, l.port
 	if user == "" {
 		user = defaultUser

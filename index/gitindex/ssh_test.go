@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -28,8 +29,9 @@ func key(t *testing.T, seed byte) (ed25519.PrivateKey, ssh.Signer) {
 	return private, signer
 }
 
-// sshServer runs the real git-upload-pack and git-receive-pack for whoever has the user's key, and returns its address.
-func sshServer(t *testing.T, host ssh.Signer, user ssh.PublicKey) string {
+// sshServer runs the real git-upload-pack and git-receive-pack for whoever has the user's key, and returns its address. The
+// variables of the environment that it takes from clients are those in accept.
+func sshServer(t *testing.T, host ssh.Signer, user ssh.PublicKey, accept ...string) string {
 	config := &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 		if c.User() != "git" || string(k.Marshal()) != string(user.Marshal()) {
 			return nil, fmt.Errorf("unknown key")
@@ -48,7 +50,7 @@ func sshServer(t *testing.T, host ssh.Signer, user ssh.PublicKey) string {
 			if err != nil {
 				return
 			}
-			go serveSSH(conn, config)
+			go serveSSH(conn, config, accept)
 		}
 	}()
 	return l.Addr().String()
@@ -56,7 +58,7 @@ func sshServer(t *testing.T, host ssh.Signer, user ssh.PublicKey) string {
 
 var gitCommand = regexp.MustCompile(`^(git-(?:upload|receive)-pack) '([^']+)'$`)
 
-func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
+func serveSSH(conn net.Conn, config *ssh.ServerConfig, accept []string) {
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
 		conn.Close()
@@ -70,7 +72,17 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 		}
 		go func() {
 			defer channel.Close()
+			var env []string
 			for req := range requests {
+				var set struct{ Name, Value string }
+				if req.Type == "env" && ssh.Unmarshal(req.Payload, &set) == nil {
+					ok := slices.Contains(accept, set.Name)
+					if ok {
+						env = append(env, set.Name+"="+set.Value)
+					}
+					req.Reply(ok, nil)
+					continue
+				}
 				var payload struct{ Command string }
 				m := []string(nil)
 				if req.Type == "exec" && ssh.Unmarshal(req.Payload, &payload) == nil {
@@ -81,6 +93,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 					continue
 				}
 				cmd := gittest.Command("/", m[1][len("git-"):], m[2])
+				cmd.Env = append(cmd.Env, env...)
 				cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
 				stdin, err := cmd.StdinPipe()
 				if err == nil && cmd.Start() == nil {
@@ -128,24 +141,39 @@ func sshAgent(t *testing.T, private ed25519.PrivateKey, knownHosts string) {
 }
 
 func TestSSH(t *testing.T) {
+	t.Run("v2", func(t *testing.T) { testSSH(t, gitindex.TierV2, "GIT_PROTOCOL") })
+	t.Run("v0", func(t *testing.T) { testSSH(t, gitindex.TierV0) })
+}
+
+func testSSH(t *testing.T, tier gitindex.Tier, accept ...string) {
 	files := index(100)
 	repo, first := gittest.Repo(t, "main", files)
 	_, host := key(t, 1)
 	private, user := key(t, 2)
-	addr := sshServer(t, host, user.PublicKey())
+	addr := sshServer(t, host, user.PublicKey(), accept...)
 	url := "git+ssh://git@" + addr + repo.Dir()
 	sshAgent(t, private, knownhosts.Line([]string{addr}, host.PublicKey()))
 
 	dir := t.TempDir()
 	s := open(t, dir, gitindex.Options{URL: url, Branch: "main"})
 	refresh(t, s, true)
-	if n := blobs(t, dir); n != 0 || s.Revision() != first.String() || s.Tier() != gitindex.TierBlobless {
+	if n := blobs(t, dir); n != 0 || s.Revision() != first.String() || s.Tier() != tier {
 		t.Errorf("%d blobs, at %s, %s", n, s.Revision(), s.Tier())
 	}
 	fetch(t, s, files, name(1), name(2), "no")
 	if n := blobs(t, dir); n != 2 {
 		t.Errorf("%d blobs for two files", n)
 	}
+	if st := s.Stats(); st.Requests != 2 {
+		t.Errorf("%d connections for a refresh and a fetch", st.Requests)
+	}
+	before := s.Stats()
+	gittest.Commit(t, repo, "main", map[string]string{name(3): "changed"})
+	refresh(t, s, true)
+	if st := s.Stats(); st.Objects-before.Objects != 5 || st.Requests != 3 {
+		t.Errorf("one file changed: %+v, before %+v", st, before)
+	}
+	fetch(t, s, map[string]string{name(3): "changed"}, name(3))
 	commit, err := s.Commit(t.Context(), []gitindex.Edit{{Path: name(1), Data: []byte("new")}}, gittest.Info("x"))
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +191,10 @@ func TestSSH(t *testing.T) {
 	}
 	gittest.Fsck(t, repo.Dir())
 
+	missing := open(t, t.TempDir(), gitindex.Options{URL: url + "x", Branch: "main"})
+	if _, err := missing.Refresh(t.Context()); !fault.IsCode(err, "git-repository-not-found") {
+		t.Errorf("no such repository: %v", err)
+	}
 	_, stranger := key(t, 3)
 	other, _ := key(t, 4)
 	for what, setup := range map[string]func(){

@@ -27,6 +27,7 @@ type Store struct {
 	local    *gitrepo.Repo // only for a repository of this machine
 	revision gitrepo.Hash
 	tier     Tier
+	damaged  bool // a part of the revision could not be read
 }
 
 // Open opens the store in dir, which is made where it is not there, without the network: at the revision of the last
@@ -147,6 +148,9 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.gen.close()
 	s.gen = nil
+	if s.remote != nil {
+		s.remote.hangUp()
+	}
 	if s.local != nil {
 		return s.local.Close()
 	}
@@ -175,7 +179,8 @@ func (s *Store) Stats() Stats {
 	if s.remote == nil {
 		return Stats{}
 	}
-	return Stats{Requests: s.remote.meter.requests.Load(), Bytes: s.remote.meter.bytes.Load()}
+	m := s.remote.meter
+	return Stats{Requests: m.requests.Load(), Bytes: m.bytes.Load(), Objects: m.objects.Load()}
 }
 
 // repo returns the repository that holds the revision.

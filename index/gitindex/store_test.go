@@ -18,9 +18,16 @@ import (
 
 // TestSparse is the way of a client, with all that goes over the wire.
 func TestSparse(t *testing.T) {
+	t.Run("v2", func(t *testing.T) { testSparse(t, 2, gitindex.TierV2) })
+	t.Run("v0", func(t *testing.T) { testSparse(t, 0, gitindex.TierV0) })
+}
+
+func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 	files := index(1000)
 	repo, first := gittest.Repo(t, "dist", files)
 	srv := newServer(t, repo)
+	srv.speak(version)
+	whereIs := map[int]string{0: "GET info/refs", 2: "POST git-upload-pack"}[version] // the branch
 	dir := t.TempDir()
 	s := open(t, dir, gitindex.Options{URL: srv.url})
 	if s.Revision() != "" || s.Tier() != "" || srv.requests() != "" {
@@ -31,10 +38,10 @@ func TestSparse(t *testing.T) {
 	}
 
 	refresh(t, s, true)
-	if s.Revision() != first.String() || s.Tier() != gitindex.TierBlobless {
+	if s.Revision() != first.String() || s.Tier() != tier {
 		t.Errorf("at %s, %s", s.Revision(), s.Tier())
 	}
-	if got := srv.requests(); got != "GET info/refs, POST git-upload-pack" {
+	if got := srv.requests(); got != map[int]string{0: "GET info/refs, POST git-upload-pack", 2: "GET info/refs, POST git-upload-pack, POST git-upload-pack"}[version] {
 		t.Errorf("first refresh: %s", got)
 	}
 	if n := blobs(t, dir); n != 0 {
@@ -57,17 +64,22 @@ func TestSparse(t *testing.T) {
 	}
 	fetch(t, s, files, want...)
 	refresh(t, s, false)
-	if got := srv.requests(); got != "GET info/refs" {
+	if got := srv.requests(); got != whereIs {
 		t.Errorf("the same again: %s", got)
 	}
-	if st := s.Stats(); st.Requests != 4 || st.Bytes < 10_000 || st.Bytes > 200_000 {
-		t.Errorf("%+v", st)
+	before := s.Stats()
+	if before.Requests != int64(map[int]int{0: 4, 2: 5}[version]) || before.Bytes < 10_000 || before.Bytes > 200_000 || before.Objects != 301+1+1+1+10+70 {
+		t.Errorf("%+v", before)
 	}
 
 	changed := map[string]string{name(7): "changed\n", "index/new": "new\n"}
 	second := gittest.Commit(t, repo, "dist", changed)
 	fetch(t, s, files, name(7)) // still the former snapshot
 	refresh(t, s, true)
+	// What differs: the commit, the root, index, and two folders below it.
+	if st := s.Stats(); st.Objects-before.Objects != 5 || st.Bytes-before.Bytes > 3000 {
+		t.Errorf("for two files that changed: %+v, before %+v", st, before)
+	}
 	fetch(t, s, changed, name(7), "index/new")
 	fetch(t, s, files, name(8))
 	if n := blobs(t, dir); n != 303 {
@@ -77,7 +89,7 @@ func TestSparse(t *testing.T) {
 
 	again := open(t, dir, gitindex.Options{URL: srv.url})
 	srv.requests()
-	if again.Revision() != second.String() || again.Tier() != gitindex.TierBlobless {
+	if again.Revision() != second.String() || again.Tier() != tier {
 		t.Errorf("opened again at %s, %s", again.Revision(), again.Tier())
 	}
 	fetch(t, again, changed, name(7))
@@ -89,7 +101,7 @@ func TestSparse(t *testing.T) {
 	}
 }
 
-// TestRewrittenBranch: no fetch builds on an earlier one.
+// TestRewrittenBranch: it does not matter how the commits of two fetches are related.
 func TestRewrittenBranch(t *testing.T) {
 	repo, first := gittest.Repo(t, "dist", index(20))
 	srv := newServer(t, repo)
@@ -129,7 +141,7 @@ func TestServerWithoutFilter(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, gitindex.Options{URL: srv.url})
 	refresh(t, s, true)
-	if s.Tier() != gitindex.TierFull || blobs(t, dir) != 51 {
+	if s.Tier() != gitindex.TierPlain || blobs(t, dir) != 51 {
 		t.Errorf("tier %s with %d blobs", s.Tier(), blobs(t, dir))
 	}
 	srv.requests()
@@ -137,7 +149,7 @@ func TestServerWithoutFilter(t *testing.T) {
 	if got := srv.requests(); got != "" {
 		t.Errorf("all was there: %s", got)
 	}
-	if again := open(t, dir, gitindex.Options{URL: srv.url}); again.Tier() != gitindex.TierFull {
+	if again := open(t, dir, gitindex.Options{URL: srv.url}); again.Tier() != gitindex.TierPlain {
 		t.Errorf("opened again: %s", again.Tier())
 	}
 }
@@ -155,7 +167,7 @@ func TestServerThatRefusesBlobs(t *testing.T) {
 			body.Write(data)
 			r.Body = readCloser{bytes.NewReader([]byte(body.String()))}
 		}
-		if r.Method == http.MethodPost && !strings.Contains(body.String(), "deepen 1") {
+		if r.Method == http.MethodPost && strings.Contains(body.String(), "want ") && !strings.Contains(body.String(), "deepen 1") {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 			text := "ERR upload-pack: not our ref 0000\n"
 			fmt.Fprintf(w, "%04x%s", len(text)+4, text)
@@ -168,7 +180,7 @@ func TestServerThatRefusesBlobs(t *testing.T) {
 	refresh(t, s, true)
 	srv.requests()
 	fetch(t, s, files, name(1), name(2))
-	if got := srv.requests(); got != "POST git-upload-pack, POST git-upload-pack" || s.Tier() != gitindex.TierFull {
+	if got := srv.requests(); got != "POST git-upload-pack, POST git-upload-pack" || s.Tier() != gitindex.TierPlain {
 		t.Errorf("%s, tier %s", got, s.Tier())
 	}
 	fetch(t, s, files, name(3))

@@ -75,31 +75,27 @@ func tipsOf(ctx context.Context, at location, opts Options) (tips, error) {
 		return localTips(at.path)
 	}
 	r := newRemote(at, filled(opts))
-	defer r.close()
+	defer r.hangUp()
 	return r.tips(ctx)
 }
 
-// tips asks the server for its branches and tags, once per exchange.
+// tips asks the server for its branches and tags.
 func (r *remote) tips(ctx context.Context) (tips, error) {
-	ex := r.open
-	if ex == nil {
-		var err error
-		if ex, err = r.connect(ctx); err != nil {
-			return tips{}, err
-		}
-		r.keep(ex)
+	refs, err := r.list(ctx, "HEAD", "refs/heads/", "refs/tags/")
+	if err != nil {
+		return tips{}, err
 	}
 	var all tips
-	if ex.refs.Head != nil {
-		all.head = *ex.refs.Head
-	}
-	for name, object := range ex.refs.References {
-		commit, peeled := ex.refs.Peeled[name]
-		if !peeled {
-			commit = object
+	for _, ref := range refs {
+		commit := ref.Peeled
+		if commit.IsZero() {
+			commit = ref.Object
 		}
-		if isTip(name) {
-			all.list = append(all.list, tip{name, object, commit})
+		if ref.Name == "HEAD" {
+			all.head = commit
+		}
+		if isTip(ref.Name) {
+			all.list = append(all.list, tip{ref.Name, ref.Object, commit})
 		}
 	}
 	slices.SortFunc(all.list, func(a, b tip) int { return strings.Compare(a.name, b.name) })
@@ -108,14 +104,6 @@ func (r *remote) tips(ctx context.Context) (tips, error) {
 
 func isTip(name string) bool {
 	return (strings.HasPrefix(name, "refs/heads/") || strings.HasPrefix(name, "refs/tags/")) && gitrepo.CheckRefName(name) == nil
-}
-
-// close ends the session that is kept for later.
-func (r *remote) close() {
-	if r.open != nil {
-		r.open.session.Close()
-		r.open = nil
-	}
 }
 
 // find returns the commit that a ref stands for. Tags and branches are looked up in full, so that neither can stand in for

@@ -57,7 +57,7 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	partial := filepath.Join(t.TempDir(), "partial")
-	gittest.Run(t, t.TempDir(), "clone", "-q", "--bare", "--depth=1", "--filter=blob:none", "file://"+repo.Dir(), partial)
+	gittest.Run(t, t.TempDir(), "clone", "-q", "--bare", "--depth=1", "--filter=blob:none", url, partial)
 	if missing := gittest.Run(t, partial, "rev-list", "--objects", "--missing=print", "HEAD"); !strings.Contains(missing, "\n?") {
 		t.Errorf("the filter left nothing out:\n%s", missing)
 	}

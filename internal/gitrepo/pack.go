@@ -11,10 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
-
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
@@ -30,6 +26,10 @@ type PackLimits struct {
 	// Promised marks the pack as one from a partial clone: what its objects point to may be missing. Git then does not
 	// take the repository for a broken one.
 	Promised bool
+
+	// Thin allows deltas against objects that the repository has. They are added to the pack, which then stands for
+	// itself; what they weigh counts for MaxInflated.
+	Thin bool
 }
 
 func (l PackLimits) filled() PackLimits {
@@ -49,14 +49,18 @@ func positive(n, otherwise int64) int64 {
 
 // PackInfo says what came in a pack.
 type PackInfo struct {
-	Hash                         Hash  // the pack's own checksum, which names its files
-	Bytes                        int64 // of the pack
-	Commits, Trees, Blobs, Other int
+	Hash                         Hash  // the checksum of the pack as it is stored, which names its files
+	Bytes                        int64 // received
+	Commits, Trees, Blobs, Other int   // received
+	Known                        bool  // the repository had this very pack already
 }
 
+// Objects returns how many objects came.
+func (i PackInfo) Objects() int { return i.Commits + i.Trees + i.Blobs + i.Other }
+
 // AddPack reads a pack, screens it, and makes its objects part of the repository. Deltas against objects outside the
-// pack are refused. Nothing is visible before all of it was checked: a pack that is cut off, too large ([ErrTooLarge]) or
-// malformed (kind Integrity) leaves nothing.
+// pack are refused, but see [PackLimits].Thin. Nothing is visible before all of it was checked: a pack that is cut off,
+// too large ([ErrTooLarge]) or malformed (kind Integrity) leaves nothing.
 func (r *Repo) AddPack(ctx context.Context, src io.Reader, limits PackLimits) (PackInfo, error) {
 	limits = limits.filled()
 	f, err := os.CreateTemp(r.path("objects/pack"), "tmp_pack_*")
@@ -69,13 +73,20 @@ func (r *Repo) AddPack(ctx context.Context, src io.Reader, limits PackLimits) (P
 	if err != nil {
 		return PackInfo{}, err
 	}
-	if err := screen(f, info.Bytes, limits); err != nil {
-		return PackInfo{}, badPack(err)
-	}
-	index, err := indexPack(f, &info)
+	content, err := screen(f, info.Bytes, limits)
 	if err != nil {
 		return PackInfo{}, badPack(err)
 	}
+	var index []byte
+	if limits.Thin && len(content.bases) > 0 {
+		index, err = r.completePack(f, &info, content, limits)
+	} else {
+		index, err = indexPack(f, &kindCounter{info: &info, end: info.Bytes})
+	}
+	if err != nil {
+		return PackInfo{}, badPack(err)
+	}
+	info.Known = r.hasPack(info.Hash)
 	return info, r.install(f, info, index, limits.Promised)
 }
 
@@ -128,50 +139,6 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// indexPack hashes every object and returns the pack's index file.
-func indexPack(f *os.File, info *PackInfo) ([]byte, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	index := new(idxfile.Writer)
-	parser, err := packfile.NewParser(packfile.NewScanner(f), index, &kindCounter{info: info})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := parser.Parse(); err != nil {
-		return nil, err
-	}
-	table, err := index.Index()
-	if err != nil {
-		return nil, err
-	}
-	var buf bytes.Buffer
-	_, err = idxfile.NewEncoder(&buf).Encode(table)
-	return buf.Bytes(), err
-}
-
-// kindCounter counts objects by type while a pack is parsed.
-type kindCounter struct{ info *PackInfo }
-
-func (k *kindCounter) OnHeader(uint32) error { return nil }
-
-func (k *kindCounter) OnInflatedObjectHeader(t plumbing.ObjectType, _, _ int64) error {
-	switch t {
-	case plumbing.CommitObject:
-		k.info.Commits++
-	case plumbing.TreeObject:
-		k.info.Trees++
-	case plumbing.BlobObject:
-		k.info.Blobs++
-	default:
-		k.info.Other++
-	}
-	return nil
-}
-
-func (k *kindCounter) OnInflatedObjectContent(Hash, int64, uint32, []byte) error { return nil }
-func (k *kindCounter) OnFooter(Hash) error                                       { return nil }
-
 // install gives the pack its name. The index comes before the pack and the mark before both, because readers go by the
 // pack (this package) or need all of them (git).
 func (r *Repo) install(f *os.File, info PackInfo, index []byte, promised bool) error {
@@ -199,6 +166,26 @@ func (r *Repo) install(f *os.File, info PackInfo, index []byte, promised bool) e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reload()
+	return nil
+}
+
+func (r *Repo) hasPack(h Hash) bool {
+	_, err := os.Stat(r.path("objects/pack/pack-" + h.String() + ".pack"))
+	return err == nil
+}
+
+// RemovePack takes back what [Repo.AddPack] has added, of a pack that turned out to be of no use. Nothing may point to
+// its objects.
+func (r *Repo) RemovePack(h Hash) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.reload()
+	r.objects.Close()
+	for _, suffix := range []string{".pack", ".idx", ".promisor"} { // readers go by the pack
+		if err := os.Remove(r.path("objects/pack/pack-" + h.String() + suffix)); err != nil && !isNotExist(err) {
+			return err
+		}
+	}
 	return nil
 }
 

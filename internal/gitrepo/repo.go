@@ -28,6 +28,7 @@
 package gitrepo
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -266,6 +267,31 @@ func (r *Repo) packNames() string {
 
 // PackCount returns how many packs the repository has.
 func (r *Repo) PackCount() int { return strings.Count(r.packNames(), ".pack") }
+
+// PackedObjects returns how many objects the packs hold, by their index files.
+func (r *Repo) PackedObjects() int64 {
+	const totalAt = 8 + 255*4 // the last of the 256 sums that follow the header
+	entries, err := os.ReadDir(filepath.Join(r.dir, "objects", "pack"))
+	if err != nil {
+		return 0
+	}
+	var total int64
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".idx") {
+			continue
+		}
+		f, err := os.Open(filepath.Join(r.dir, "objects", "pack", e.Name()))
+		if err != nil {
+			continue
+		}
+		var sum [4]byte
+		if _, err := f.ReadAt(sum[:], totalAt); err == nil {
+			total += int64(binary.BigEndian.Uint32(sum[:]))
+		}
+		f.Close()
+	}
+	return total
+}
 
 // ParseHash reads an object id of exactly 40 lower-case hex digits.
 func ParseHash(s string) (Hash, error) {
