@@ -32,13 +32,15 @@ type Obligation struct {
 	By   string         // the publisher whose key it is
 	Key  sign.PublicKey // the key that the signature names
 
+	log        int64 // where the line stands in the log
+	leads      bool  // it is the line's own signature, of which the leaf is made, and not a further owner's
 	registry   string
 	value      string
 	remembered Digest // the memo, where nothing but it and By is known
 }
 
-func newObligation(registry string, l *Line, by string, key sign.PublicKey, value string) Obligation {
-	return Obligation{Line: l, By: by, Key: key, registry: registry, value: value}
+func newObligation(registry string, e Entry, by string, key sign.PublicKey, value string) Obligation {
+	return Obligation{Line: e.Line, By: by, Key: key, log: e.Log, leads: value == e.Line.Sig.Value, registry: registry, value: value}
 }
 
 // Verify checks the signature. Its error has code signature-invalid and names the file and the line.

@@ -141,7 +141,17 @@ func TestFoldCacheVerifies(t *testing.T) {
 	}
 	for _, m := range []index.Memory{memory, nil} {
 		o, _ = cached(t, file, m)
-		if _, _, err := wanted(t, p, o, ""); !fault.IsCode(err, "signature-invalid") {
+		healed, _, err := wanted(t, p, o, "")
+		if err != nil || !reflect.DeepEqual(first[0].Publish(), healed[0].Publish()) {
+			t.Errorf("an altered line of which the host has the right one too, remembering %v: %v", m != nil, err)
+		}
+	}
+	if err := os.RemoveAll(p.Path(site.PublicDir, "recent")); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []index.Memory{memory, nil} {
+		o, _ = cached(t, file, m)
+		if _, _, err := wanted(t, p, o, ""); !fault.IsCode(err, "index-mismatch") {
 			t.Errorf("an altered line, remembering %v: %v", m != nil, err)
 		}
 	}

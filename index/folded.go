@@ -82,6 +82,7 @@ func (w *folder) obligations(list []Obligation) {
 	for _, o := range list {
 		w.text(o.By)
 		w.text(string(o.memo()))
+		w.flag(o.leads)
 	}
 }
 

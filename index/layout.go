@@ -57,6 +57,18 @@ func ProposalBranch(subject string, line Digest) string {
 	return ProposalPrefix + subject + "/" + line.Hex()[:16]
 }
 
+// ParseProposalBranch takes the name of a proposal's branch apart: what it is about, and the first 16 digits of its line's
+// digest.
+func ParseProposalBranch(branch string) (subject, hex string, ok bool) {
+	rest, ok := strings.CutPrefix(branch, ProposalPrefix)
+	cut := strings.LastIndexByte(rest, '/')
+	if !ok || cut < 0 {
+		return "", "", false
+	}
+	subject, hex = rest[:cut], rest[cut+1:]
+	return subject, hex, manifest.CheckName(subject) == nil && alphabet.Is(hex, 16, 16, alphabet.Digits+"abcdef", alphabet.Digits+"abcdef")
+}
+
 // GatePath returns the path of a registry's answer to a proposal, below its static tree; hex are the last 16 digits of the
 // proposal's branch.
 func GatePath(name, hex string) string { return "gate/" + manifest.Key(name) + "/" + hex + ".json" }

@@ -354,10 +354,10 @@ func checkRegistered(owners []string, log int64, publishers Publishers) error {
 // obligationsOf lists the signatures that count for a line: its own, and those of further owners.
 func (p *Package) obligationsOf(e Entry, signer *PublisherKey, publishers Publishers) []Obligation {
 	l := e.Line
-	list := []Obligation{newObligation(p.registry, l, l.By, signer.Public, l.Sig.Value)}
+	list := []Obligation{newObligation(p.registry, e, l.By, signer.Public, l.Sig.Value)}
 	for _, c := range l.Sig.Also {
 		if key, err := liveKey(publishers(c.By), c.By, c.Key, c.Bundle, e.Log); err == nil {
-			list = append(list, newObligation(p.registry, l, c.By, key.Public, c.Value))
+			list = append(list, newObligation(p.registry, e, c.By, key.Public, c.Value))
 		}
 	}
 	return list

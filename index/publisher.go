@@ -178,7 +178,7 @@ func (p *Publisher) apply(e Entry) error {
 	if err != nil {
 		return err
 	}
-	own := newObligation(p.registry, e.Line, p.ID, signer.Public, e.Line.Sig.Value)
+	own := newObligation(p.registry, e, p.ID, signer.Public, e.Line.Sig.Value)
 	switch b := e.Line.Body.(type) {
 	case *AddKey:
 		return p.applyAddKey(e, b, own)
@@ -237,7 +237,7 @@ func (p *Publisher) applyRegister(e Entry, r *Register) error {
 	}
 	p.Registered, p.Contact, p.Accounts = e.Log, r.Contact, r.Accounts
 	p.Keys = []*PublisherKey{{Public: public, Added: e.Log, Revoked: never, Compromised: never}}
-	p.obligations = append(p.obligations, newObligation(p.registry, e.Line, p.ID, public, e.Line.Sig.Value))
+	p.obligations = append(p.obligations, newObligation(p.registry, e, p.ID, public, e.Line.Sig.Value))
 	return nil
 }
 
@@ -258,7 +258,7 @@ func (p *Publisher) applyAddKey(e Entry, a *AddKey, signer Obligation) error {
 		key.Compromised = e.Log // what a thief brings is the thief's
 	}
 	p.Keys = append(p.Keys, key)
-	p.obligations = append(p.obligations, signer, newObligation(p.registry, e.Line, p.ID, public, e.Line.Sig.Also[own].Value))
+	p.obligations = append(p.obligations, signer, newObligation(p.registry, e, p.ID, public, e.Line.Sig.Also[own].Value))
 	return nil
 }
 

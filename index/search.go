@@ -28,6 +28,7 @@ type SearchRow struct {
 	Yanked      bool // every version is
 	ReplacedBy  string
 	Level       string
+	Categories  []string
 }
 
 // SearchPath returns the catalogue file that a package is in.
@@ -62,7 +63,7 @@ func (p *Package) Row() SearchRow {
 		return row
 	}
 	row.Version, row.Description, row.Keywords = r.Version.String(), r.Publish.About.Description, r.Publish.About.Keywords
-	row.License, row.Level = r.Publish.License, r.Publish.Level
+	row.License, row.Level, row.Categories = r.Publish.License, r.Publish.Level, r.Publish.About.Categories
 	return row
 }
 
@@ -79,6 +80,7 @@ func (r SearchRow) Bytes() []byte {
 	w.flag("yanked", r.Yanked)
 	w.text("replaced-by", r.ReplacedBy)
 	w.text("level", r.Level)
+	w.list("categories", r.Categories)
 	w.close()
 	return w.buf
 }
@@ -116,6 +118,8 @@ func parseSearchRow(line []byte) (r SearchRow, err error) {
 			r.ReplacedBy, err = s.text()
 		case "level":
 			r.Level, err = s.text()
+		case "categories":
+			r.Categories, err = s.texts()
 		default:
 			return s.skip(0) // a later catalogue may say more
 		}
@@ -154,28 +158,43 @@ func (s *Snapshot) Catalogue(ctx context.Context) (Catalogue, error) {
 // Query is what a search asks for.
 type Query struct {
 	Text          string // words that must all be found
-	Keyword       string // "" for any
+	Keyword       string // "" for any; letter case does not count
+	Category      string // likewise
 	Sort          string // relevance (default), name or updated
 	IncludeYanked bool   // packages of which every version is yanked
 }
 
 // Search returns the rows that a query finds, best first: the exact name, names that begin with a word, words of names,
-// keywords, descriptions. Ties are in the order of names. It reads nothing.
+// keywords, other parts of names and keywords, descriptions. Ties are in the order of names. It reads nothing.
 func (c Catalogue) Search(q Query) []SearchRow {
 	words := strings.Fields(strings.ToLower(q.Text))
-	type hit struct {
-		row  SearchRow
-		rank int
-	}
 	var hits []hit
 	for _, row := range c {
-		if row.Yanked && !q.IncludeYanked || q.Keyword != "" && !slices.Contains(row.Keywords, q.Keyword) {
+		if !q.admits(row) {
 			continue
 		}
 		if rank, ok := rankRow(row, words); ok {
 			hits = append(hits, hit{row, rank})
 		}
 	}
+	return q.inOrder(hits)
+}
+
+// hit is a row that was found; 0 is the best rank.
+type hit struct {
+	row  SearchRow
+	rank int
+}
+
+// admits reports whether a row is of the kind that a query asks for, whatever its words are.
+func (q Query) admits(row SearchRow) bool {
+	has := func(list []string, word string) bool {
+		return word == "" || slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, word) })
+	}
+	return (!row.Yanked || q.IncludeYanked) && has(row.Keywords, q.Keyword) && has(row.Categories, q.Category)
+}
+
+func (q Query) inOrder(hits []hit) []SearchRow {
 	slices.SortFunc(hits, func(a, b hit) int {
 		order := 0
 		switch q.Sort {
@@ -212,7 +231,7 @@ func rankRow(row SearchRow, words []string) (rank int, ok bool) {
 }
 
 func placeOf(word, name string, row SearchRow) int {
-	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '/' })
+	parts := partsOf(name)
 	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), word) }
 	switch {
 	case name == word:
@@ -221,9 +240,9 @@ func placeOf(word, name string, row SearchRow) int {
 		return 1
 	case slices.Contains(parts, word):
 		return 2
-	case strings.Contains(name, word):
-		return 3
 	case slices.ContainsFunc(row.Keywords, func(k string) bool { return strings.EqualFold(k, word) }):
+		return 3
+	case strings.Contains(name, word):
 		return 4
 	case slices.ContainsFunc(row.Keywords, holds):
 		return 5

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,16 +21,20 @@ import (
 type Options struct {
 	// Pin is the registry id that the user trusts; a registry that says another is refused. "" trusts the id that is
 	// found: only for the first contact, after which the caller keeps it.
-	Pin   string
+	Pin string
+	// Root is the fingerprint of the root of trust that the user has pinned; "" trusts the one that is found first.
+	Root  string
 	Trust Trust
+	Now   time.Time // against which the age of the registry's metadata is judged
 	// State opens what this user keeps of the registry with an id; nil keeps nothing.
 	State func(id string) (State, error)
 }
 
 // State is what a user keeps of one registry from one process to the next. Each part may be nil.
 type State struct {
-	Verified Memory     // signatures that were good
-	Folded   *FoldCache // what files fold to
+	Verified Memory        // signatures that were good, and lines that were in the log
+	Folded   *FoldCache    // what files fold to
+	Standing StandingStore // what was last verified of the registry as a whole
 }
 
 // Memory remembers what has been verified, across processes. Its methods are for use by several goroutines at once.
@@ -45,6 +50,9 @@ type Snapshot struct {
 	options   Options
 	config    *Config
 	state     State
+	vouched   *vouched // nil where the registry has no metadata, or the user wants none
+	first     string   // fingerprint of the root that was trusted first
+	notices   []string
 
 	decoders sync.Pool
 
@@ -52,44 +60,6 @@ type Snapshot struct {
 	packages   map[string]*Package      // by path key; nil where there is none
 	loading    map[string]chan struct{} // by path key; closed when the load that has it ends
 	publishers map[string]*Publisher
-}
-
-// Open reads a registry's configuration through a transport. The caller keeps the transport open while it uses the
-// snapshot, and closes it.
-func Open(ctx context.Context, t Transport, o Options) (*Snapshot, error) {
-	if err := t.Refresh(ctx); err != nil {
-		return nil, err
-	}
-	files, err := t.Fetch(ctx, []string{ConfigPath})
-	if err != nil {
-		return nil, err
-	}
-	data, ok := files[ConfigPath]
-	if !ok {
-		return nil, fault.New(fault.NotFound, "registry-not-found", "there is no registry here: it has no %s", ConfigPath)
-	}
-	config, err := ParseConfig(data)
-	if err != nil {
-		return nil, err
-	}
-	if o.Pin != "" && o.Pin != config.ID {
-		return nil, fault.New(fault.Integrity, "registry-changed", "SECURITY: this is another registry than the one that was added").
-			WithFact("expected %s", o.Pin).WithFact("actual   %s", config.ID).
-			WithHelp("gal-pkg registry list        # look where the URL points; remove and add it only if the change is known")
-	}
-	var state State
-	if o.State != nil {
-		if state, err = o.State(config.ID); err != nil {
-			return nil, err
-		}
-	}
-	return &Snapshot{
-		transport: t, options: o, config: config, state: state,
-		decoders:   sync.Pool{New: func() any { return new(Decoder) }},
-		packages:   map[string]*Package{},
-		loading:    map[string]chan struct{}{},
-		publishers: map[string]*Publisher{},
-	}, nil
 }
 
 // Config returns the registry's configuration.
@@ -437,13 +407,20 @@ func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
 	if s.options.Trust.Signatures == SignaturesOff {
 		return nil
 	}
+	memory := s.state.Verified
+	return s.readAnew(ctx, wants, func(o Obligation) bool { return memory != nil && memory.Has(o.memo()) })
+}
+
+// readAnew reads from their files the packages that came from the cache and have an obligation that is not done.
+func (s *Snapshot) readAnew(ctx context.Context, wants []Want, done func(Obligation) bool) error {
 	var keys, paths []string
 	for _, w := range wants {
 		p, err := s.Package(ctx, w.Name)
 		if err != nil {
 			return err
 		}
-		if p.recalled && !s.remembers(p.obligationsFor(w.Version)) && !slices.Contains(keys, p.key) {
+		open := func(o Obligation) bool { return !done(o) }
+		if p.recalled && slices.ContainsFunc(p.obligationsFor(w.Version), open) && !slices.Contains(keys, p.key) {
 			keys = append(keys, p.key)
 			paths = append(paths, PackagePath(p.Name))
 		}
@@ -452,11 +429,6 @@ func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
 		return nil
 	}
 	return s.load(ctx, keys, paths, true)
-}
-
-func (s *Snapshot) remembers(list []Obligation) bool {
-	memory := s.state.Verified
-	return memory != nil && !slices.ContainsFunc(list, func(o Obligation) bool { return !memory.Has(o.memo()) })
 }
 
 func wanted(p *Package, w Want) (*Release, error) {

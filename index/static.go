@@ -55,9 +55,34 @@ func (t *Static) Refresh(context.Context) error {
 	return nil
 }
 
+// Lenient implements [Lenient]: without a network nothing newer can be had.
+func (t *Static) Lenient() bool { return t.offline }
+
 // Fetch asks the host for every file that was not asked for since the last Refresh.
 func (t *Static) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
 	return fetchEach(ctx, paths, maxInFlight, t.read)
+}
+
+// FetchExpected implements [Expecting]: what is kept and has the digest is not asked for.
+func (t *Static) FetchExpected(ctx context.Context, files []Expected) (map[string][]byte, error) {
+	paths, wanted := make([]string, len(files)), make(map[string]Expected, len(files))
+	for i, e := range files {
+		paths[i] = e.Path
+		wanted[e.Path] = e
+	}
+	return fetchEach(ctx, paths, maxInFlight, func(ctx context.Context, path string) ([]byte, error) {
+		e := wanted[path]
+		if kept, _, ok := t.kept(path); ok {
+			if data, ok := e.cut(kept); ok {
+				return data, nil
+			}
+		}
+		data, err := t.read(ctx, path)
+		if _, ok := e.cut(data); ok || err != nil || t.offline {
+			return data, err
+		}
+		return t.ask(ctx, path, nil, "", true)
+	})
 }
 
 // Close does nothing.
@@ -72,7 +97,7 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	switch {
 	case absent && (fresh || t.offline):
 		return nil, ErrNotFound
-	case ok && (fresh || t.offline):
+	case ok && (fresh || t.offline || immutable(path)):
 		return kept, nil
 	case t.offline:
 		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).
@@ -81,7 +106,7 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	if absent {
 		etag = "" // what was kept before the file went is no answer
 	}
-	data, err := t.ask(ctx, path, kept, etag)
+	data, err := t.ask(ctx, path, kept, etag, false)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
@@ -91,8 +116,13 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	return data, err
 }
 
-func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string) ([]byte, error) {
-	response, err := t.client.Get(ctx, t.base+path, web.GetOptions{MaxBytes: MaxFile, IfNoneMatch: etag})
+// ask asks the host; through tells caches on the way to ask it too.
+func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string, through bool) ([]byte, error) {
+	o := web.GetOptions{MaxBytes: MaxFile, IfNoneMatch: etag}
+	if through {
+		o.Header = http.Header{"Cache-Control": {"no-cache"}}
+	}
+	response, err := t.client.Get(ctx, t.base+path, o)
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		return nil, t.keepAbsent(path)

@@ -39,6 +39,9 @@ func OpenDir(dir string) (*Dir, error) {
 	return &Dir{root}, nil
 }
 
+// Lenient implements [Lenient]: a folder is as current as whoever filled it made it.
+func (d *Dir) Lenient() bool { return true }
+
 // Refresh does nothing: every Fetch reads what is there.
 func (d *Dir) Refresh(context.Context) error { return nil }
 

@@ -45,16 +45,18 @@ func (c *checker) collect(p *Package, r *Release) error {
 	if err := c.narrow(trust, p, r); err != nil {
 		return err
 	}
+	c.gather(list)
+	return nil
+}
+
+// gather adds obligations, and those that the registrations and keys of their signers rest on.
+func (c *checker) gather(list []Obligation) {
 	c.add(list)
 	for _, o := range list {
-		c.snapshot.mu.Lock()
-		publisher := c.snapshot.publishers[o.By]
-		c.snapshot.mu.Unlock()
-		if publisher != nil {
+		if publisher := c.snapshot.known(o.By); publisher != nil {
 			c.add(publisher.obligations)
 		}
 	}
-	return nil
 }
 
 func (c *checker) add(list []Obligation) {

@@ -102,7 +102,7 @@ func (r *unfolder) obligations() []Obligation {
 	}
 	list := make([]Obligation, 0, n)
 	for range n {
-		list = append(list, Obligation{By: r.string(), remembered: Digest(r.string())})
+		list = append(list, Obligation{By: r.string(), remembered: Digest(r.string()), leads: r.flag()})
 		if r.broken {
 			return nil
 		}

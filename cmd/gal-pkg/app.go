@@ -32,8 +32,10 @@ type app struct {
 	kong *kong.Context
 	now  func() time.Time
 
-	level cache.Level // how closely the store is checked before it is used
-	set   *remote.Set
+	level  cache.Level // how closely the store is checked before it is used
+	set    *remote.Set
+	caches []*cache.Cache // that were opened, for counting
+	shown  *cmdline.Progress
 }
 
 func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
@@ -50,6 +52,8 @@ func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
 }
 
 func (a *app) close() {
+	a.shown.Stop()
+	a.count()
 	if a.set == nil {
 		return
 	}
@@ -129,7 +133,7 @@ func (a *app) registries() (*remote.Set, error) {
 	}
 	a.set = remote.New(remote.Options{
 		Specs: specs, Default: configured.Default, Override: a.g.Registry,
-		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline,
+		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion,
 		Authorization: func(name string) (func(origin string) string, error) {
 			if _, ok := configured.All[name]; !ok {
@@ -157,7 +161,7 @@ func (a *app) tokenFor(address string) func(origin string) string {
 // spec turns a configured registry into what is opened.
 func spec(r settings.Registry) remote.Spec {
 	s := remote.Spec{
-		Name: r.Name, URL: r.URL, ID: r.ID, AllowInsecure: r.AllowInsecure,
+		Name: r.Name, URL: r.URL, ID: r.ID, Root: r.Root, AllowInsecure: r.AllowInsecure,
 		Timeout: time.Duration(r.TimeoutSeconds) * time.Second, Retries: r.MaxRetries,
 		Mirrors: r.Mirrors, Patterns: r.Packages,
 		Trust: index.Trust{Keys: r.PublicKeys, Publishers: r.TrustedPublishers},
@@ -186,7 +190,11 @@ func (a *app) cache() (*cache.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cache.NewCache(dirs.Cache, a.events())
+	c, err := cache.NewCache(dirs.Cache, a.events())
+	if err == nil {
+		a.caches = append(a.caches, c)
+	}
+	return c, err
 }
 
 // events tells of downloads on stderr.
@@ -194,6 +202,7 @@ func (a *app) events() fetch.Events {
 	return fetch.Events{
 		Healed:  func(i fetch.Item, what string) { a.Warn("%s in the cache was damaged (%s); it is made anew", i, what) },
 		Waiting: func(what string) { a.Note("waiting for %s", what) },
+		Warned:  func(what string) { a.Warn("%s", what) },
 		Done: func(i fetch.Item, cached bool) {
 			if !cached {
 				a.Debug("%12s %s", "Downloaded", i)
@@ -205,7 +214,7 @@ func (a *app) events() fetch.Events {
 // fetching is how commands bring packages here.
 func (a *app) fetching() (project.Fetching, error) {
 	c, err := a.cache()
-	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Events: a.events()}, err
+	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Events: a.showProgress(a.events())}, err
 }
 
 // configure takes from config.toml what neither the command line nor the environment says.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -16,6 +17,7 @@ type registryCmd struct {
 	Add        registryAddCmd        `cmd:"" help:"Add a registry."`
 	List       registryListCmd       `cmd:"" help:"List the registries."`
 	Remove     registryRemoveCmd     `cmd:"" aliases:"rm" help:"Remove a registry, its credentials and its index."`
+	Reset      registryResetCmd      `cmd:"" help:"Trust a registry anew, as if never seen."`
 	SetDefault registrySetDefaultCmd `cmd:"" help:"Make a registry the default."`
 }
 
@@ -36,18 +38,20 @@ type registryAddCmd struct {
 	Mirror        []string `sep:"none" placeholder:"URL" help:"A copy that is asked for archives first; may be repeated."`
 	PublicKey     []string `sep:"none" placeholder:"KEY" help:"Accept only what this publisher's key signed; may be repeated."`
 	ID            string   `name:"id" placeholder:"ID" help:"The id that the registry must say; then nothing is asked."`
+	Root          string   `name:"root" placeholder:"sha256:HEX" help:"The fingerprint of its root of trust, as its operator tells it; then nothing is asked."`
 	AllowInsecure bool     `help:"Allow plain http beyond this machine."`
 	NoProbe       bool     `help:"Do not look at the registry now; it is trusted when it is first used."`
 }
 
 func (registryAddCmd) Help() string {
-	return `Opens the registry, shows the id that it says it has, asks whether to trust it, and pins the id: another registry at the
-same address is refused from then on. A folder on this machine is trusted without a question. With --offline or --no-probe
-all that is left to the first use.
+	return `Opens the registry, shows its id and the fingerprint of its root of trust, asks whether to trust it, and pins both: another
+registry at the same address, or the same with other keys that the root does not lead to, is refused from then on. Compare
+the fingerprint with what the registry's operator says ("gal-registry root show"). A folder on this machine is trusted
+without a question. With --offline or --no-probe all that is left to the first use.
 
 EXAMPLES
   gal-pkg registry add company https://packages.company.com --default
-  gal-pkg registry add company https://packages.company.com --id packages.company.com
+  gal-pkg registry add company https://packages.company.com --root sha256:5f3c...
   gal-pkg registry add mirror file:///mnt/mirror`
 }
 
@@ -55,7 +59,8 @@ EXAMPLES
 type registryResult struct {
 	Name    string `json:"name"`
 	URL     string `json:"url"`
-	ID      string `json:"id"` // "" where it was not looked at
+	ID      string `json:"id"`   // "" where it was not looked at
+	Root    string `json:"root"` // fingerprint of the root of trust that is pinned, likewise
 	Default bool   `json:"default"`
 }
 
@@ -71,9 +76,9 @@ func (c *registryAddCmd) Run(a *app) error {
 		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
 			WithHelp("gal-pkg registry remove %s", old.Name)
 	}
-	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID}
+	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root}
 	if !c.NoProbe && !a.g.Offline {
-		if r.ID, err = c.probe(a, r, user.Dirs); err != nil {
+		if r, err = probe(a, r, user.Dirs); err != nil {
 			return err
 		}
 	}
@@ -89,29 +94,35 @@ func (c *registryAddCmd) Run(a *app) error {
 		a.Warn("what comes from %s over http can be read and altered on its way; signatures still protect packages", c.Name)
 	}
 	a.Status("Added", "%s %s", c.Name, r.ID)
-	return a.Result("registry-add", registryResult{c.Name, c.URL, r.ID, c.Default}, nil)
+	return a.Result("registry-add", registryResult{c.Name, c.URL, r.ID, r.Root, c.Default}, nil)
 }
 
-// probe opens a registry that is not configured yet, and has the user confirm what it is.
-func (c *registryAddCmd) probe(a *app, r settings.Registry, dirs settings.Dirs) (id string, err error) {
+// probe opens a registry that is not trusted yet, has the user confirm what it is, and returns it with its id and root.
+func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, error) {
 	set := remote.New(remote.Options{
-		Specs: map[string]remote.Spec{c.Name: spec(r)}, Default: c.Name, CacheDir: dirs.Cache, StateDir: dirs.State,
+		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: dirs.Cache, StateDir: dirs.State, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion,
 	})
 	defer set.Close()
-	opened, err := set.Open(a.ctx, c.Name)
+	opened, err := set.Open(a.ctx, r.Name)
 	if err != nil {
-		return "", unreachable(err, c.Name, c.URL)
+		return r, unreachable(err, r.Name, r.URL)
 	}
-	if c.ID != "" || opened.Location.Kind == remote.KindDir {
-		return opened.ID(), nil
+	asked := r.ID == "" && r.Root == "" && opened.Location.Kind != remote.KindDir
+	current, signed := opened.Snapshot.Currency()
+	r.ID, r.Root = opened.ID(), current.First
+	if !asked {
+		return r, nil
 	}
-	a.Note("%s says that it is the registry %s (%s)", c.URL, opened.ID(), opened.Snapshot.Config().Name)
-	if err := a.confirm("Trust it from now on?", "--yes, or --id "+opened.ID()); err != nil {
-		_ = set.Forget(c.URL) // a pin that stays behind says no more than a later answer would
-		return "", err
+	a.Note("%s says that it is the registry %s (%s)", r.URL, r.ID, opened.Snapshot.Config().Name)
+	if signed {
+		a.Note("its root of trust is version %d, %s", current.Version, current.Root)
 	}
-	return opened.ID(), nil
+	if err := a.confirm("Trust it from now on?", "--yes, or --root "+cmp.Or(current.Root, "sha256:...")); err != nil {
+		_ = set.Forget(r.URL, r.ID) // a pin that stays behind says no more than a later answer would
+		return r, err
+	}
+	return r, nil
 }
 
 // unreachable adds to the error of a probe how to add the registry all the same.
@@ -147,8 +158,10 @@ type registryRow struct {
 	Kind    string `json:"kind"` // static, git or dir
 	ID      string `json:"id"`   // "" until it was seen
 	Default bool   `json:"default"`
-	Auth    string `json:"auth"`             // where its credentials come from, none, or error
-	Status  string `json:"status,omitempty"` // with --check: ok, or why not
+	Root    string `json:"root,omitempty"`    // with --check: fingerprint of the root of trust, "" where it has none
+	Expires string `json:"expires,omitempty"` // with --check: when its metadata does
+	Auth    string `json:"auth"`              // where its credentials come from, none, or error
+	Status  string `json:"status,omitempty"`  // with --check: ok, or why not
 	took    time.Duration
 }
 
@@ -197,6 +210,9 @@ func (c *registryListCmd) check(a *app, row *registryRow) error {
 		return err
 	}
 	row.Status, row.ID = "ok", r.ID()
+	if current, ok := r.Snapshot.Currency(); ok {
+		row.Root, row.Expires = current.Root, current.Expires.UTC().Format(time.RFC3339)
+	}
 	return nil
 }
 
@@ -238,6 +254,11 @@ func (c *registryListCmd) write(w io.Writer, list registryListResult) {
 		fmt.Fprintln(table)
 	}
 	table.Flush()
+	for _, r := range list.Registries {
+		if r.Root != "" {
+			fmt.Fprintf(w, "%s: root of trust %s, current until %s\n", r.Name, r.Root, r.Expires)
+		}
+	}
 }
 
 type registryRemoveCmd struct {
@@ -268,7 +289,7 @@ func (c *registryRemoveCmd) Run(a *app) error {
 		return err
 	}
 	set := remote.New(remote.Options{CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
-	if err := set.Forget(r.URL); err != nil {
+	if err := set.Forget(r.URL, r.ID); err != nil {
 		return err
 	}
 	a.Status("Removed", "%s", r.Name)
@@ -276,6 +297,50 @@ func (c *registryRemoveCmd) Run(a *app) error {
 		a.Note("its credentials are forgotten here; that does not revoke the token at the host")
 	}
 	return a.Result("registry-remove", registryResult{Name: r.Name, URL: r.URL, ID: r.ID}, nil)
+}
+
+type registryResetCmd struct {
+	Name string `arg:"" help:"What you call it."`
+}
+
+func (registryResetCmd) Help() string {
+	return `Forgets what was known of a registry: its id, its root of trust, the newest state and log that were seen. Then it is trusted
+anew, as if it were added now. That is right only if the registry's operator confirms that it was set up again, by another
+way than its host: otherwise it helps whoever has taken the host over.
+
+EXAMPLES
+  gal-pkg registry reset company`
+}
+
+func (c *registryResetCmd) Run(a *app) error {
+	user, err := a.configured()
+	if err != nil {
+		return err
+	}
+	r, err := user.Registries.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	old := r
+	if err := a.confirm("Forget all that is known of the registry "+r.Name+"?", "--yes"); err != nil {
+		return err
+	}
+	set := remote.New(remote.Options{CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
+	if err := set.Forget(r.URL, r.ID); err != nil {
+		return err
+	}
+	r.ID, r.Root = "", ""
+	if r, err = probe(a, r, user.Dirs); err != nil {
+		return err
+	}
+	if err := user.Registries.Repin(a.ctx, r.Name, r.ID, r.Root); err != nil {
+		return err
+	}
+	if old.Root != "" && old.Root != r.Root {
+		a.Warn("the root of trust was %s, and is %s", old.Root, r.Root)
+	}
+	a.Status("Reset", "%s %s", r.Name, r.ID)
+	return a.Result("registry-reset", registryResult{r.Name, r.URL, r.ID, r.Root, r.Name == user.Registries.Default}, nil)
 }
 
 type registrySetDefaultCmd struct {
@@ -302,5 +367,5 @@ func (c *registrySetDefaultCmd) Run(a *app) error {
 		return err
 	}
 	a.Status("Default", "is now %s", r.Name)
-	return a.Result("registry-set-default", registryResult{r.Name, r.URL, r.ID, true}, nil)
+	return a.Result("registry-set-default", registryResult{r.Name, r.URL, r.ID, r.Root, true}, nil)
 }

@@ -57,7 +57,7 @@ func TestHostile(t *testing.T) {
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seed": seed, "serve": serve, "edit": edit, "damage": damage,
+			"seed": seed, "vouch": vouch, "serve": serve, "edit": edit, "damage": damage,
 			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change, "protect": protect,
 		},
 	})
@@ -276,11 +276,12 @@ func history(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := builder.Finish()
 	ts.Check(err)
 	out.Files[index.ConfigPath] = []byte(seedTOML)
-	for path, data := range out.Files {
-		s.write(path, data)
-	}
+	s.writeTree(out.Files, key)
 	for _, line := range forced {
 		appendLine(ts, filepath.Join(s.dir, filepath.FromSlash(index.SubjectPath(line.Event, line.Subject))), string(line.Bytes()))
+	}
+	if len(forced) > 0 {
+		vouch(ts, false, args[:1])
 	}
 }
 

@@ -72,7 +72,8 @@ func code() {
 // package testscript:
 //
 //	code N PROGRAM ARG...     run a program that must end with exit code N
-//	seed DIR ITEM...          make a published tree in DIR: package folders, or yank:NAME@VERSION:REASON
+//	seed DIR ITEM...          make a published tree in DIR: package folders, yank:NAME@VERSION:REASON or
+//	                          deprecate:NAME:REPLACEMENT:MESSAGE
 //	serve DIR                 run gal-registry on DIR, made where it is missing; sets REGISTRY_URL and TOKEN
 //	static DIR                serve the files of DIR as any web server would; sets STATIC_URL
 //	edit FILE OLD NEW         replace the one place where a file has a text
@@ -91,7 +92,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seed": seed, "serve": serve, "static": static, "edit": edit, "damage": damage,
+			"seed": seed, "vouch": vouch, "serve": serve, "static": static, "edit": edit, "damage": damage,
 		},
 	})
 }

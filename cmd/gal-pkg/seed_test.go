@@ -43,6 +43,8 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	for _, item := range args[1:] {
 		if yank, ok := strings.CutPrefix(item, "yank:"); ok {
 			s.yank(yank)
+		} else if deprecation, ok := strings.CutPrefix(item, "deprecate:"); ok {
+			s.deprecate(deprecation)
 		} else {
 			s.publish(ts.MkAbs(item))
 		}
@@ -50,9 +52,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := s.builder.Finish()
 	ts.Check(err)
 	out.Files[index.ConfigPath] = []byte(seedTOML)
-	for path, data := range out.Files {
-		s.write(path, data)
-	}
+	s.writeTree(out.Files, key)
 }
 
 type seeder struct {
@@ -97,5 +97,15 @@ func (s *seeder) yank(text string) {
 	s.ts.Check(manifest.CheckName(name))
 	line, err := s.author.Yank(seedID, s.state(name), &index.Yank{Version: version.MustParse(v), Class: "broken", Reason: reason})
 	s.ts.Check(err)
+	s.ts.Check(s.builder.Append(line, s.author.Now))
+}
+
+// deprecate reads NAME:REPLACEMENT:MESSAGE.
+func (s *seeder) deprecate(text string) {
+	name, text, _ := strings.Cut(text, ":")
+	replacement, message, _ := strings.Cut(text, ":")
+	line := s.sign(name, version.Version{}, &index.Line{
+		Event: index.EventDeprecate, Subject: name, Body: &index.Deprecate{Message: message, Replacement: replacement},
+	})
 	s.ts.Check(s.builder.Append(line, s.author.Now))
 }

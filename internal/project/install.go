@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -138,6 +141,7 @@ func (p *Plan) graph(ctx context.Context) ([]resolve.Root, []resolve.LockedPacka
 // Fetch brings the archives of a plan, or of the selected part of it, into the cache; selected is nil for all.
 func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetching) ([]download.Result, error) {
 	byClient := map[*remote.Registry][]fetch.Item{}
+	artifacts := map[*remote.Registry][]index.Artifact{}
 	var order []*remote.Registry
 	for _, l := range p.Lock.Packages {
 		a, ok := p.artifacts[l.Ref()]
@@ -148,13 +152,11 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 			order = append(order, a.registry)
 		}
 		byClient[a.registry] = append(byClient[a.registry], p.item(l, a))
+		artifacts[a.registry] = append(artifacts[a.registry], a.artifact)
 	}
 	var results []download.Result
 	for _, r := range order {
-		part, err := download.Fetch(ctx, byClient[r], download.Options{
-			Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: p.source.set.Offline(),
-			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Events: o.Events,
-		})
+		part, err := p.fetchFrom(ctx, r, byClient[r], artifacts[r], o)
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +164,20 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 	}
 	part, err := p.fetchGit(ctx, selected, o)
 	return append(results, part...), err
+}
+
+// fetchFrom brings the archives of one registry, and meanwhile holds their lines against the registry's log.
+func (p *Plan) fetchFrom(ctx context.Context, r *remote.Registry, items []fetch.Item, artifacts []index.Artifact, o Fetching) (results []download.Result, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.Snapshot.CheckLog(ctx, artifacts) })
+	group.Go(func() (err error) {
+		results, err = download.Fetch(ctx, items, download.Options{
+			Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: p.source.set.Offline(),
+			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Events: o.Events,
+		})
+		return err
+	})
+	return results, group.Wait()
 }
 
 func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {

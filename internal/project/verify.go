@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/geeknik/gal-pkg/fetch"
@@ -20,6 +21,7 @@ type Verified struct {
 	Packages   int       `json:"packages"`   // that gal.lock takes from registries and git
 	Lines      int       `json:"lines"`      // of the index, with the checksum of gal.lock
 	Signatures int       `json:"signatures"` // packages of which every signature verifies
+	Logged     int       `json:"logged"`     // packages of which every line stands in the registry's log
 	Archives   int       `json:"archives"`   // of the cache, hashed
 	Trees      int       `json:"trees"`      // of the store, hashed and compared with their archives
 	Linked     int       `json:"linked"`     // packages in .gal/packages.json that are where it says
@@ -33,7 +35,7 @@ type Verified struct {
 type Trouble struct {
 	Package string   `json:"package"`
 	Version string   `json:"version"`
-	What    string   `json:"what"` // lock, index, archive, store or link
+	What    string   `json:"what"` // lock, index, log, archive, store or link
 	Message string   `json:"message"`
 	Facts   []string `json:"facts,omitempty"`
 }
@@ -54,7 +56,7 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	s := newSource(ctx, p, set)
 	defer s.wait()
 	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}},
-		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}}
+		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}, good: map[string][]index.Artifact{}}
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
 	}
@@ -76,6 +78,9 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 			return nil, err
 		}
 	}
+	if err := v.logged(ctx); err != nil {
+		return nil, err
+	}
 	return v.Verified, v.links()
 }
 
@@ -85,8 +90,9 @@ type verifier struct {
 	source  *source // packs again what comes from git
 	set     *remote.Set
 	store   *cache.Cache
-	entries map[string][]archive.Entry // of archives that are what they must be, by digest
-	anew    map[string]*index.Snapshot // by registry id
+	entries map[string][]archive.Entry  // of archives that are what they must be, by digest
+	anew    map[string]*index.Snapshot  // by registry id
+	good    map[string][]index.Artifact // whose lines verify, by registry id
 }
 
 func trouble(l manifest.LockedPackage, what, format string, args ...any) Trouble {
@@ -141,7 +147,7 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 		v.wrong(l, "lock", "gal.lock has no checksum for it")
 		return nil
 	}
-	_, warnings, err := s.Verify(ctx, []index.Want{{Name: l.Name, Version: l.Version, Checksum: index.Digest(l.Checksum)}})
+	artifacts, warnings, err := s.Verify(ctx, []index.Want{{Name: l.Name, Version: l.Version, Checksum: index.Digest(l.Checksum)}})
 	switch kind := fault.KindOf(err); {
 	case kind == fault.Integrity || kind == fault.NotFound:
 		f := fault.Of(err)
@@ -153,12 +159,33 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 	case err != nil:
 		return err
 	default:
+		v.good[l.Source.Location] = append(v.good[l.Source.Location], artifacts...)
 		v.Lines++
 		for _, w := range warnings {
 			v.wrong(l, "index", "%s", w)
 		}
 		if len(warnings) == 0 && !slices.Contains(v.Unsigned, l.Source.Location) {
 			v.Signatures++
+		}
+	}
+	return nil
+}
+
+// logged holds the lines that verify against the log of their registry.
+func (v *verifier) logged(ctx context.Context) error {
+	for _, id := range slices.Sorted(maps.Keys(v.good)) {
+		s := v.anew[id]
+		if _, ok := s.Currency(); !ok {
+			continue // it has no metadata, and no log that could be held to anything
+		}
+		err := s.CheckLog(ctx, v.good[id])
+		switch f := fault.Of(err); {
+		case err == nil:
+			v.Logged += len(v.good[id])
+		case fault.KindOf(err) == fault.Integrity:
+			v.Mismatches = append(v.Mismatches, Trouble{What: "log", Message: f.Message, Facts: f.Facts})
+		default:
+			return err
 		}
 	}
 	return nil

@@ -9,5 +9,9 @@ import (
 // Anew returns a snapshot of the registry that remembers no signature as good: for whoever wants to verify what another
 // run has verified already.
 func (r *Registry) Anew(ctx context.Context) (*index.Snapshot, error) {
-	return index.Open(ctx, r.transport, index.Options{Pin: r.ID(), Trust: r.Spec.Trust})
+	o := r.options
+	o.State = func(string) (index.State, error) {
+		return index.State{Standing: r.standing}, nil
+	}
+	return index.Open(ctx, r.transport, o)
 }

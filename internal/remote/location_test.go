@@ -67,14 +67,17 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// unsigned is how a registry is trusted that has a configuration and nothing else.
+var unsigned = index.Trust{Signatures: index.SignaturesOff}
+
 // Which registry a package is in is decided once, by its name and nothing else.
 func TestFor(t *testing.T) {
 	first, second := newTree(t, "first.example"), newTree(t, "second.example")
 	open := func(override string) *Set {
 		s := New(Options{
 			Specs: map[string]Spec{
-				"first":  {Name: "first", URL: first},
-				"second": {Name: "second", URL: second, Patterns: []string{"company/*"}},
+				"first":  {Name: "first", URL: first, Trust: unsigned},
+				"second": {Name: "second", URL: second, Trust: unsigned, Patterns: []string{"company/*"}},
 			},
 			Default: "first", Override: override, CacheDir: t.TempDir(), StateDir: t.TempDir(),
 		})
@@ -108,7 +111,7 @@ func TestFor(t *testing.T) {
 func TestPin(t *testing.T) {
 	tree, state := newTree(t, "first.example"), t.TempDir()
 	open := func() error {
-		s := New(Options{Specs: map[string]Spec{"r": {Name: "r", URL: tree}}, Default: "r", CacheDir: t.TempDir(), StateDir: state})
+		s := New(Options{Specs: map[string]Spec{"r": {Name: "r", URL: tree, Trust: unsigned}}, Default: "r", CacheDir: t.TempDir(), StateDir: state})
 		defer s.Close()
 		_, err := s.Open(t.Context(), "r")
 		return err
@@ -121,7 +124,7 @@ func TestPin(t *testing.T) {
 		t.Errorf("another registry at the same address: %v", err)
 	}
 	s := New(Options{StateDir: state, CacheDir: t.TempDir()})
-	if err := s.Forget(tree); err != nil {
+	if err := s.Forget(tree, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := open(); err != nil {

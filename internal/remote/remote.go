@@ -10,6 +10,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -36,6 +37,7 @@ type Spec struct {
 	Name          string
 	URL           string
 	ID            string // "" where it is not pinned by the configuration
+	Root          string // fingerprint of its root of trust, likewise
 	AllowInsecure bool
 	Timeout       time.Duration
 	Retries       int
@@ -52,6 +54,7 @@ type Options struct {
 	CacheDir string
 	StateDir string
 	Offline  bool
+	Now      time.Time // against which the age of what registries say is judged
 
 	UserAgent string
 	// Authorization returns, for a registry's name or address, what gives each origin its Authorization header; "" for
@@ -65,9 +68,10 @@ type Options struct {
 type Set struct {
 	o Options
 
-	mu   sync.Mutex
-	open map[string]*Registry // by name or address
-	byID map[string]*Registry // those of open that have been asked for by their id
+	mu      sync.Mutex
+	open    map[string]*Registry // by name or address
+	byID    map[string]*Registry // those of open that have been asked for by their id
+	clients []*web.Client        // all that were made, for counting
 }
 
 // New returns a set; nothing is opened yet.
@@ -86,6 +90,8 @@ type Registry struct {
 	Client   *web.Client
 
 	transport index.Transport
+	options   index.Options
+	standing  index.StandingFile
 	verified  *index.FileMemory
 	folded    *index.FoldCache
 	git       *index.Git // nil for other transports
@@ -110,6 +116,9 @@ func (r *Registry) Bases() []string {
 // URLs returns where the archive of a version of a package may be fetched, in the order to try.
 func (r *Registry) URLs(name string, p *index.Publish) []string {
 	var urls []string
+	if own := filepath.Join(r.Location.Tree, filepath.FromSlash(index.ArchivePath(name, p.Version.String()))); r.Location.Kind == KindDir && isFile(own) {
+		urls = append(urls, own) // a folder that has it need not ask where its registry keeps it
+	}
 	for _, base := range r.Bases() {
 		for _, u := range r.Snapshot.Config().DownloadURLs(base, name, p) {
 			if !slices.Contains(urls, u) {
@@ -155,7 +164,11 @@ func (s *Set) Address(name string) string {
 func (s *Set) CacheDir() string { return s.o.CacheDir }
 
 // Anonymous returns a client without credentials, for what lies outside of every registry.
-func (s *Set) Anonymous() (*web.Client, error) { return web.New(web.Options{UserAgent: s.o.UserAgent}) }
+func (s *Set) Anonymous() (*web.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counted(web.New(web.Options{UserAgent: s.o.UserAgent}))
+}
 
 // Offline reports whether the network may not be asked.
 func (s *Set) Offline() bool { return s.o.Offline }
@@ -291,9 +304,18 @@ func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
 		return r, nil
 	}
 	if location.Kind != KindDir {
-		s.o.Notice("trusting registry %s at %s, seen for the first time", r.ID(), web.Redact(spec.URL))
+		s.o.Notice("trusting registry %s at %s, seen for the first time%s", r.ID(), web.Redact(spec.URL), r.rootWords())
 	}
 	return r, s.pin(spec.URL, r.ID())
+}
+
+// rootWords tells the root of trust, so that the user can compare it with what the registry's operator says.
+func (r *Registry) rootWords() string {
+	c, ok := r.Snapshot.Currency()
+	if !ok {
+		return ""
+	}
+	return ", with root " + c.Root
 }
 
 func (s *Set) client(spec Spec) (*web.Client, error) {
@@ -307,7 +329,7 @@ func (s *Set) client(spec Spec) (*web.Client, error) {
 			return nil, err
 		}
 	}
-	return web.New(o)
+	return s.counted(web.New(o))
 }
 
 // addressKey names the folder of what is kept for an address.
@@ -333,14 +355,21 @@ func (s *Set) openTransport(ctx context.Context, r *Registry) (err error) {
 }
 
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
-	r.Snapshot, err = index.Open(ctx, r.transport, index.Options{Pin: pin, Trust: r.Spec.Trust, State: func(id string) (index.State, error) {
-		return r.openState(filepath.Join(s.o.StateDir, "trust", id))
-	}})
-	return err
+	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now}
+	o.State = func(id string) (index.State, error) { return r.openState(filepath.Join(s.o.StateDir, "trust", id)) }
+	if r.Snapshot, err = index.Open(ctx, r.transport, o); err != nil {
+		return err
+	}
+	r.options, r.options.Pin = o, r.ID()
+	for _, notice := range r.Snapshot.Notices() {
+		s.o.Notice("%s", notice)
+	}
+	return nil
 }
 
 // openState opens what is kept of a registry.
 func (r *Registry) openState(dir string) (index.State, error) {
+	r.standing = index.StandingFile{Dir: dir}
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		r.verified, err = index.OpenMemory(filepath.Join(dir, "verified"))
@@ -348,7 +377,7 @@ func (r *Registry) openState(dir string) (index.State, error) {
 	if err == nil {
 		r.folded, err = index.OpenFoldCache(filepath.Join(dir, "folded"))
 	}
-	return index.State{Verified: r.verified, Folded: r.folded}, err
+	return index.State{Verified: r.verified, Folded: r.folded, Standing: r.standing}, err
 }
 
 func (s *Set) pinFile(address string) string {
@@ -372,15 +401,31 @@ func (s *Set) pin(address, id string) error {
 	return atomicfile.Write(name, []byte(id+"\n"), 0o600)
 }
 
-// Forget drops what is kept of an address: its index and its pin.
-func (s *Set) Forget(address string) error {
+// Forget drops what is kept of a registry: its index, its pin, and its root of trust, unless another address has led to
+// the same registry. The id may be "" where only the pin knows it.
+func (s *Set) Forget(address, id string) error {
+	id = cmp.Or(id, s.pinned(address))
 	if err := os.RemoveAll(filepath.Join(s.o.CacheDir, "index", addressKey(address))); err != nil {
 		return err
 	}
 	if err := os.Remove(s.pinFile(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return nil
+	if id == "" || s.pinnedElsewhere(id) {
+		return nil
+	}
+	return os.RemoveAll(filepath.Join(s.o.StateDir, "trust", id))
+}
+
+func (s *Set) pinnedElsewhere(id string) bool {
+	pins, err := os.ReadDir(filepath.Join(s.o.StateDir, "trust", "pins"))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(pins, func(pin os.DirEntry) bool {
+		data, err := atomicfile.Read(filepath.Join(s.o.StateDir, "trust", "pins", pin.Name()), 1<<10)
+		return err == nil && strings.TrimSpace(string(data)) == id
+	})
 }
 
 // Close saves what was verified and closes every registry.

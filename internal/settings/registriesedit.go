@@ -181,3 +181,21 @@ func (rs *Registries) SetID(ctx context.Context, name, id string) error {
 		return nil
 	})
 }
+
+// Repin replaces the id and the root of trust that are pinned for a registry: for a user who has decided to trust it anew.
+func (rs *Registries) Repin(ctx context.Context, name, id, root string) error {
+	return rs.change(ctx, func(now *Registries, e *editor) error {
+		r, err := now.named(name)
+		if err != nil {
+			return err
+		}
+		if !now.written(e, r.Name) {
+			e.add(r)
+		}
+		e.set(id, "registries", r.Name, "id")
+		if root != "" {
+			e.set(root, "registries", r.Name, "root")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,201 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/sign/translog"
+)
+
+// CheckLog holds that the registry's log continues the one that was seen before, and that every line behind the artifacts
+// stands in it: so everybody who looks sees the same lines. What was proved before is not proved again. A registry without
+// metadata has no log to hold it to.
+//
+// Errors: fault.Integrity "not-logged", "log-forked", "log-rollback", "log-incomplete", "log-inconsistent".
+func (s *Snapshot) CheckLog(ctx context.Context, artifacts []Artifact) error {
+	if s.vouched == nil {
+		return nil
+	}
+	if err := s.readUnlogged(ctx, artifacts); err != nil {
+		return err
+	}
+	c := &checker{snapshot: s, seen: map[Digest]bool{}}
+	for _, a := range artifacts {
+		p, err := s.Package(ctx, a.name)
+		if err != nil {
+			return err
+		}
+		c.gather(p.obligationsFor(a.Version()))
+	}
+	var wanted []Obligation
+	for _, o := range c.obligations {
+		if o.leads && !s.logged(o) {
+			wanted = append(wanted, o)
+		}
+	}
+	return s.prove(ctx, wanted)
+}
+
+// readUnlogged reads from their files the packages that came from the cache and of which a line was not proved before.
+func (s *Snapshot) readUnlogged(ctx context.Context, artifacts []Artifact) error {
+	wants := make([]Want, len(artifacts))
+	for i, a := range artifacts {
+		wants[i] = Want{Name: a.name, Version: a.Version()}
+	}
+	return s.readAnew(ctx, wants, s.logged)
+}
+
+// loggedMemo is what a [Memory] knows a proof of inclusion by.
+func (o Obligation) loggedMemo() Digest { return DigestOf([]byte("logged\n" + string(o.memo()))) }
+
+func (s *Snapshot) logged(o Obligation) bool {
+	return s.state.Verified != nil && s.state.Verified.Has(o.loggedMemo())
+}
+
+// prove checks the log's consistency, where it has grown, and the inclusion of the lines.
+func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
+	now, err := s.checkpoint(ctx)
+	if err != nil || now == nil && len(lines) == 0 {
+		return err
+	}
+	if now == nil {
+		return missingFile(logDir + "checkpoint")
+	}
+	standing, err := s.standing()
+	if err != nil {
+		return err
+	}
+	grown := string(standing.Checkpoint) != string(now.bytes)
+	if !grown && len(lines) == 0 {
+		return nil
+	}
+	leaves, err := leavesOf(lines)
+	if err != nil {
+		return err
+	}
+	before := translog.EmptyCheckpoint(s.config.ID)
+	if standing.Checkpoint != nil {
+		if before, err = translog.OpenCheckpoint(standing.Checkpoint, s.config.ID, now.keys...); err != nil {
+			return err
+		}
+	}
+	log, err := s.openLog(ctx, now.Checkpoint, before, leaves)
+	if err != nil {
+		return err
+	}
+	if err := log.CheckConsistency(before); err != nil {
+		return s.testify(err, standing.Checkpoint, now.bytes)
+	}
+	if err := log.CheckInclusion(leaves...); err != nil {
+		return err
+	}
+	if memory := s.state.Verified; memory != nil {
+		for _, o := range lines {
+			memory.Add(o.loggedMemo())
+		}
+	}
+	standing.Checkpoint = now.bytes
+	return s.keep(standing)
+}
+
+// checkpoint is one that the metadata vouches for and the log's key has signed.
+type checkpoint struct {
+	translog.Checkpoint
+	bytes []byte
+	keys  []translog.Verifier
+}
+
+// checkpoint returns the one of this state of the registry; nil where nothing has been published yet.
+func (s *Snapshot) checkpoint(ctx context.Context) (*checkpoint, error) {
+	name := ""
+	for _, target := range s.vouched.client.Names() {
+		if strings.HasPrefix(target, logDir+"checkpoint.") {
+			name = target
+		}
+	}
+	if name == "" {
+		return nil, nil
+	}
+	files, err := s.transport.Fetch(ctx, []string{name, trustedRootPath})
+	if err != nil {
+		return nil, err
+	}
+	logs, err := sign.ParseTrustedRoot(files[trustedRootPath], s.config.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpoint{bytes: files[name]}
+	for _, l := range logs {
+		c.keys = append(c.keys, l.Key)
+	}
+	c.Checkpoint, err = translog.OpenCheckpoint(c.bytes, s.config.ID, c.keys...)
+	return c, err
+}
+
+func leavesOf(lines []Obligation) ([]translog.Leaf, error) {
+	leaves := make([]translog.Leaf, len(lines))
+	for i, o := range lines {
+		body, err := sign.LeafBody(o.Key, o.Line.Claim(o.registry).PAE(), o.value)
+		if err != nil {
+			return nil, err
+		}
+		leaves[i] = translog.Leaf{Index: o.log, Hash: translog.HashLeaf(body)}
+	}
+	return leaves, nil
+}
+
+// openLog reads all tiles that the proofs need in one round.
+func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint, leaves []translog.Leaf) (*translog.Log, error) {
+	var indexes []int64
+	for _, l := range leaves {
+		if l.Index < now.Size { // CheckInclusion tells of the others
+			indexes = append(indexes, l.Index)
+		}
+	}
+	paths, err := translog.InclusionPaths(now.Size, indexes...)
+	if err != nil {
+		return nil, err
+	}
+	if 0 < before.Size && before.Size < now.Size {
+		more, err := translog.ConsistencyPaths(before.Size, now.Size)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, more...)
+	}
+	for i := range paths {
+		paths[i] = logDir + paths[i]
+	}
+	files, err := s.vouched.raw.Fetch(ctx, paths)
+	return translog.Open(tiles(files), now), err
+}
+
+// tiles are files of the log that have been fetched.
+type tiles map[string][]byte
+
+func (t tiles) Read(path string) ([]byte, error) {
+	if data, ok := t[logDir+path]; ok {
+		return data, nil
+	}
+	return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+}
+
+// testify keeps both checkpoints of a log that contradicts itself.
+func (s *Snapshot) testify(err error, before, now []byte) error {
+	f := fault.Of(err)
+	if f == nil || f.Code != "log-forked" || s.state.Standing == nil {
+		return err
+	}
+	for name, data := range map[string][]byte{"forked-log.before": before, "forked-log.now": now} {
+		path, err := s.state.Standing.Testify(name, data)
+		if err != nil {
+			return err
+		}
+		f.WithFact("kept   %s", path)
+	}
+	return f
+}

@@ -1,0 +1,92 @@
+package index_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/geeknik/gal-pkg/index"
+)
+
+func catalogue() index.Catalogue {
+	at := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
+	return index.Catalogue{
+		{Name: "actor", Version: "1.0.0", Updated: at(1)},
+		{Name: "actor-utils", Version: "1.2.3", Updated: at(5), Categories: []string{"utilities"}},
+		{Name: "my-actor", Version: "0.1.0", Updated: at(4)},
+		{Name: "factory", Version: "2.0.0", Updated: at(3), Description: "Makes actors."},
+		{Name: "mailbox", Version: "1.0.0", Updated: at(2), Keywords: []string{"actor", "Queue"}, Categories: []string{"actor-model"}},
+		{Name: "post/office", Version: "1.0.0", Updated: at(6), Description: "An actor that sorts mail."},
+		{Name: "actor-old", Yanked: true, Updated: at(7)},
+	}
+}
+
+func names(rows []index.SearchRow) string {
+	list := make([]string, len(rows))
+	for i, r := range rows {
+		list[i] = r.Name
+	}
+	return strings.Join(list, " ")
+}
+
+func TestSearchOrder(t *testing.T) {
+	for _, row := range []struct {
+		query index.Query
+		want  string
+	}{
+		// The name, its beginning, a word of it, a keyword, a description; "factory" only makes actors.
+		{index.Query{Text: "actor"}, "actor actor-utils my-actor mailbox factory post/office"},
+		{index.Query{Text: "ACTOR utils"}, "actor-utils"},
+		{index.Query{Text: "actor_utils"}, "actor-utils"},
+		{index.Query{Text: "actor", Sort: "name"}, "actor actor-utils factory mailbox my-actor post/office"},
+		{index.Query{Text: "actor", Sort: "updated"}, "post/office actor-utils my-actor factory mailbox actor"},
+		{index.Query{Text: "actor", IncludeYanked: true}, "actor actor-old actor-utils my-actor mailbox factory post/office"},
+		{index.Query{Keyword: "queue"}, "mailbox"},
+		{index.Query{Category: "utilities"}, "actor-utils"},
+		{index.Query{Text: "actor", Category: "Actor-Model"}, "mailbox"},
+		{index.Query{Text: "office"}, "post/office"},
+		{index.Query{Text: "actor nothing"}, ""},
+	} {
+		if got := names(catalogue().Search(row.query)); got != row.want {
+			t.Errorf("%+v: %s, want %s", row.query, got, row.want)
+		}
+	}
+}
+
+func TestSearchSlips(t *testing.T) {
+	for query, want := range map[string]string{
+		"mialbox":      "mailbox",
+		"mailbocks":    "",
+		"actor-utlis":  "actor-utils",
+		"actr utils":   "actor-utils",
+		"ofice":        "post/office",
+		"qeueu":        "mailbox", // a keyword
+		"acter":        "actor actor-utils mailbox my-actor",
+		"actor nohing": "",
+		"xy":           "",
+	} {
+		found := catalogue().Page(index.Query{Text: query}, 1, 10)
+		if got := names(found.Rows); got != want || found.Close != (want != "") || found.Total != len(found.Rows) {
+			t.Errorf("%s: %s, %+v; want %s", query, got, found, want)
+		}
+	}
+	// What is found needs no guess.
+	if found := catalogue().Page(index.Query{Text: "mailbox"}, 1, 10); found.Close || names(found.Rows) != "mailbox" {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestPages(t *testing.T) {
+	for _, row := range []struct {
+		page, size int
+		want       string
+	}{
+		{1, 4, "actor actor-utils my-actor mailbox"}, {2, 4, "factory post/office"}, {3, 4, ""}, {2, 3, "mailbox factory post/office"}, {3, 3, ""},
+		{1, 100, "actor actor-utils my-actor mailbox factory post/office"}, {0, 4, ""}, {-1, 4, ""}, {1, 0, ""}, {1 << 62, 4, ""}, {2, 1 << 62, ""},
+	} {
+		found := catalogue().Page(index.Query{Text: "actor"}, row.page, row.size)
+		if got := names(found.Rows); got != row.want || found.Total != 6 {
+			t.Errorf("page %d of %d: %s of %d, want %s", row.page, row.size, got, found.Total, row.want)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package index
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign/tuf"
+)
+
+// Standing is what was last verified of a registry as a whole. From it a later process sees that a host shows an older
+// state, another root or another log.
+type Standing struct {
+	First      string    // fingerprint of the root that was trusted first; "" before there is one
+	Metadata   tuf.State // Root is nil before there is one
+	Checkpoint []byte    // of the log, nil before one was seen
+}
+
+// StandingStore keeps the standing of one registry.
+type StandingStore interface {
+	// Load returns the zero Standing where nothing was kept. What is damaged is an error: to begin anew would be to trust
+	// whoever answers next.
+	Load() (Standing, error)
+	// Save replaces what was kept, whole.
+	Save(Standing) error
+	// Testify keeps a file as evidence, for a person to look at.
+	Testify(name string, data []byte) (path string, err error)
+}
+
+// StandingFile keeps a standing in a folder: the file `standing` is a header, the sha256 of the rest, and the members,
+// each behind its length.
+type StandingFile struct{ Dir string }
+
+const (
+	standingHeader = "gal registry standing 1\n"
+	maxStanding    = 8 << 20
+)
+
+func (f StandingFile) path() string { return filepath.Join(f.Dir, "standing") }
+
+// Load implements [StandingStore].
+func (f StandingFile) Load() (Standing, error) {
+	data, err := atomicfile.Read(f.path(), maxStanding)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Standing{}, nil
+	}
+	if err != nil {
+		return Standing{}, err
+	}
+	s, ok := parseStanding(data)
+	if !ok {
+		return Standing{}, fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry's root of trust is damaged").
+			WithFact("file %s", f.path()).
+			WithHelp("gal-pkg registry reset NAME   # trust anew whoever answers there, as if never seen")
+	}
+	return s, nil
+}
+
+func parseStanding(data []byte) (s Standing, ok bool) {
+	body, ok := bytes.CutPrefix(data, []byte(standingHeader))
+	if !ok || len(body) < sha256.Size {
+		return s, false
+	}
+	if sum := sha256.Sum256(body[sha256.Size:]); !bytes.Equal(sum[:], body[:sha256.Size]) {
+		return s, false
+	}
+	r := &unfolder{text: string(body[sha256.Size:])}
+	s.First = r.string()
+	for _, member := range []*[]byte{&s.Metadata.Root, &s.Metadata.Timestamp, &s.Metadata.Snapshot, &s.Metadata.Targets, &s.Checkpoint} {
+		if text := r.string(); text != "" {
+			*member = []byte(text)
+		}
+	}
+	return s, !r.broken && r.text == ""
+}
+
+// Save implements [StandingStore].
+func (f StandingFile) Save(s Standing) error {
+	w := &folder{buf: make([]byte, len(standingHeader)+sha256.Size)}
+	w.text(s.First)
+	for _, member := range [][]byte{s.Metadata.Root, s.Metadata.Timestamp, s.Metadata.Snapshot, s.Metadata.Targets, s.Checkpoint} {
+		w.text(string(member))
+	}
+	copy(w.buf, standingHeader)
+	sum := sha256.Sum256(w.buf[len(standingHeader)+sha256.Size:])
+	copy(w.buf[len(standingHeader):], sum[:])
+	return atomicfile.Write(f.path(), w.buf, 0o600)
+}
+
+// Testify implements [StandingStore].
+func (f StandingFile) Testify(name string, data []byte) (string, error) {
+	path := filepath.Join(f.Dir, name)
+	return path, atomicfile.Write(path, data, 0o600)
+}
+
+func (s Standing) equal(o Standing) bool {
+	return s.First == o.First && bytes.Equal(s.Checkpoint, o.Checkpoint) && bytes.Equal(s.Metadata.Root, o.Metadata.Root) &&
+		bytes.Equal(s.Metadata.Timestamp, o.Metadata.Timestamp) && bytes.Equal(s.Metadata.Snapshot, o.Metadata.Snapshot) &&
+		bytes.Equal(s.Metadata.Targets, o.Metadata.Targets)
+}

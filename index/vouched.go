@@ -1,0 +1,237 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/index/listing"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign/tuf"
+)
+
+// Expected is a file of which length and digest are known before it is read.
+type Expected struct {
+	Path string
+	listing.File
+}
+
+// Expecting is a [Transport] that can do with fewer requests where it is told what the files must be: one that it keeps
+// with that digest need not be asked for again. What it returns is held against the expectation all the same.
+type Expecting interface {
+	FetchExpected(ctx context.Context, files []Expected) (map[string][]byte, error)
+}
+
+// vouched reads a tree through another transport, and holds what it reads against the registry's metadata: the files of
+// packages and publishers against the lists, the registry's own files against the targets. What the metadata knows nothing
+// of (the search catalogue, tiles of the log) is read as it is, and is worth no more than its host.
+type vouched struct {
+	raw    Transport
+	client *tuf.Client
+	top    listing.File
+
+	mu     sync.Mutex
+	lookup *listing.Lookup
+}
+
+// newVouched reads the top of the lists.
+func newVouched(ctx context.Context, raw Transport, client *tuf.Client) (*vouched, error) {
+	v := &vouched{raw: raw, client: client}
+	target, ok := client.Target(listing.TopTarget)
+	if !ok {
+		return nil, missingFile(listing.TopTarget)
+	}
+	v.top = listing.File(target)
+	files, err := v.expect(ctx, []Expected{{v.top.Path(), v.top}})
+	if err != nil {
+		return nil, err
+	}
+	v.lookup, err = listing.NewLookup(files[v.top.Path()])
+	return v, err
+}
+
+// Refresh does nothing: what is vouched for is one state of the registry.
+func (v *vouched) Refresh(context.Context) error { return nil }
+
+// Close leaves the transport below to whoever opened it.
+func (v *vouched) Close() error { return nil }
+
+// Fetch implements [Transport].
+func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	var listed, free []string
+	var expected []Expected
+	for _, path := range paths {
+		if isListed(path) {
+			listed = append(listed, path)
+		} else if target, ok := v.client.Target(path); ok {
+			expected = append(expected, Expected{path, listing.File(target)})
+		} else {
+			free = append(free, path)
+		}
+	}
+	found, err := v.locate(ctx, listed)
+	if err != nil {
+		return nil, err
+	}
+	files, err := v.expect(ctx, append(expected, found...))
+	if err != nil || len(free) == 0 {
+		return files, err
+	}
+	unvouched, err := v.raw.Fetch(ctx, free)
+	for path, data := range unvouched {
+		files[path] = data
+	}
+	return files, err
+}
+
+// isListed reports whether the lists vouch for a file, if it exists.
+func isListed(path string) bool {
+	return strings.HasPrefix(path, PackageDir) || strings.HasPrefix(path, PublisherDir) || strings.HasPrefix(path, advisoryDir)
+}
+
+// locate finds what the lists say of files, in at most two rounds. Files that the lists do not know are left out: they do
+// not exist, whatever the host has there.
+func (v *vouched) locate(ctx context.Context, paths []string) ([]Expected, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	for _, round := range []struct {
+		need func(...string) []listing.File
+		add  func([]byte) error
+	}{{v.lookup.Pages, v.lookup.AddPage}, {v.lookup.Shards, v.lookup.AddShard}} {
+		v.mu.Lock()
+		needed := round.need(paths...)
+		v.mu.Unlock()
+		var lists []Expected
+		for _, f := range needed {
+			lists = append(lists, Expected{f.Path(), f})
+		}
+		files, err := v.expect(ctx, lists)
+		if err != nil {
+			return nil, err
+		}
+		v.mu.Lock()
+		for _, list := range lists {
+			if err == nil {
+				err = round.add(files[list.Path])
+			}
+		}
+		v.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var expected []Expected
+	for _, path := range paths {
+		file, found, err := v.lookup.Find(path)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			expected = append(expected, Expected{path, file})
+		}
+	}
+	return expected, nil
+}
+
+// expect reads files whose digests are known. One that the host shows in another state, because a publication is under way
+// or a cache is old, is asked for once more under its digest.
+func (v *vouched) expect(ctx context.Context, expected []Expected) (map[string][]byte, error) {
+	if len(expected) == 0 {
+		return map[string][]byte{}, nil
+	}
+	files, err := fetchExpected(ctx, v.raw, expected)
+	if err != nil {
+		return nil, err
+	}
+	var again []string
+	differs := map[string]Expected{}
+	for _, e := range expected {
+		data, ok := e.cut(files[e.Path])
+		if files[e.Path] = data; !ok {
+			differs[e.Path] = e
+			again = append(again, e.recent())
+		}
+	}
+	if len(again) == 0 {
+		return files, nil
+	}
+	recent, err := v.raw.Fetch(ctx, again)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range expected {
+		if _, ok := differs[e.Path]; !ok {
+			continue
+		}
+		data, ok := e.cut(recent[e.recent()])
+		if !ok {
+			return nil, e.mismatch(files[e.Path])
+		}
+		files[e.Path] = data
+	}
+	return files, nil
+}
+
+func fetchExpected(ctx context.Context, t Transport, expected []Expected) (map[string][]byte, error) {
+	if e, ok := t.(Expecting); ok {
+		return e.FetchExpected(ctx, expected)
+	}
+	paths := make([]string, len(expected))
+	for i, e := range expected {
+		paths[i] = e.Path
+	}
+	return t.Fetch(ctx, paths)
+}
+
+// cut returns the part of a file that is vouched for, and whether it is what was expected. Files of packages only grow, so
+// one that is longer than its metadata says begins with just what the metadata means.
+func (e Expected) cut(data []byte) ([]byte, bool) {
+	if int64(len(data)) < e.Length {
+		return data, false
+	}
+	part := data[:e.Length:e.Length]
+	if sha256.Sum256(part) != e.SHA256 {
+		return data, false
+	}
+	return part, true
+}
+
+// recent is the place of a file under its digest, where a host keeps it for some days.
+func (e Expected) recent() string { return fmt.Sprintf("recent/%x", e.SHA256) }
+
+func (e Expected) mismatch(data []byte) error {
+	if data == nil {
+		return missingFile(e.Path)
+	}
+	got := sha256.Sum256(data)
+	return fault.New(fault.Integrity, "index-mismatch", "SECURITY: a file of the index is not the one that the registry's metadata names").
+		WithFact("file      %s", e.Path).
+		WithFact("expected  sha256:%x, %d bytes", e.SHA256, e.Length).
+		WithFact("actual    sha256:%x, %d bytes", got, len(data)).
+		WithFact("the index was altered on its host or in transit, or its host shows files of two states").
+		WithHelp("try later; tell the registry's operator if it stays so")
+}
+
+// immutable reports whether a file of a published tree never changes, because its name holds its version or digest.
+func immutable(path string) bool {
+	folder, rest, _ := strings.Cut(path, "/")
+	switch folder + "/" {
+	case tuf.Dir:
+		return path != tuf.TimestampPath && path != trustedRootPath
+	case listing.Dir, logDir:
+		return true
+	}
+	return rest != "" && slices.Contains([]string{"recent", "bundles"}, folder)
+}
+
+const (
+	logDir          = "log/"
+	advisoryDir     = "advisories/"
+	trustedRootPath = tuf.Dir + "trusted_root.json"
+)
