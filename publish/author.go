@@ -72,8 +72,13 @@ func (a Author) Sign(registry string, l *index.Line, also ...Author) (*index.Lin
 		}
 		signed.Sig.Also = append(signed.Sig.Also, index.Cosignature{By: other.ID, Key: other.Key.Public().Hint(), Value: value})
 	}
-	slices.SortFunc(signed.Sig.Also, func(x, y index.Cosignature) int {
+	signed.Sig.Also = sortCosignatures(signed.Sig.Also)
+	return &signed, signed.Check()
+}
+
+func sortCosignatures(list []index.Cosignature) []index.Cosignature {
+	slices.SortFunc(list, func(x, y index.Cosignature) int {
 		return cmp.Or(strings.Compare(x.By, y.By), strings.Compare(x.Key, y.Key))
 	})
-	return &signed, signed.Check()
+	return list
 }

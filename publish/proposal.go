@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
@@ -61,29 +63,50 @@ func (x *Index) Files(ctx context.Context, paths []string) (map[string][]byte, e
 // Pending is a proposal that has not been merged.
 type Pending struct {
 	Branch string
-	Lines  []*index.Line // of the package that was asked for
+	Lines  []*index.Line // of the file that was asked for
 }
 
 // maxPending bounds how many open proposals of one package are looked into.
 const maxPending = 32
 
-// Pending lists the open proposals for a package.
-func (x *Index) Pending(ctx context.Context, name string) ([]Pending, error) {
-	refs, err := x.store.Refs(ctx, "refs/heads/"+index.ProposalPrefix+name+"/")
+// Branches lists the open proposals that are named after a package or a publisher; "" is for all of them.
+func (x *Index) Branches(ctx context.Context, subject string) ([]string, error) {
+	prefix := "refs/heads/" + index.ProposalPrefix
+	if subject != "" {
+		prefix += subject + "/"
+	}
+	refs, err := x.store.Refs(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
-	if len(refs) > maxPending {
-		refs = refs[:maxPending]
+	var branches []string
+	for _, ref := range refs {
+		branch := strings.TrimPrefix(ref.Name, "refs/heads/")
+		if name, _, ok := index.ParseProposalBranch(branch); ok && (subject == "" || name == subject) {
+			branches = append(branches, branch)
+		}
 	}
-	known, err := x.store.Fetch(ctx, []string{index.PackagePath(name)})
+	return branches, nil
+}
+
+// Pending lists the open proposals for a package or a publisher, with the lines that they append to its file: that of the
+// package for an event of packages, else that of the publisher.
+func (x *Index) Pending(ctx context.Context, event index.Event, subject string) ([]Pending, error) {
+	branches, err := x.Branches(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	if len(branches) > maxPending {
+		branches = branches[:maxPending]
+	}
+	path := index.SubjectPath(event, subject)
+	known, err := x.store.Fetch(ctx, []string{path})
 	if err != nil {
 		return nil, err
 	}
 	var list []Pending
-	for _, ref := range refs {
-		branch := strings.TrimPrefix(ref.Name, "refs/heads/")
-		lines, err := x.proposed(ctx, branch, name, known[index.PackagePath(name)])
+	for _, branch := range branches {
+		lines, err := x.proposed(ctx, branch, path, known[path])
 		if err != nil {
 			return nil, err
 		}
@@ -92,8 +115,8 @@ func (x *Index) Pending(ctx context.Context, name string) ([]Pending, error) {
 	return list, nil
 }
 
-// proposed reads what a branch appends to a package's file. A proposal that does not parse is the gate's matter.
-func (x *Index) proposed(ctx context.Context, branch, name string, main []byte) ([]*index.Line, error) {
+// proposed reads what a branch appends to a file. A proposal that does not parse is the gate's matter.
+func (x *Index) proposed(ctx context.Context, branch, path string, main []byte) ([]*index.Line, error) {
 	if err := os.MkdirAll(x.remote.Scratch, 0o755); err != nil {
 		return nil, err
 	}
@@ -110,13 +133,13 @@ func (x *Index) proposed(ctx context.Context, branch, name string, main []byte) 
 	if _, err := store.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	files, err := store.Fetch(ctx, []string{index.PackagePath(name)})
+	files, err := store.Fetch(ctx, []string{path})
 	if err != nil {
 		return nil, err
 	}
 	var decoder index.Decoder
 	before, _ := decoder.ParseLines("", main)
-	lines, _ := decoder.ParseLines("", files[index.PackagePath(name)])
+	lines, _ := decoder.ParseLines("", files[path])
 	if len(lines) < len(before) {
 		return nil, nil
 	}
@@ -148,15 +171,33 @@ type Proposal struct {
 	Line   index.Digest // that the branch is named after
 }
 
-// Propose appends lines to branch main in one commit, signed with the author's key, and pushes it as a branch of its own.
-// The branch is named after the last line.
+// Propose appends lines to branch main in one commit of the author and pushes it as a branch of its own, which is named
+// after the last line. The commit is signed with the author's key; an author without a key brings lines that others have
+// signed, and the registry commits them in its own name.
 func (x *Index) Propose(ctx context.Context, author Author, registry string, lines []*index.Line, message string) (*Proposal, error) {
-	files := map[string][]byte{}
+	edits, err := x.appended(ctx, lines)
+	if err != nil {
+		return nil, err
+	}
+	last := lines[len(lines)-1]
+	p := &Proposal{Branch: index.ProposalBranch(last.Subject, last.Digest()), Line: last.Digest()}
+	info := gitindex.CommitInfo{
+		AuthorName: author.ID, AuthorEmail: fmt.Sprintf("%s@%s", author.ID, registry), When: author.Now, Message: message + "\n",
+	}
+	if author.Key != nil {
+		info.Signer = author.Key.CommitSigner(author.Random)
+	}
+	if p.Commit, err = x.store.Commit(ctx, edits, info); err != nil {
+		return nil, err
+	}
+	return p, x.store.Push(ctx, "refs/heads/"+p.Branch, p.Commit, gitindex.PushOptions{})
+}
+
+// appended returns the files of branch main with the lines at their ends.
+func (x *Index) appended(ctx context.Context, lines []*index.Line) ([]gitindex.Edit, error) {
 	var paths []string
 	for _, l := range lines {
-		path := index.SubjectPath(l.Event, l.Subject)
-		if _, ok := files[path]; !ok {
-			files[path] = nil
+		if path := index.SubjectPath(l.Event, l.Subject); !slices.Contains(paths, path) {
 			paths = append(paths, path)
 		}
 	}
@@ -164,25 +205,13 @@ func (x *Index) Propose(ctx context.Context, author Author, registry string, lin
 	if err != nil {
 		return nil, err
 	}
+	edits := make([]gitindex.Edit, len(paths))
+	for i, path := range paths {
+		edits[i] = gitindex.Edit{Path: path, Data: bytes.Clone(now[path])}
+	}
 	for _, l := range lines {
-		path := index.SubjectPath(l.Event, l.Subject)
-		if files[path] == nil {
-			files[path] = append([]byte{}, now[path]...)
-		}
-		files[path] = append(append(files[path], l.Bytes()...), '\n')
+		e := &edits[slices.Index(paths, index.SubjectPath(l.Event, l.Subject))]
+		e.Data = append(append(e.Data, l.Bytes()...), '\n')
 	}
-	var edits []gitindex.Edit
-	for _, path := range paths {
-		edits = append(edits, gitindex.Edit{Path: path, Data: files[path]})
-	}
-	last := lines[len(lines)-1]
-	p := &Proposal{Branch: index.ProposalBranch(last.Subject, last.Digest()), Line: last.Digest()}
-	p.Commit, err = x.store.Commit(ctx, edits, gitindex.CommitInfo{
-		AuthorName: author.ID, AuthorEmail: fmt.Sprintf("%s@%s", author.ID, registry), When: author.Now,
-		Message: message + "\n", Signer: author.Key.CommitSigner(author.Random),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return p, x.store.Push(ctx, "refs/heads/"+p.Branch, p.Commit, gitindex.PushOptions{})
+	return edits, nil
 }

@@ -19,10 +19,16 @@ import (
 
 // Answer returns what the registry says of a proposal, nil where it has not said anything yet.
 func Answer(ctx context.Context, r *remote.Registry, line *index.Line) (*site.Outcome, error) {
-	if r.Location.Tree == "" {
+	return AnswerTo(ctx, r, index.ProposalBranch(line.Subject, line.Digest()))
+}
+
+// AnswerTo returns what the registry says of the proposal on a branch, nil where it has not said anything yet.
+func AnswerTo(ctx context.Context, r *remote.Registry, branch string) (*site.Outcome, error) {
+	subject, hex, ok := index.ParseProposalBranch(branch)
+	if r.Location.Tree == "" || !ok {
 		return nil, nil
 	}
-	place := r.Location.Tree + "/" + index.GatePath(line.Subject, line.Digest().Hex()[:16])
+	place := r.Location.Tree + "/" + index.GatePath(subject, hex)
 	data, err := read(ctx, r, place, 1<<20)
 	if fault.KindOf(err) == fault.NotFound || os.IsNotExist(err) {
 		return nil, nil

@@ -5,6 +5,7 @@ package desk
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -53,21 +54,12 @@ func Registration(ctx context.Context, r *remote.Registry, author publish.Author
 		line, err := author.Register(r.ID(), contact, nil)
 		return []*index.Line{line}, err
 	}
-	key := publisher.Key(author.Key.Public().Hint())
-	switch {
-	case key == nil:
-		return nil, fault.New(fault.Auth, "key-unknown", "the key is not one of publisher %s in %s", author.ID, r.ID()).
-			WithFact("yours %s", author.Key.Public().Hint()).WithHelp("gal-pkg publish --sign FILE --as ID")
-	case key.IsRevoked():
-		return nil, fault.New(fault.Auth, "key-revoked", "the key of publisher %s was revoked in %s", author.ID, r.ID()).
-			WithFact("yours %s", author.Key.Public().Hint())
-	}
-	return nil, nil
+	return nil, checkKey(r, publisher, author)
 }
 
 // Pending looks for open proposals of a version: one with the same content, "" for none, and others.
 func (d *Desk) Pending(ctx context.Context, draft *publish.Draft) (same string, others []string, err error) {
-	pending, err := d.Index.Pending(ctx, draft.Name)
+	pending, err := d.Index.Pending(ctx, index.EventPublish, draft.Name)
 	if err != nil {
 		return "", nil, err
 	}
@@ -91,6 +83,53 @@ func proposes(p publish.Pending, v version.Version) (index.Digest, bool) {
 		}
 	}
 	return "", false
+}
+
+// Alike lists the open proposals that would append a line of an event to a file: the first of them to be merged is the
+// only one.
+func (d *Desk) Alike(ctx context.Context, event index.Event, subject string) ([]string, error) {
+	pending, err := d.Index.Pending(ctx, event, subject)
+	if err != nil {
+		return nil, err
+	}
+	var branches []string
+	for _, p := range pending {
+		if slices.ContainsFunc(p.Lines, func(l *index.Line) bool { return l.Event == event }) {
+			branches = append(branches, p.Branch)
+		}
+	}
+	return branches, nil
+}
+
+// Speaker holds that the author is a publisher of the registry with a key that is live, and returns what the registry has
+// of them.
+func Speaker(ctx context.Context, r *remote.Registry, author publish.Author) (*index.Publisher, []Key, error) {
+	publisher, keys, err := Publisher(ctx, r, author.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !publisher.Exists() {
+		return nil, nil, Unregistered(r, author.ID).WithHelp("gal-pkg publish      # a first publish registers you")
+	}
+	return publisher, keys, checkKey(r, publisher, author)
+}
+
+// Unregistered is the error of an id that no publisher of the registry has.
+func Unregistered(r *remote.Registry, id string) *fault.Error {
+	return fault.New(fault.NotFound, "publisher-not-found", "no publisher %s is registered in %s", id, r.ID())
+}
+
+func checkKey(r *remote.Registry, publisher *index.Publisher, author publish.Author) error {
+	hint := author.Key.Public().Hint()
+	switch key := publisher.Key(hint); {
+	case key == nil:
+		return fault.New(fault.Auth, "key-unknown", "the key is not one of publisher %s in %s", author.ID, r.ID()).
+			WithFact("yours %s", hint).WithHelp("gal-pkg keys list %s", author.ID).WithHelp("pass --sign FILE --as ID")
+	case key.IsRevoked():
+		return fault.New(fault.Auth, "key-revoked", "the key of publisher %s was revoked in %s", author.ID, r.ID()).
+			WithFact("yours %s", hint).WithHelp("gal-pkg keys list %s", author.ID)
+	}
+	return nil
 }
 
 // Refused is the error of lines that the gate does not let in, with everything it found.

@@ -14,8 +14,8 @@ import (
 	"github.com/geeknik/gal-pkg/tools/gate"
 )
 
-// Judge runs the registry's gate here, on what would be proposed; packed is the archive of a publish, nil for other lines.
-func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed *archive.Archive, now time.Time) (*gate.Report, error) {
+// Judge runs the registry's gate here, on what would be proposed, with the archives of the versions that it publishes.
+func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed []*archive.Archive, now time.Time) (*gate.Report, error) {
 	paths := []string{index.ConfigPath, index.AccessPath, "reserved.txt"}
 	for _, l := range lines {
 		paths = append(paths, index.SubjectPath(l.Event, l.Subject))
@@ -36,17 +36,33 @@ func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed *archive.A
 		Config: config, Access: access, Reserved: strings.Fields(string(files["reserved.txt"])),
 		Ledger: build.NewLedger(d.registry.ID(), published{ctx, d.registry}, lastLog), Now: now,
 		Archive: func(digest index.Digest) ([]byte, error) {
-			if packed == nil || string(digest) != packed.Digest {
-				return nil, fs.ErrNotExist
+			for _, a := range packed {
+				if string(digest) == a.Digest {
+					return a.Bytes, nil
+				}
 			}
-			return packed.Bytes, nil
+			return nil, fs.ErrNotExist
 		},
 		Known: func(name string) (bool, error) {
 			p, err := Known(ctx, d.registry, name)
 			return p != nil && p.Name == name, err
 		},
+		Names: func() ([]string, error) { return names(ctx, d.registry) },
 	})
 	return report, nil
+}
+
+// names lists the packages of the registry's search catalogue. The gate asks for them when a package is new.
+func names(ctx context.Context, r *remote.Registry) ([]string, error) {
+	catalogue, err := r.Snapshot.Catalogue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]string, len(catalogue))
+	for i, row := range catalogue {
+		list[i] = row.Name
+	}
+	return list, nil
 }
 
 // changesOf is what the lines do to the files of branch main.

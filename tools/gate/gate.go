@@ -2,18 +2,21 @@
 // the registry run the same code on the same bytes, so they give the same answer.
 //
 // A check has a stable id and one of three verdicts: pass, fail, or human, which leaves the decision to a person. The
-// verdict of a report is the worst of its findings; a report without findings passes.
+// verdict of a report is the worst of its findings; a report without findings passes. A finding whose verdict is pass is a
+// remark for the author.
 //
-//	G01  only index and publisher files are touched           G20  the version is new
-//	G02  files only grow                                      G30  every dependency is in a registry
-//	G03  one publisher speaks                                 G31  no requirement is open to every version
-//	G04  every line is in canonical form                      G40  the archive is there, with its size and digest
-//	G05  files are regular files with mode 0644               G44  the archive is safe to unpack
-//	G06  a line stands in the file of its subject             G45  the manifest inside says what the line says
-//	G07  `after` and `until` fit                              G46  a licence and a description are there
-//	G10  the name is well formed                              G50  the signer may speak, and the signature verifies
-//	G11  the name is free                                     G51  enough owners signed
-//	G13  the name is not reserved                             G61  the policy lets this class in without a person
+//	G01  only index and publisher files are touched           G21  the version follows those that are there (a remark)
+//	G02  files only grow                                      G24  a patch needs no newer toolchain
+//	G03  one publisher speaks                                 G30  every dependency is in a registry
+//	G04  every line is in canonical form                      G31  no requirement is open to every version
+//	G05  files are regular files with mode 0644               G40  the archive is there, with its size and digest
+//	G06  a line stands in the file of its subject             G44  the archive is safe to unpack
+//	G07  `after` and `until` fit                              G45  the manifest inside says what the line says
+//	G10  the name is well formed                              G46  a licence and a description are there
+//	G11  the name is free                                     G50  the signer may speak, and the signature verifies
+//	G12  the name is not easily taken for another             G51  enough owners signed
+//	G13  the name is not reserved                             G56  nothing of before becomes suspect without a person
+//	G20  the version is new                                   G61  the policy lets this class in without a person
 package gate
 
 import (
@@ -80,6 +83,7 @@ type Rules struct {
 	Ledger   *build.Ledger                      // of the published tree; judging adds the proposal's lines to it
 	Archive  func(index.Digest) ([]byte, error) // the bytes that were uploaded
 	Known    func(name string) (bool, error)    // whether a dependency is in this registry
+	Names    func() ([]string, error)           // of every package of this registry; nil does not look for similar ones
 	KeyOwner func(hint string) (string, error)  // the publisher that has ever had a key, "" for none; nil does not look
 	Now      time.Time
 	Approved bool // a person has said yes to what needs one

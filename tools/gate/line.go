@@ -31,8 +31,10 @@ func (j *judge) line(l *index.Line) {
 	}
 	if isNew {
 		j.name(l, file)
+		j.similar(l, file)
 	}
 	j.key(l, file)
+	j.past(l, file)
 	if p, ok := l.Body.(*index.Publish); ok {
 		j.publish(l, p, file)
 	}
@@ -68,7 +70,7 @@ func (j *judge) refused(l *index.Line, file string, err error) {
 	fix := ""
 	switch dead.Code {
 	case index.DeadReplayed:
-		fix = "the package has changed since; run the command again"
+		fix = "what it builds on has changed since; run the command again"
 	case index.DeadTaken:
 		fix = "raise the version"
 	case index.DeadNotOwner:
@@ -128,6 +130,16 @@ func (j *judge) key(l *index.Line, file string) {
 		j.fail("G50", file, err.Error(), "")
 	case owner != "" && owner != l.Subject:
 		j.fail("G50", file, fmt.Sprintf("key %s belongs to publisher %s", hint, owner), "gal-pkg keygen --output FILE")
+	}
+}
+
+// past leaves to a person what casts doubt on lines that count already: it takes versions from people who rely on them.
+func (j *judge) past(l *index.Line, file string) {
+	if b, ok := l.Body.(*index.RevokeKey); ok && b.CompromisedSince != nil {
+		j.find(Finding{
+			ID: "G56", Verdict: Human, Path: file,
+			Message: fmt.Sprintf("what key %s signed from log index %d on becomes suspect", b.Key, *b.CompromisedSince),
+		})
 	}
 }
 

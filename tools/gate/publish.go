@@ -27,6 +27,7 @@ func (j *judge) publish(l *index.Line, p *index.Publish, file string) {
 	if p.License == "" || p.About.Description == "" {
 		j.fail("G46", file, "a licence and a description are needed", "set license and description in gal.toml")
 	}
+	j.sequence(l, p, file)
 	j.dependencies(p, file)
 	data, err := j.rules.Archive(p.Checksum)
 	if err != nil {

@@ -27,6 +27,8 @@ import (
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/githttp"
+	"github.com/geeknik/gal-pkg/sign/tuf"
+	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -173,11 +175,18 @@ func etag(f io.ReadSeeker) (string, error) {
 
 // cacheControl says how long a file may be kept: for ever where its name holds its version or digest.
 func cacheControl(name string) string {
-	switch top, _, _ := strings.Cut(name, "/"); top {
-	case "packages", "log", "bundles":
+	top, _, _ := strings.Cut(name, "/")
+	switch top {
+	case "packages", "log", "bundles", "shards", "recent":
 		return "public, max-age=31536000, immutable"
 	case "gate":
 		return "no-cache"
+	}
+	switch {
+	case name == tuf.TimestampPath:
+		return "no-cache"
+	case top == "trust" && name != build.TrustedRootPath:
+		return "public, max-age=31536000, immutable"
 	}
 	return "public, max-age=60"
 }

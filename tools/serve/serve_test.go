@@ -135,6 +135,14 @@ func TestPublishOverHTTP(t *testing.T) {
 	if body != string(draft.Archive.Bytes) || !strings.Contains(response.Header.Get("Cache-Control"), "immutable") {
 		t.Errorf("the archive has %d bytes, %v", len(body), response.Header)
 	}
+	for path, want := range map[string]string{
+		"trust/timestamp.json": "no-cache", "trust/1.root.json": "immutable", "trust/trusted_root.json": "max-age=60", "registry.toml": "max-age=60",
+		"log/checkpoint.2": "immutable", "recent/absent": "",
+	} {
+		if response, _ := s.do("GET", "/"+path, "", nil); !strings.Contains(response.Header.Get("Cache-Control"), want) || (response.StatusCode == 200) != (want != "") {
+			t.Errorf("%s: %d, %v", path, response.StatusCode, response.Header)
+		}
+	}
 	if events := s.events(); !strings.Contains(events, "first uploaded sha256:") || !strings.Contains(events, "first pushed refs/heads/"+branch) ||
 		!strings.Contains(events, branch+": pass ") {
 		t.Errorf("events:\n%s", events)

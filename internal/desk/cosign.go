@@ -1,0 +1,129 @@
+package desk
+
+import (
+	"context"
+	"time"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/version"
+)
+
+// CheckUnfinished holds the lines of a proposal that others have begun against the registry: that each still builds on what
+// is last, is in time, and that every signature that it has is one of a live key of who is named beside it. State returns
+// the package that a line is about, verified.
+//
+// Errors: fault.Negative "proposal-outdated", "proposal-expired", fault.Integrity "signature-invalid", fault.Auth
+// "key-unknown", "key-revoked".
+func CheckUnfinished(ctx context.Context, r *remote.Registry, lines []*index.Line, state func(name string) (*index.Package, error), now time.Time) error {
+	c := checker{r, state, map[string]index.Digest{}, map[string]string{}}
+	for _, l := range lines {
+		if l.Until.Before(now) {
+			return fault.New(fault.Negative, "proposal-expired", "the proposal was good until %s", l.Until.UTC().Format(time.RFC3339)).
+				WithFact("%s", Words(l)).WithHelp("make it anew")
+		}
+		after, err := c.expected(ctx, l)
+		if err != nil {
+			return err
+		}
+		if l.After != after {
+			return fault.New(fault.Negative, "proposal-outdated", "%s has changed since the proposal was made", l.Subject).
+				WithFact("%s", Words(l)).WithHelp("make it anew")
+		}
+		if err := c.signatures(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checker goes over the lines of a proposal in order; what they bring is there for those behind them.
+type checker struct {
+	registry *remote.Registry
+	state    func(name string) (*index.Package, error)
+	heads    map[string]index.Digest // the last line of a publisher, by id
+	keys     map[string]string       // that the proposal brings: the SPKI by id and hint
+}
+
+// expected is what a line must name in `after`.
+func (c *checker) expected(ctx context.Context, l *index.Line) (index.Digest, error) {
+	switch l.Body.(type) {
+	case *index.Owners, *index.Tombstone, *index.Deprecate:
+		p, err := c.state(l.Subject)
+		if err != nil {
+			return "", err
+		}
+		return p.After(l.Event, version.Version{}, l.By), nil
+	}
+	if !l.Event.OfPublisher() {
+		return l.After, nil // versions may come with the proposal: the gate looks at them
+	}
+	head, ok := c.heads[l.Subject]
+	if !ok {
+		p, _, err := Publisher(ctx, c.registry, l.Subject)
+		if err != nil {
+			return "", err
+		}
+		head = p.Head()
+	}
+	c.heads[l.Subject] = l.Digest()
+	return head, nil
+}
+
+// signatures verifies what a line is signed with so far. A new key is one of its publisher's for its own signature beside
+// that of an old one, and for the lines behind.
+func (c *checker) signatures(ctx context.Context, l *index.Line) error {
+	if b, ok := l.Body.(*index.Register); ok {
+		c.keys[l.Subject+" "+hintOf(b.Key)] = b.Key
+	}
+	if err := c.signature(ctx, l, index.Cosignature{By: l.By, Key: l.Sig.Key, Value: l.Sig.Value}); err != nil {
+		return err
+	}
+	if b, ok := l.Body.(*index.AddKey); ok {
+		c.keys[l.Subject+" "+hintOf(b.Key)] = b.Key
+	}
+	for _, s := range l.Sig.Also {
+		if err := c.signature(ctx, l, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) signature(ctx context.Context, l *index.Line, s index.Cosignature) error {
+	spki, err := c.key(ctx, s)
+	if err != nil {
+		return err
+	}
+	return verify(c.registry, l, s.By, spki, s.Value)
+}
+
+// key returns the SPKI of the key that a signature names.
+func (c *checker) key(ctx context.Context, s index.Cosignature) (string, error) {
+	if spki, ok := c.keys[s.By+" "+s.Key]; ok {
+		return spki, nil
+	}
+	p, _, err := Publisher(ctx, c.registry, s.By)
+	if err != nil {
+		return "", err
+	}
+	if key := p.Key(s.Key); key != nil && !key.IsRevoked() {
+		return key.Public.String(), nil
+	}
+	return "", fault.New(fault.Auth, "key-unknown", "the proposal is signed by a key that does not speak for %s in %s", s.By, c.registry.ID()).
+		WithFact("key %s", s.Key)
+}
+
+func verify(r *remote.Registry, l *index.Line, by, spki, value string) error {
+	key, err := sign.ParsePublicKey(spki)
+	if err == nil {
+		err = sign.Verify(key, l.Claim(r.ID()), value)
+	}
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Integrity, "signature-invalid", "SECURITY: the proposal is not what %s signed", by).
+		WithFact("%s", Words(l)).WithFact("it was altered after that, or is for another registry").Because(err)
+}
