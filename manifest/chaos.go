@@ -79,6 +79,8 @@ func (r *reader) fault(name string, at span) string {
 
 // chaos reads the chaos profiles, in the specification's spelling and in the older one.
 func (r *reader) chaos(m *Manifest, canonical, older *entry) {
+	r.chaotic = true
+	defer func() { r.chaotic = false }()
 	m.ChaosProfiles = map[string]ChaosProfile{}
 	if n := r.table(canonical); n != nil {
 		for _, e := range n.entries {
@@ -113,6 +115,8 @@ func (r *reader) defaultChaos(m *Manifest, e *entry) {
 
 // chaosRef checks that a chaos profile exists.
 func (r *reader) chaosRef(m *Manifest, name string, e *entry) {
+	defer func(before bool) { r.chaotic = before }(r.chaotic)
+	r.chaotic = true
 	if _, ok := m.ChaosProfiles[name]; !ok && len(r.problems) < maxProblems {
 		known := sortedKeys(m.ChaosProfiles)
 		list := "there is none"

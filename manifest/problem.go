@@ -34,6 +34,7 @@ type Problem struct {
 	Caret   int    `json:"caret,omitempty"`  // the characters of Source before the place that is meant
 	Width   int    `json:"width,omitempty"`  // how many characters of Source are meant
 	Help    string `json:"help,omitempty"`   // what to write instead; may have several lines
+	Chaos   bool   `json:"-"`                // it is about a chaos profile, or a reference to one
 }
 
 // String returns `gal.toml:31:24: error[chaos-range]: message`.

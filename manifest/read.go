@@ -15,12 +15,14 @@ type reader struct {
 	*document
 	problems Problems
 	warnings Problems
+	chaotic  bool // what is read now is about chaos profiles
 }
 
 // fail records an error at a place. The reader goes on, so that one run shows everything.
 func (r *reader) fail(code string, at span, format string, args ...any) {
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, r.problem(LevelError, code, at, format, args...))
+		r.problems[len(r.problems)-1].Chaos = r.chaotic
 	}
 }
 
@@ -30,7 +32,9 @@ func (r *reader) warn(code string, at span, format string, args ...any) *Problem
 		return &Problem{}
 	}
 	r.warnings = append(r.warnings, r.problem(LevelWarning, code, at, format, args...))
-	return &r.warnings[len(r.warnings)-1]
+	last := &r.warnings[len(r.warnings)-1]
+	last.Chaos = r.chaotic
+	return last
 }
 
 // fields are the known keys of a table, by their canonical spelling.

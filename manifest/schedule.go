@@ -159,6 +159,12 @@ func (t Trigger) Next(after time.Time) (time.Time, error) {
 	return next, nil
 }
 
+// never reports whether a trigger by the clock has no moment at all. The calendar repeats, so any moment to start from will do.
+func (t Trigger) never() bool {
+	_, err := t.Next(time.Unix(0, 0).UTC())
+	return err != nil
+}
+
 // schedule reads [[chaos-profile.NAME.fault_schedule]].
 func (r *reader) schedule(p ChaosProfile, e *entry) []FaultEvent {
 	if !r.is(e, arrayKind) {
@@ -213,6 +219,8 @@ func (r *reader) trigger(n *node, e *entry) Trigger {
 	t, err := ParseTrigger(text)
 	if err != nil {
 		r.fail("bad-trigger", e.node.at, "%v", err)
+	} else if t.Event == "cron" && t.never() {
+		r.warn("never-fires", e.node.at, "trigger %s names a day that no year has; it never fires", quote(text))
 	}
 	return t
 }

@@ -10,10 +10,6 @@ import (
 // Damerau-Levenshtein distance of at most 2, of at most 1 where word has four bytes or fewer. Case and `-` for `_` do
 // not count.
 func Suggest(word string, candidates []string) []string {
-	limit := 2
-	if len(word) <= 4 {
-		limit = 1
-	}
 	type match struct {
 		text     string
 		distance int
@@ -21,11 +17,7 @@ func Suggest(word string, candidates []string) []string {
 	var found []match
 	folded := foldWord(word)
 	for _, c := range candidates {
-		other := foldWord(c)
-		if len(folded) > MaxNameLength || max(len(other)-len(folded), len(folded)-len(other)) > limit {
-			continue
-		}
-		if d := distance(folded, other); d <= limit {
+		if d, ok := slip(folded, foldWord(c)); ok {
 			found = append(found, match{c, d})
 		}
 	}
@@ -38,6 +30,21 @@ func Suggest(word string, candidates []string) []string {
 		words = append(words, m.text)
 	}
 	return words
+}
+
+// Slip reports whether word may be a slip of another, as [Suggest] judges it, and how many there are; 0 for the same word.
+func Slip(word, other string) (slips int, ok bool) { return slip(foldWord(word), foldWord(other)) }
+
+func slip(word, other string) (int, bool) {
+	limit := 2
+	if len(word) <= 4 {
+		limit = 1
+	}
+	if len(word) > MaxNameLength || max(len(other)-len(word), len(word)-len(other)) > limit {
+		return 0, false
+	}
+	d := distance(word, other)
+	return d, d <= limit
 }
 
 func foldWord(word string) string { return Fold(strings.ToLower(word)) }

@@ -2,12 +2,20 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/sign"
 )
@@ -27,15 +35,8 @@ func (a *app) author(s signing) (publish.Author, error) {
 		return author, err
 	}
 	values := config.Values()
-	if s.As == "" {
-		s.As = values.Publisher
-	}
-	if s.Sign == "" {
-		s.Sign = values.SigningKey
-	}
-	if s.Sign == "" {
-		s.Sign = a.defaultKey()
-	}
+	s.As = cmp.Or(s.As, values.Publisher)
+	s.Sign = cmp.Or(s.Sign, values.SigningKey, a.defaultKey())
 	if s.As == "" {
 		return author, fault.New(fault.Usage, "no-publisher", "who publishes is not known").
 			WithHelp("gal-pkg config set publisher ID      # your id in registries").WithHelp("or pass --as ID")
@@ -50,6 +51,49 @@ func (a *app) author(s signing) (publish.Author, error) {
 	}
 	a.Debug("%12s with key %s (%s)", "Signing", key.Public().Hint(), s.Sign)
 	return publish.Author{ID: s.As, Key: key, Random: rand.Reader, Now: a.now()}, nil
+}
+
+// keyFile is the file of the key that author opens, "" for none.
+func (a *app) keyFile(s signing) (string, error) {
+	config, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(s.Sign, config.Values().SigningKey, a.defaultKey()), nil
+}
+
+// standing is what a command that speaks for a package begins with.
+type standing struct {
+	registry *remote.Registry
+	pkg      *index.Package // verified
+	author   publish.Author // one of its owners
+}
+
+// standing opens the key, and holds that its publisher owns a package.
+func (a *app) standing(s signing, name string) (*standing, error) {
+	if err := manifest.CheckName(name); err != nil {
+		return nil, err
+	}
+	r, err := a.registry()
+	if err != nil {
+		return nil, err
+	}
+	pkg, err := desk.Package(a.ctx, r, name)
+	if err != nil {
+		return nil, project.WithSimilar(a.ctx, r, name, err)
+	}
+	author, err := a.author(s)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := desk.Speaker(a.ctx, r, author); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(pkg.Owners, author.ID) {
+		return nil, fault.New(fault.Auth, "not-owner", "%s does not own %s in %s", author.ID, name, r.ID()).
+			WithFact("owners: %s", strings.Join(pkg.Owners, ", ")).WithHelp("ask an owner to do it, or to make you one")
+	}
+	return &standing{r, pkg, author}, nil
 }
 
 // defaultKey is where keygen puts a key that is not told where to go, "" where there is none.

@@ -54,7 +54,8 @@ func (c *cacheDirCmd) Run(a *app) error {
 type cacheSizeCmd struct{}
 
 func (cacheSizeCmd) Help() string {
-	return `Prints how many archives and unpacked packages the cache has, and how much of the disk they take.
+	return `Prints what the cache has at each level, and how much of the disk that takes: archives, unpacked packages, copies of the
+registries' files, and copies of repositories that dependencies are in.
 
 EXAMPLES
   gal-pkg cache size --format json`
@@ -63,7 +64,12 @@ EXAMPLES
 // cacheUsageResult is the document of cache size, prune and clean: what is there, or what was removed.
 type cacheUsageResult struct {
 	cache.Usage
-	Bytes int64 `json:"bytes"`
+	project.Levels
+	Bytes int64 `json:"bytes"` // of all levels
+}
+
+func cacheUsage(u cache.Usage, l project.Levels) cacheUsageResult {
+	return cacheUsageResult{u, l, u.Bytes() + l.IndexBytes + l.GitBytes}
 }
 
 func (c *cacheSizeCmd) Run(a *app) error {
@@ -75,20 +81,30 @@ func (c *cacheSizeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.Result("cache-size", cacheUsageResult{usage, usage.Bytes()}, func(w io.Writer) {
+	levels, err := project.CacheLevels(store.Dir())
+	if err != nil {
+		return err
+	}
+	return a.Result("cache-size", cacheUsage(usage, levels), func(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s\n", cmdline.Plural(usage.Blobs, "archive"), cmdline.Size(usage.BlobBytes))
 		fmt.Fprintf(w, "%s  %s unpacked\n", cmdline.Plural(usage.Trees, "package"), cmdline.Size(usage.TreeBytes))
+		fmt.Fprintf(w, "registries  %s\n", cmdline.Size(levels.IndexBytes))
+		fmt.Fprintf(w, "repositories  %s\n", cmdline.Size(levels.GitBytes))
 	})
 }
 
-type cacheVerifyCmd struct{}
+type cacheVerifyCmd struct {
+	Heal bool `help:"Remove what is damaged, so that it is made anew."`
+}
 
 func (cacheVerifyCmd) Help() string {
 	return `Hashes every archive and every unpacked file, and lists what is damaged; exit code 7 where something is. Nothing is
-changed: what is damaged is found and made anew by the next command that needs it.
+changed: what is damaged is found and made anew by the next command that needs it. With --heal it is removed at once, when
+no other gal-pkg uses the cache, and the exit code is 0.
 
 EXAMPLES
-  gal-pkg cache verify`
+  gal-pkg cache verify
+  gal-pkg cache verify --heal`
 }
 
 func (c *cacheVerifyCmd) Run(a *app) error {
@@ -101,9 +117,14 @@ func (c *cacheVerifyCmd) Run(a *app) error {
 		return err
 	}
 	var bad *fault.Error
-	if n := len(v.Damaged); n > 0 {
-		bad = fault.New(fault.Integrity, "cache-damaged", "%s in the cache damaged", things(n)).WithHelp("gal-pkg cache clean")
-	} else {
+	switch n := len(v.Damaged); {
+	case n > 0 && c.Heal:
+		if err := heal(a, store, v.Damaged); err != nil {
+			return err
+		}
+	case n > 0:
+		bad = fault.New(fault.Integrity, "cache-damaged", "%s in the cache damaged", things(n)).WithHelp("gal-pkg cache verify --heal")
+	default:
 		a.Status("Verified", "%s, %s", cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "unpacked package"))
 	}
 	return a.verdict("cache-verify", v, func(w io.Writer) {
@@ -111,6 +132,19 @@ func (c *cacheVerifyCmd) Run(a *app) error {
 			fmt.Fprintf(w, "%s: %s\n", d.Path, d.Message)
 		}
 	}, bad)
+}
+
+// heal removes what is damaged; the next install makes it anew.
+func heal(a *app, store *cache.Cache, damaged []project.Damaged) error {
+	paths := make([]string, len(damaged))
+	for i, d := range damaged {
+		paths[i] = d.Path
+	}
+	if _, err := store.Discard(a.ctx, paths); err != nil {
+		return err
+	}
+	a.Status("Healed", "%s removed; gal-pkg install makes them anew", cmdline.Plural(len(damaged), "damaged thing"))
+	return nil
 }
 
 type cachePruneCmd struct {
@@ -131,7 +165,7 @@ func (c *cachePruneCmd) Run(a *app) error {
 	if err != nil {
 		return fault.New(fault.Usage, "bad-span", "--older-than: %v", err)
 	}
-	return a.emptyCache("cache-prune", func(store *cache.Cache) (cache.Usage, error) {
+	return a.emptyCache("cache-prune", &project.Levels{}, func(store *cache.Cache) (cache.Usage, error) {
 		return store.Prune(a.ctx, a.now().Add(-time.Duration(span)))
 	})
 }
@@ -139,18 +173,36 @@ func (c *cachePruneCmd) Run(a *app) error {
 type cacheCleanCmd struct{}
 
 func (cacheCleanCmd) Help() string {
-	return `Removes every archive and every unpacked package. It waits until no other gal-pkg uses the cache.
+	return `Removes every archive, every unpacked package and the copies of repositories that dependencies are in. It waits until no
+other gal-pkg uses the cache; a repository that one is just reading stays.
 
 EXAMPLES
   gal-pkg cache clean`
 }
 
 func (c *cacheCleanCmd) Run(a *app) error {
-	return a.emptyCache("cache-clean", func(store *cache.Cache) (cache.Usage, error) { return store.Clean(a.ctx) })
+	var levels project.Levels
+	return a.emptyCache("cache-clean", &levels, func(store *cache.Cache) (usage cache.Usage, err error) {
+		if usage, err = store.Clean(a.ctx); err != nil {
+			return usage, err
+		}
+		var inUse int
+		if levels.GitBytes, inUse, err = project.ClearGit(store.Dir()); inUse > 0 {
+			a.Note("%s of repositories stay, because another gal-pkg reads them", copies(inUse))
+		}
+		return usage, err
+	})
 }
 
-// emptyCache removes a part of the cache and says how much that was.
-func (a *app) emptyCache(command string, remove func(*cache.Cache) (cache.Usage, error)) error {
+func copies(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%d copies", n)
+}
+
+// emptyCache removes a part of the cache and says how much that was. Levels are set by remove.
+func (a *app) emptyCache(command string, levels *project.Levels, remove func(*cache.Cache) (cache.Usage, error)) error {
 	store, err := a.cache()
 	if err != nil {
 		return err
@@ -159,6 +211,7 @@ func (a *app) emptyCache(command string, remove func(*cache.Cache) (cache.Usage,
 	if err != nil {
 		return err
 	}
-	a.Status("Removed", "%s, %s (%s)", cmdline.Plural(removed.Blobs, "archive"), cmdline.Plural(removed.Trees, "unpacked package"), cmdline.Size(removed.Bytes()))
-	return a.Result(command, cacheUsageResult{removed, removed.Bytes()}, nil)
+	r := cacheUsage(removed, *levels)
+	a.Status("Removed", "%s, %s (%s)", cmdline.Plural(removed.Blobs, "archive"), cmdline.Plural(removed.Trees, "unpacked package"), cmdline.Size(r.Bytes))
+	return a.Result(command, r, nil)
 }

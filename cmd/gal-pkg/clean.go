@@ -97,11 +97,11 @@ func (c *cleanCmd) folders(a *app) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.All {
-		folders = append(folders, filepath.Join(dirs.Cache, "index"))
-	}
 	if c.DryRun {
-		folders = append(folders, filepath.Join(dirs.Cache, "blobs"), filepath.Join(dirs.Cache, "store"))
+		folders = append(folders, filepath.Join(dirs.Cache, "blobs"), filepath.Join(dirs.Cache, "store"), filepath.Join(dirs.Cache, "git"))
+		if c.All {
+			folders = append(folders, filepath.Join(dirs.Cache, "index"))
+		}
 	}
 	return folders, nil
 }
@@ -112,7 +112,27 @@ func (c *cleanCmd) cleanCache(a *app) (cleanFolder, error) {
 		return cleanFolder{}, err
 	}
 	usage, err := store.Clean(a.ctx)
-	return cleanFolder{store.Dir(), usage.Bytes()}, err
+	if err != nil {
+		return cleanFolder{}, err
+	}
+	total, inUse := usage.Bytes(), 0
+	for _, part := range []struct {
+		on    bool
+		clear func(string) (int64, int, error)
+	}{{true, project.ClearGit}, {c.All, project.ClearIndexes}} {
+		if !part.on {
+			continue
+		}
+		bytes, stay, err := part.clear(store.Dir())
+		if err != nil {
+			return cleanFolder{}, err
+		}
+		total, inUse = total+bytes, inUse+stay
+	}
+	if inUse > 0 {
+		a.Note("%s of registries and repositories stay, because another gal-pkg reads them", copies(inUse))
+	}
+	return cleanFolder{store.Dir(), total}, nil
 }
 
 func (c *cleanCmd) report(a *app, r cleanResult) error {

@@ -31,7 +31,7 @@ type globals struct {
 	Offline      bool   `env:"GAL_OFFLINE" help:"Ask nothing of the network."`
 	Locked       bool   `env:"GAL_LOCKED" help:"Fail if gal.lock would change."`
 	Frozen       bool   `env:"GAL_FROZEN" help:"Both --locked and --offline."`
-	Format       string `enum:"text,json" default:"text" help:"Print results as text or json."`
+	Format       string `enum:"text,json,prometheus" default:"text" help:"Print results as text or json; metrics also as prometheus."`
 	Color        string `enum:"auto,always,never" default:"auto" help:"Colour messages: auto, always, never."`
 	Quiet        bool   `short:"q" help:"Print errors only."`
 	Verbose      int    `short:"v" type:"counter" help:"Say more; twice for everything."`
@@ -51,27 +51,39 @@ type cli struct {
 	Update   updateCmd   `cmd:"" group:"project" help:"Move locked versions forward."`
 	Lock     lockCmd     `cmd:"" group:"project" help:"Choose versions and write gal.lock."`
 	Fetch    fetchCmd    `cmd:"" group:"project" help:"Download and verify what gal.lock names, and link nothing."`
+	Vendor   vendorCmd   `cmd:"" group:"project" help:"Put the locked packages into a folder to build from without a network."`
 	Tree     treeCmd     `cmd:"" group:"project" help:"Show the dependency tree."`
+	Why      whyCmd      `cmd:"" group:"project" help:"Show what needs a package."`
+	Outdated outdatedCmd `cmd:"" group:"project" help:"List the locked packages for which there is a newer version."`
 	Check    checkCmd    `cmd:"" group:"project" help:"Look for mistakes in the package."`
 	Verify   verifyCmd   `cmd:"" group:"project" help:"Check lock, signatures and store against each other again."`
 	Metadata metadataCmd `cmd:"" group:"project" help:"Print the project and its graph for other programs."`
+	Chaos    chaosCmd    `cmd:"" group:"project" help:"Show and check the chaos profiles."`
 
 	Search searchCmd `cmd:"" group:"registry" help:"Search the registry."`
 	Info   infoCmd   `cmd:"" group:"registry" help:"Show a package."`
 
-	Package packageCmd `cmd:"" aliases:"pack" group:"publish" help:"Make the archive that would be published."`
-	Publish publishCmd `cmd:"" group:"publish" help:"Propose the package to a registry."`
-	Yank    yankCmd    `cmd:"" group:"publish" help:"Take a published version out of new resolutions."`
-	Keygen  keygenCmd  `cmd:"" group:"publish" help:"Make a signing key."`
+	Package   packageCmd   `cmd:"" aliases:"pack" group:"publish" help:"Make the archive that would be published."`
+	Publish   publishCmd   `cmd:"" group:"publish" help:"Propose the package to a registry."`
+	Yank      yankCmd      `cmd:"" group:"publish" help:"Take a published version out of new resolutions."`
+	Deprecate deprecateCmd `cmd:"" group:"publish" help:"Advise against a package."`
+	Tombstone tombstoneCmd `cmd:"" group:"publish" help:"Close a package for ever."`
+	Owner     ownerCmd     `cmd:"" group:"publish" help:"List and change the owners of a package."`
+	Proposal  proposalCmd  `cmd:"" group:"publish" help:"List, sign and hand in proposals."`
+	Keygen    keygenCmd    `cmd:"" group:"publish" help:"Make a signing key."`
+	Keys      keysCmd      `cmd:"" group:"publish" help:"List and change the keys that sign for you."`
 
-	RegistryCmd registryCmd `cmd:"" name:"registry" group:"user" help:"Add, list and remove registries."`
-	Login       loginCmd    `cmd:"" group:"user" help:"Store credentials for a registry."`
-	Logout      logoutCmd   `cmd:"" group:"user" help:"Forget credentials."`
-	Config      configCmd   `cmd:"" group:"user" help:"Read and write settings."`
-	Cache       cacheCmd    `cmd:"" group:"user" help:"Look after the cache."`
-	Clean       cleanCmd    `cmd:"" group:"user" help:"Remove what can be made again."`
-	Version     versionCmd  `cmd:"" group:"user" help:"Print version and formats."`
-	Help        helpCmd     `cmd:"" group:"user" help:"Explain a command, a topic or an error."`
+	RegistryCmd registryCmd   `cmd:"" name:"registry" group:"user" help:"Add, list and remove registries."`
+	Login       loginCmd      `cmd:"" group:"user" help:"Store credentials for a registry."`
+	Logout      logoutCmd     `cmd:"" group:"user" help:"Forget credentials."`
+	Config      configCmd     `cmd:"" group:"user" help:"Read and write settings."`
+	Cache       cacheCmd      `cmd:"" group:"user" help:"Look after the cache."`
+	Clean       cleanCmd      `cmd:"" group:"user" help:"Remove what can be made again."`
+	Doctor      doctorCmd     `cmd:"" group:"user" help:"Look for what is wrong with registries, files, cache and project."`
+	Metrics     metricsCmd    `cmd:"" group:"user" help:"Print what all runs have counted."`
+	Completion  completionCmd `cmd:"" group:"user" help:"Print a script with which a shell completes gal-pkg."`
+	Version     versionCmd    `cmd:"" group:"user" help:"Print version and formats."`
+	Help        helpCmd       `cmd:"" group:"user" help:"Explain a command, a topic or an error."`
 }
 
 // maxJobs bounds --jobs, as it does in config.toml.
@@ -129,6 +141,10 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		return cmdline.ExitUsage
 	}
 	name := commandName(k)
+	if c.Format == formatPrometheus && name != "metrics" {
+		a.Fail("usage", usageError(fmt.Errorf("--format %s goes with metrics alone; others print text or json", formatPrometheus), args))
+		return cmdline.ExitUsage
+	}
 	if err := a.configure(); err != nil && !mendsConfig(name) {
 		return a.ended(name, err)
 	}
@@ -167,7 +183,7 @@ func commandName(k *kong.Context) string {
 
 // mendsConfig reports whether a command must work although config.toml does not parse or there is no home for it.
 func mendsConfig(command string) bool {
-	return strings.HasPrefix(command, "config") || command == "help" || command == "version"
+	return strings.HasPrefix(command, "config") || command == "help" || command == "version" || command == "doctor" || command == "completion"
 }
 
 // environment gives the global flags that the command line does not set the values of GAL_OFFLINE and its like. A variable

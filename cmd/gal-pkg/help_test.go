@@ -49,7 +49,7 @@ func TestEveryErrorCodeIsExplained(t *testing.T) {
 
 // notForUsers are codes that no command of this program can end with: those of writing logs and serving registries.
 func notForUsers() []string {
-	return []string{"bad-access", "bad-principal", "git-backend-missing", "git-ref-name", "log-index", "log-leaf"}
+	return []string{"bad-access", "bad-principal", "bad-role", "git-backend-missing", "git-ref-name", "key-missing", "log-index", "log-leaf"}
 }
 
 func TestExplanationsAreThere(t *testing.T) {

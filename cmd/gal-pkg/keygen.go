@@ -79,10 +79,7 @@ func (c *keygenCmd) place(a *app) (string, error) {
 		dirs, err := a.dirs()
 		return filepath.Join(dirs.Config, "keys", "default.pem"), err
 	}
-	if filepath.IsAbs(c.Output) {
-		return c.Output, nil
-	}
-	return filepath.Abs(filepath.Join(a.g.Directory, c.Output))
+	return a.path(c.Output)
 }
 
 // passphrase is nil for a key that is not encrypted. From the terminal it is asked for twice.

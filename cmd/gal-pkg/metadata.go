@@ -3,7 +3,6 @@ package main
 import (
 	"path/filepath"
 
-	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
 )
@@ -84,14 +83,12 @@ func (c *metadataCmd) profiles(p *project.Project, m *metadataResult) (err error
 		}
 		m.Profiles = append(m.Profiles, profile)
 	}
-	if m.Profile, err = root.Profile(c.Profile); err != nil || m.Profile.ChaosProfile == "" {
+	if m.Profile, err = root.Profile(c.Profile); err != nil {
 		return err
 	}
-	chaos, ok := root.ChaosProfiles[m.Profile.ChaosProfile]
-	if !ok {
-		return fault.New(fault.Manifest, "no-chaos-profile", "profile %q names the chaos profile %q, which is not there",
-			c.Profile, m.Profile.ChaosProfile)
+	name, chaos, err := root.ChaosOf(c.Profile)
+	if chaos != nil {
+		m.Chaos = &metadataChaos{name, *chaos}
 	}
-	m.Chaos = &metadataChaos{m.Profile.ChaosProfile, chaos}
-	return nil
+	return err
 }

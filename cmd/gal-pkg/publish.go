@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
@@ -15,15 +12,13 @@ import (
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
-	"github.com/geeknik/gal-pkg/tools/gate"
-	"github.com/geeknik/gal-pkg/tools/site"
 )
 
 type publishCmd struct {
 	signing
-	DryRun  bool          `short:"n" help:"Do everything but write: check, pack, sign and judge."`
-	Contact string        `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
-	Wait    time.Duration `placeholder:"5m" help:"Wait for the registry's answer."`
+	proposing
+	Contact string `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
+	Status  bool   `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
 }
 
 func (publishCmd) Help() string {
@@ -35,26 +30,23 @@ EXAMPLES
   gal-pkg publish --dry-run                  # everything but the writing
   gal-pkg publish                            # to the default registry
   gal-pkg publish --registry company         # to another one
-  gal-pkg publish --sign ./my-key.pem --as ada`
+  gal-pkg publish --sign ./my-key.pem --as ada
+  gal-pkg publish --wait 10m                 # until the registry has answered
+  gal-pkg publish --status                   # what became of it?
+  gal-pkg publish --output out --offline     # sign here, hand in elsewhere: gal-pkg proposal submit FILE`
 }
 
 // publishResult is the document of publish and yank.
 type publishResult struct {
-	Name     string       `json:"name"`
-	Version  string       `json:"version"`
-	Registry string       `json:"registry"`
-	State    string       `json:"state"` // published, proposed, merged, waiting or dry-run
-	Checksum string       `json:"checksum,omitempty"`
-	Size     int64        `json:"size,omitempty"`
-	Branch   string       `json:"branch,omitempty"`
-	Commit   string       `json:"commit,omitempty"`
-	Gate     *gate.Report `json:"gate,omitempty"`
-
-	title string // of the proposal
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	submitted
+	Checksum string `json:"checksum,omitempty"`
+	Size     int64  `json:"size,omitempty"`
 }
 
 func (c *publishCmd) Run(a *app) error {
-	if err := a.online(); err != nil {
+	if err := a.onlineUnless(c.Output != ""); err != nil {
 		return err
 	}
 	p, err := a.project()
@@ -82,24 +74,34 @@ func (c *publishCmd) Run(a *app) error {
 			return a.alreadyPublished(r, release, draft)
 		}
 	}
-	d, err := a.desk(r)
-	if err != nil {
+	return c.propose(a, r, pkg, draft)
+}
+
+// propose signs the version and hands it in, or writes it where it is to be handed in from.
+func (c *publishCmd) propose(a *app, r *remote.Registry, pkg *index.Package, draft *publish.Draft) error {
+	result := publishResult{
+		Name: draft.Name, Version: draft.Publish.Version.String(), Checksum: draft.Archive.Digest, Size: draft.Archive.Size,
+	}
+	next := &proposal{registry: r, archives: []*archive.Archive{draft.Archive}, flags: c.proposing, document: &result, said: &result.submitted}
+	if !a.g.Offline {
+		d, err := a.desk(r)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		if done, err := a.alreadyProposed(d, r, draft, c.Status); done || err != nil {
+			return err
+		}
+		next.desk = d
+	}
+	var err error
+	if next.author, err = a.author(c.signing); err != nil {
 		return err
 	}
-	defer d.Close()
-	if done, err := a.alreadyProposed(d, r, draft); done || err != nil {
+	if next.lines, err = c.lines(a, r, next.author, pkg, draft); err != nil {
 		return err
 	}
-	author, err := a.author(c.signing)
-	if err != nil {
-		return err
-	}
-	lines, err := c.lines(a, r, author, pkg, draft)
-	if err != nil {
-		return err
-	}
-	result := publishResult{Name: draft.Name, Version: draft.Publish.Version.String(), Registry: r.ID(), Checksum: draft.Archive.Digest, Size: draft.Archive.Size}
-	return a.propose(d, r, author, lines, draft.Archive, &result, c.DryRun, c.Wait)
+	return a.bring(next)
 }
 
 // draft checks and packs a package, and says everything that is wrong with it.
@@ -140,7 +142,10 @@ func (a *app) draft(dir string, workspace *manifest.Manifest, r *remote.Registry
 
 // alreadyPublished answers for a version that exists: the same content is success, other content never is.
 func (a *app) alreadyPublished(r *remote.Registry, release *index.Release, d *publish.Draft) error {
-	result := publishResult{Name: d.Name, Version: d.Publish.Version.String(), Registry: r.ID(), State: "published", Checksum: d.Archive.Digest, Size: d.Archive.Size}
+	result := publishResult{
+		Name: d.Name, Version: d.Publish.Version.String(), Checksum: d.Archive.Digest, Size: d.Archive.Size,
+		submitted: submitted{Registry: r.ID(), State: "published"},
+	}
 	if release.Publish != nil {
 		same, err := desk.SameContent(a.ctx, r, release, d)
 		if err != nil {
@@ -159,9 +164,18 @@ func (a *app) alreadyPublished(r *remote.Registry, release *index.Release, d *pu
 // online is the error of what cannot be done with --offline.
 func (a *app) online() error {
 	if a.g.Offline {
-		return fault.New(fault.Network, "offline", "a proposal cannot be made with --offline")
+		return fault.New(fault.Network, "offline", "a proposal cannot be made with --offline").
+			WithHelp("pass --output DIR to sign here, and hand the proposal in from a machine that is online")
 	}
 	return nil
+}
+
+// onlineUnless is online, but for proposals that go into a file.
+func (a *app) onlineUnless(written bool) error {
+	if written {
+		return nil
+	}
+	return a.online()
 }
 
 // desk opens the side of a registry that takes proposals.
@@ -173,8 +187,9 @@ func (a *app) desk(r *remote.Registry) (*desk.Desk, error) {
 	return desk.Open(a.ctx, r, dirs.Cache)
 }
 
-// alreadyProposed answers for a version whose proposal is open, with the same content.
-func (a *app) alreadyProposed(d *desk.Desk, r *remote.Registry, draft *publish.Draft) (bool, error) {
+// alreadyProposed answers for a version whose proposal is open, with the same content. With status, it answers in every
+// case.
+func (a *app) alreadyProposed(d *desk.Desk, r *remote.Registry, draft *publish.Draft, status bool) (bool, error) {
 	same, others, err := d.Pending(a.ctx, draft)
 	if err != nil {
 		return false, err
@@ -182,14 +197,29 @@ func (a *app) alreadyProposed(d *desk.Desk, r *remote.Registry, draft *publish.D
 	for _, branch := range others {
 		a.Warn("another proposal for %s %s is open, with other content: %s; the first to be merged wins", draft.Name, draft.Publish.Version, branch)
 	}
+	if same == "" && status {
+		return false, fault.New(fault.Negative, "not-proposed", "%s %s is neither published in %s nor proposed, with this content", draft.Name, draft.Publish.Version, r.ID()).
+			WithHelp("gal-pkg publish")
+	}
 	if same == "" {
 		return false, nil
 	}
+	result := publishResult{
+		Name: draft.Name, Version: draft.Publish.Version.String(), Checksum: draft.Archive.Digest, Size: draft.Archive.Size,
+		submitted: submitted{Registry: r.ID(), State: "waiting", Branch: same},
+	}
 	a.Status("Finished", "%s %s is proposed already: %s", draft.Name, draft.Publish.Version, same)
-	return true, a.Result("publish", publishResult{
-		Name: draft.Name, Version: draft.Publish.Version.String(), Registry: r.ID(), State: "waiting",
-		Checksum: draft.Archive.Digest, Size: draft.Archive.Size, Branch: same,
-	}, nil)
+	outcome, err := desk.AnswerTo(a.ctx, r, same)
+	if err != nil {
+		return true, err
+	}
+	if outcome != nil {
+		result.Gate = outcome.Report
+		for _, f := range outcome.Report.Findings {
+			a.Note("%s: %s", f.ID, f.Message)
+		}
+	}
+	return true, a.Result("publish", result, nil)
 }
 
 // lines are what is proposed: the registration of a publisher that the registry does not know, and the version.
@@ -200,77 +230,4 @@ func (c *publishCmd) lines(a *app, r *remote.Registry, author publish.Author, pk
 	}
 	line, err := author.Publish(r.ID(), pkg, draft)
 	return append(lines, line), err
-}
-
-// propose judges lines with the registry's own gate and, unless it is a dry run, uploads and pushes them.
-func (a *app) propose(d *desk.Desk, r *remote.Registry, author publish.Author, lines []*index.Line, packed *archive.Archive, result *publishResult, dryRun bool, wait time.Duration) error {
-	report, err := d.Judge(a.ctx, lines, packed, a.now())
-	if err != nil {
-		return err
-	}
-	result.Gate = report
-	if report.Verdict == gate.Fail {
-		return desk.Refused(report)
-	}
-	if dryRun {
-		result.State = "dry-run"
-		a.Status("Finished", "dry run: the gate says %s; nothing was written", report.Verdict)
-		return a.Result("publish", result, nil)
-	}
-	if packed != nil {
-		a.Status("Uploading", "%s", index.ArchiveName(result.Name, result.Version))
-		if err := d.PutArchive(a.ctx, packed); err != nil {
-			return err
-		}
-	}
-	last := lines[len(lines)-1]
-	result.title = fmt.Sprintf("%s: %s %s", last.Subject, last.Event, last.Version())
-	proposal, err := d.Propose(a.ctx, author, r.ID(), lines, result.title)
-	if err != nil {
-		return err
-	}
-	result.State, result.Branch, result.Commit = "proposed", proposal.Branch, proposal.Commit
-	a.Status("Proposed", "%s in %s", proposal.Branch, r.ID())
-	return a.answered(r, last, result, wait)
-}
-
-// answered looks for the registry's answer and, with a duration, waits for it.
-func (a *app) answered(r *remote.Registry, line *index.Line, result *publishResult, wait time.Duration) error {
-	deadline := a.now().Add(wait)
-	for {
-		outcome, err := desk.Answer(a.ctx, r, line)
-		if err != nil {
-			return err
-		}
-		if outcome != nil {
-			return a.outcome(outcome, result)
-		}
-		if !a.now().Before(deadline) {
-			break
-		}
-		select {
-		case <-time.After(2 * time.Second):
-		case <-a.ctx.Done():
-			return a.ctx.Err()
-		}
-	}
-	a.Note("it is available after the merge; the registry's operator runs gal-registry gate --merge")
-	return a.Result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
-}
-
-func (a *app) outcome(o *site.Outcome, result *publishResult) error {
-	result.Gate = o.Report
-	switch o.Report.Verdict {
-	case gate.Fail:
-		return desk.Refused(o.Report)
-	case gate.Human:
-		result.State = "waiting"
-		for _, f := range o.Report.Findings {
-			a.Note("%s: %s", f.ID, f.Message)
-		}
-	default:
-		result.State, result.Commit = "merged", o.Merged
-		a.Status("Merged", "%s", result.title)
-	}
-	return a.Result("publish", result, func(w io.Writer) { fmt.Fprintln(w, result.Branch) })
 }

@@ -13,20 +13,23 @@ import (
 
 type searchCmd struct {
 	Query         []string `arg:"" optional:"" help:"Words that must all be found in name, keywords or description."`
-	Limit         int      `default:"20" placeholder:"N" help:"Show at most N packages (1-100)."`
+	Limit         int      `default:"20" aliases:"per-page" placeholder:"N" help:"Show at most N packages a page (1-100)."`
 	Page          int      `default:"1" placeholder:"N" help:"Show the Nth page of them."`
 	Sort          string   `enum:"relevance,name,updated" default:"relevance" help:"Order: relevance, name, updated."`
 	Keyword       string   `placeholder:"WORD" help:"Only packages with this keyword."`
+	Category      string   `placeholder:"WORD" help:"Only packages of this category."`
 	IncludeYanked bool     `help:"Also packages of which every version is yanked."`
 }
 
 func (searchCmd) Help() string {
 	return `Searches the registry's catalogue, which is read whole and kept: with --offline it is searched as it was last seen.
-Best are packages of exactly that name, then names that begin with the word, then keywords, then descriptions.
+Best are packages of exactly that name, then names that begin with the word, then words of names, keywords, and
+descriptions. Where nothing has the words, packages are shown of whose names or keywords they may be slips.
 
 EXAMPLES
   gal-pkg search mailbox
   gal-pkg search "fault injection" --keyword chaos
+  gal-pkg search --category actor-model --page 2
   gal-pkg search actor --sort updated --limit 5 --format json`
 }
 
@@ -39,6 +42,7 @@ type searchResult struct {
 	Total    int        `json:"total"`    // packages that were found
 	Page     int        `json:"page"`
 	Limit    int        `json:"limit"`
+	Close    bool       `json:"close"`    // nothing has the words: these have words of which they may be slips
 	Packages []foundRow `json:"packages"` // of this page
 }
 
@@ -52,6 +56,7 @@ type foundRow struct {
 	Yanked      bool     `json:"yanked"`
 	ReplacedBy  string   `json:"replaced-by"`
 	Level       string   `json:"level"`
+	Categories  []string `json:"categories"`
 }
 
 func (c *searchCmd) Run(a *app) error {
@@ -67,15 +72,17 @@ func (c *searchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	rows := catalogue.Search(index.Query{Text: text, Keyword: c.Keyword, Sort: c.Sort, IncludeYanked: c.IncludeYanked})
-	found := searchResult{Registry: r.ID(), Total: len(rows), Page: c.Page, Limit: c.Limit, Packages: []foundRow{}}
-	for _, row := range c.page(rows) {
+	page := catalogue.Page(index.Query{
+		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
+	}, c.Page, c.Limit)
+	found := searchResult{Registry: r.ID(), Total: page.Total, Page: c.Page, Limit: c.Limit, Close: page.Close, Packages: []foundRow{}}
+	for _, row := range page.Rows {
 		found.Packages = append(found.Packages, foundRow{
 			row.Name, row.Version, row.Description, orEmpty(row.Keywords), row.License, row.Updated.UTC().Format(time.RFC3339),
-			row.Yanked, row.ReplacedBy, row.Level,
+			row.Yanked, row.ReplacedBy, row.Level, orEmpty(row.Categories),
 		})
 	}
-	c.comment(a, found, catalogue, text)
+	c.comment(a, found)
 	return a.Result("search", found, func(w io.Writer) {
 		for _, row := range found.Packages {
 			fmt.Fprintln(w, row.line())
@@ -91,7 +98,7 @@ func (c *searchCmd) check() (text string, err error) {
 	}
 	text = strings.Join(c.Query, " ")
 	switch {
-	case text == "" && c.Keyword == "":
+	case text == "" && c.Keyword == "" && c.Category == "":
 		return "", fault.New(fault.Usage, "empty-query", "there is nothing to search for").WithHelp("gal-pkg search WORD")
 	case c.Limit < 1 || c.Limit > maxPage:
 		return "", fault.New(fault.Usage, "bad-limit", "--limit must be from 1 to %d, not %d", maxPage, c.Limit)
@@ -101,24 +108,15 @@ func (c *searchCmd) check() (text string, err error) {
 	return text, nil
 }
 
-// page cuts the rows of one page out; it is empty behind the last one.
-func (c *searchCmd) page(rows []index.SearchRow) []index.SearchRow {
-	if c.Page > len(rows)/c.Limit+1 {
-		return nil
-	}
-	first := min((c.Page-1)*c.Limit, len(rows))
-	return rows[first:min(first+c.Limit, len(rows))]
-}
-
 // comment says on stderr what the rows alone do not.
-func (c *searchCmd) comment(a *app, found searchResult, catalogue index.Catalogue, text string) {
+func (c *searchCmd) comment(a *app, found searchResult) {
 	last := (c.Page-1)*c.Limit + len(found.Packages)
+	if found.Close && len(found.Packages) > 0 {
+		a.Say("no packages match; these are close")
+	}
 	switch {
 	case found.Total == 0:
 		a.Say("no packages match")
-		if similar := catalogue.Similar(text); len(similar) > 0 {
-			a.Say("did you mean `%s`?", strings.Join(similar, "` or `"))
-		}
 	case len(found.Packages) == 0:
 		a.Say("there is no page %d: %s in all", c.Page, cmdline.Plural(found.Total, "package"))
 	case last < found.Total:

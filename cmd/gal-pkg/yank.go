@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/desk"
@@ -14,13 +13,12 @@ import (
 
 type yankCmd struct {
 	signing
-	Package  string        `arg:"" name:"package@version" help:"The version to yank."`
-	Reason   string        `placeholder:"TEXT" help:"Why; people who have it locked will read this."`
-	Class    string        `enum:"security,broken,license,mistake,other" default:"other" help:"Kind of reason: security, broken, license, mistake, other."`
-	Advisory string        `placeholder:"ID" help:"The advisory that says more."`
-	Undo     bool          `help:"Take a yank back."`
-	DryRun   bool          `short:"n" help:"Do everything but write."`
-	Wait     time.Duration `placeholder:"5m" help:"Wait for the registry's answer."`
+	proposing
+	Package  string `arg:"" name:"package@version" help:"The version to yank."`
+	Reason   string `placeholder:"TEXT" help:"Why; people who have it locked will read this."`
+	Class    string `enum:"security,broken,license,mistake,other" default:"other" help:"Kind of reason: security, broken, license, mistake, other."`
+	Advisory string `placeholder:"ID" help:"The advisory that says more."`
+	Undo     bool   `help:"Take a yank back."`
 }
 
 func (yankCmd) Help() string {
@@ -41,7 +39,7 @@ func (c *yankCmd) Run(a *app) error {
 		return fault.New(fault.Usage, "usage", "a reason is needed: people who have %s locked will read it", c.Package).
 			WithHelp("gal-pkg yank %s --reason TEXT", c.Package)
 	}
-	if err := a.online(); err != nil {
+	if err := a.onlineUnless(c.Output != ""); err != nil {
 		return err
 	}
 	r, err := a.registry()
@@ -58,7 +56,7 @@ func (c *yankCmd) Run(a *app) error {
 	}
 	if (release.Yanked() != nil) != c.Undo {
 		a.Status("Finished", "%s %s is %s already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
-		return a.Result("publish", publishResult{Name: name, Version: v.String(), Registry: r.ID(), State: "published"}, nil)
+		return a.Result("yank", publishResult{Name: name, Version: v.String(), submitted: submitted{Registry: r.ID(), State: "published"}}, nil)
 	}
 	return c.propose(a, pkg, v)
 }
@@ -84,13 +82,10 @@ func (c *yankCmd) propose(a *app, pkg *index.Package, v version.Version) error {
 	if err != nil {
 		return err
 	}
-	d, err := a.desk(r)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	result := publishResult{Name: pkg.Name, Version: v.String(), Registry: r.ID()}
-	return a.propose(d, r, author, []*index.Line{line}, nil, &result, c.DryRun, c.Wait)
+	result := publishResult{Name: pkg.Name, Version: v.String()}
+	return a.bring(&proposal{
+		registry: r, author: author, lines: []*index.Line{line}, flags: c.proposing, document: &result, said: &result.submitted,
+	})
 }
 
 // target reads NAME@VERSION.

@@ -7,11 +7,14 @@ package cmdline
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"unicode"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -27,14 +30,35 @@ type Printer struct {
 	Verbose        int
 	Colour         bool // on stderr
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	live *Progress // below everything else, nil for none
 }
 
 func (p *Printer) write(w io.Writer, text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err := io.WriteString(w, text)
-	return err
+	if p.live == nil {
+		_, err := io.WriteString(w, text)
+		return unwritten(err)
+	}
+	before := p.live.erase()
+	if w == p.Stderr {
+		_, err := io.WriteString(w, before+text+p.live.draw())
+		return err
+	}
+	// Both streams may be the same screen.
+	_, err := io.WriteString(p.Stderr, before)
+	_, werr := io.WriteString(w, text)
+	_, derr := io.WriteString(p.Stderr, p.live.draw())
+	return unwritten(cmp.Or(werr, err, derr))
+}
+
+// unwritten says whose fault it is when nothing can be printed; a reader who has gone away is for [ExitCode] to see.
+func unwritten(err error) error {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return err
+	}
+	return fault.New(fault.Manifest, "not-writable", "the result cannot be written to where it should go").Because(err)
 }
 
 // tell writes a line to stderr. That it cannot be written is nobody's news: stderr is where it would be told.

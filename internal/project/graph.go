@@ -220,9 +220,25 @@ func (g *Graph) Duplicates() []string {
 // Find returns the one node that a user means by NAME or NAME@VERSION. None is an error of kind NotFound with what may have
 // been meant; several are one of kind Usage that lists them.
 func (g *Graph) Find(text string) (Node, error) {
+	found, err := g.FindAll(text)
+	if err != nil {
+		return Node{}, err
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	ambiguous := fault.New(fault.Usage, "ambiguous-package", "gal.lock has `%s` in several versions; say which", text)
+	for _, n := range found {
+		ambiguous.WithFact("%s@%s", n.Name, n.Version)
+	}
+	return Node{}, ambiguous
+}
+
+// FindAll returns the nodes that NAME or NAME@VERSION means, at least one; none is the error of [Graph.Find].
+func (g *Graph) FindAll(text string) ([]Node, error) {
 	name, v, versioned := strings.Cut(text, "@")
 	if err := manifest.CheckName(name); err != nil {
-		return Node{}, err
+		return nil, err
 	}
 	var found []Node
 	var names []string
@@ -232,19 +248,12 @@ func (g *Graph) Find(text string) (Node, error) {
 			found = append(found, n)
 		}
 	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		err := fault.New(fault.NotFound, "package-not-locked", "gal.lock has no package `%s`", text)
-		for _, s := range manifest.Suggest(name, names) {
-			err.WithFact("similar: %s", s)
-		}
-		return Node{}, err.WithHelp("gal-pkg tree")
+	if len(found) > 0 {
+		return found, nil
 	}
-	err := fault.New(fault.Usage, "ambiguous-package", "gal.lock has `%s` in several versions; say which", text)
-	for _, n := range found {
-		err.WithFact("%s@%s", n.Name, n.Version)
+	err := fault.New(fault.NotFound, "package-not-locked", "gal.lock has no package `%s`", text)
+	for _, s := range manifest.Suggest(name, names) {
+		err.WithFact("similar: %s", s)
 	}
-	return Node{}, err
+	return nil, err.WithHelp("gal-pkg tree")
 }

@@ -1,0 +1,103 @@
+package cmdline_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/geeknik/gal-pkg/internal/cmdline"
+)
+
+// screen is a terminal that knows what progress writes: lines, going up, and erasing below.
+type screen struct {
+	mu    sync.Mutex
+	lines []string
+	frame []string // all that was on it, at every write
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := string(p)
+	if rest, ok := strings.CutPrefix(text, "\r\x1b["); ok {
+		up := 0
+		if _, err := fmt.Sscanf(rest, "%dA", &up); err != nil {
+			return 0, err
+		}
+		s.lines = s.lines[:len(s.lines)-up]
+		_, text, _ = strings.Cut(rest, "A\x1b[J")
+	}
+	for line := range strings.Lines(text) {
+		s.lines = append(s.lines, strings.TrimSuffix(line, "\n"))
+	}
+	s.frame = append(s.frame, strings.Join(s.lines, "\n"))
+	return len(p), nil
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n")
+}
+
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(screen)
+		p := &cmdline.Printer{Stdout: s, Stderr: s}
+		g := p.StartProgress(func() int { return 60 }, time.Now)
+		shows := func(want string) {
+			t.Helper()
+			time.Sleep(150 * time.Millisecond)
+			synctest.Wait()
+			if got := s.String(); got != want {
+				t.Errorf("the screen is\n%s\nnot\n%s", got, want)
+			}
+		}
+		shows("")
+		g.Plan(3, 4_000_000)
+		g.Begin("small 1.0.0", 1_000_000)
+		g.Begin("large 1.0.0", 3_000_000)
+		g.Begin("strange", 0)
+		g.Advance("large 1.0.0", 1_500_000)
+		shows("        1.5 MB of 3.0 MB   50 %  large 1.0.0\n           0 B of 1.0 MB    0 %  small 1.0.0\n" +
+			"                     0 B        strange\n Downloading 0 of 3 packages, 1.5 MB of 4.0 MB")
+		// What is printed stands above, and progress stays below.
+		p.Say("a line")
+		if err := p.Result("x", struct{}{}, cmdline.Text("a result\n")); err != nil {
+			t.Fatal(err)
+		}
+		g.Done("strange", true)
+		g.Advance("small 1.0.0", 1_000_000)
+		g.Done("small 1.0.0", true)
+		time.Sleep(time.Second)
+		g.Advance("large 1.0.0", 2_500_000)
+		shows("a line\na result\n        2.5 MB of 3.0 MB   83 %  large 1.0.0\n Downloading 2 of 3 packages, 3.5 MB of 4.0 MB, 1.7 MB/s")
+		// It begins anew, and then nothing goes on.
+		g.Begin("large 1.0.0", 3_000_000)
+		g.Wait("cdn.example: it answers 429; asking again in 12s and more words than fit")
+		shows("a line\na result\n           0 B of 3.0 MB    0 %  large 1.0.0\n Waiting for cdn.example: it answers 429; asking again in 1")
+		g.Advance("large 1.0.0", 3_000_000)
+		g.Done("large 1.0.0", true)
+		shows("a line\na result")
+		g.Begin("more \x1b[2J", 1)
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 3 of 4 packages, 4.0 MB of 4.0 MB, 1.5 MB/s")
+		g.Stop()
+		p.Say("the end")
+		if got := s.String(); got != "a line\na result\nthe end" {
+			t.Errorf("it leaves\n%s", got)
+		}
+	})
+}
+
+func TestNoProgress(t *testing.T) {
+	var g *cmdline.Progress
+	g.Plan(1, 1)
+	g.Begin("a", 1)
+	g.Advance("a", 1)
+	g.Wait("b")
+	g.Done("a", true)
+	g.Stop()
+}
