@@ -34,11 +34,27 @@ func (i Item) String() string { return i.Name + " " + i.Version.String() }
 // Events are told what happens while it happens. Every function may be nil; they are called from several goroutines at
 // once and must return soon.
 type Events struct {
+	Planned  func(items int, bytes int64) // so many more are not in the cache; bytes are of their archives, as far as known
 	Started  func(Item)                   // its download begins; again when it begins anew
-	Progress func(item Item, bytes int64) // bytes of it that have arrived
+	Progress func(item Item, bytes int64) // bytes of it that have arrived; fewer than before when it begins anew
 	Done     func(item Item, cached bool) // it is verified and in place; cached means that nothing was downloaded
 	Healed   func(item Item, what string) // a damaged file was found and replaced, or is about to be
-	Waiting  func(what string)            // another process holds what we need, since a second or more
+	Waiting  func(what string)            // another process, or a host that wants fewer requests, makes us wait a second or more
+	Warned   func(what string)            // something is wrong that does not stop the work
+}
+
+// Plan calls Planned where it is set.
+func (e Events) Plan(items int, bytes int64) {
+	if e.Planned != nil {
+		e.Planned(items, bytes)
+	}
+}
+
+// Warn calls Warned where it is set.
+func (e Events) Warn(what string) {
+	if e.Warned != nil {
+		e.Warned(what)
+	}
 }
 
 // Start calls Started where it is set.

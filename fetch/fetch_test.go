@@ -30,14 +30,19 @@ func TestEventsMayBeAbsent(t *testing.T) {
 	e.Finish(Item{}, true)
 	e.Heal(Item{}, "")
 	e.Wait("")
+	e.Plan(1, 1)
+	e.Warn("")
 	told := 0
-	e = Events{Started: func(Item) { told++ }, Progress: func(Item, int64) { told++ }, Done: func(Item, bool) { told++ }, Healed: func(Item, string) { told++ }, Waiting: func(string) { told++ }}
+	e = Events{Started: func(Item) { told++ }, Progress: func(Item, int64) { told++ }, Done: func(Item, bool) { told++ }, Healed: func(Item, string) { told++ }, Waiting: func(string) { told++ },
+		Planned: func(int, int64) { told++ }, Warned: func(string) { told++ }}
 	e.Start(Item{})
 	e.Advance(Item{}, 1)
 	e.Finish(Item{}, true)
 	e.Heal(Item{}, "")
 	e.Wait("")
-	if told != 5 {
-		t.Errorf("%d of 5 events were told", told)
+	e.Plan(1, 1)
+	e.Warn("")
+	if told != 7 {
+		t.Errorf("%d of 7 events were told", told)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -62,6 +63,7 @@ func (p *Pending) Write(b []byte) (int, error) {
 	n, err := p.f.Write(b)
 	p.hash.Write(b[:n])
 	p.n += int64(n)
+	failpoint.Reach(failpoint.BlobPart)
 	return n, err
 }
 
@@ -80,7 +82,11 @@ func (p *Pending) Matches() bool { return p.digest() == p.item.Digest }
 
 func (p *Pending) digest() string { return "sha256:" + hex.EncodeToString(p.hash.Sum(nil)) }
 
-func (p *Pending) check() error {
+// Len is the number of bytes written since the last Reset.
+func (p *Pending) Len() int64 { return p.n }
+
+// Check returns a *[MismatchError] unless what was written is the archive.
+func (p *Pending) Check() error {
 	if got := p.digest(); got != p.item.Digest {
 		return &MismatchError{Want: p.item.Digest, Got: got, Size: p.n, Declared: p.item.Size}
 	}
@@ -121,23 +127,29 @@ func (c *Cache) fill(item fetch.Item, hex string, fill func(*Pending) error) (er
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.BlobBegun)
 	p := &Pending{item: item, limit: item.Size, f: f, hash: sha256.New()}
 	if p.limit <= 0 || p.limit > archive.MaxPacked {
 		p.limit = archive.MaxPacked
 	}
 	err = fill(p)
 	if err == nil {
-		err = p.check()
+		err = p.Check()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.BlobWhole)
 	c.bytes.Add(p.n)
 	to := c.blobPath(hex)
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), to)
+	if err := os.Rename(f.Name(), to); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.BlobPlaced)
+	return nil
 }
 
 // Put reads the item's archive from r into the cache, as [Cache.Fill] does.

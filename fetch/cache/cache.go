@@ -9,6 +9,7 @@
 //	DIR/tmp/                                what is being made, and locks
 //	DIR/lock                                held shared by whoever uses the cache, exclusive by whoever removes from it
 //	DIR/generation                          a number that changes whenever something was removed
+//	DIR/hosts                               which hosts failed lately; package download's
 //
 // What is in blobs and store was complete and had its digest when it got its name: it is written in tmp and renamed. A
 // process may be killed at any moment; the next that has the cache for itself sweeps tmp. There are no flags to be left
@@ -48,6 +49,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -133,6 +135,7 @@ func (c *Cache) discard(path string) error {
 	if err := os.Rename(path, filepath.Join(away, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, os.RemoveAll(away))
 	}
+	failpoint.Reach(failpoint.ObjectMoved)
 	return removeAll(away)
 }
 
@@ -194,6 +197,9 @@ func (c *Cache) diskError(item fetch.Item, err error) error {
 	case isNoSpace(err):
 		return fault.New(fault.Manifest, "disk-full", "no space left in the cache %s for %s", c.dir, item).Because(err).
 			WithFact("needed %d bytes and %d unpacked", item.Size, item.Unpacked).WithHelp("gal-pkg cache prune")
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Manifest, "cache-unusable", "files of the cache %s were removed while it was in use", c.dir).Because(err).
+			WithHelp("run the command again")
 	case readOnly(err):
 		return fault.New(fault.Manifest, "cache-read-only", "the cache %s cannot be written to", c.dir).Because(err)
 	}

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 )
 
 const (
@@ -58,6 +61,7 @@ func (c *Cache) lockObject(ctx context.Context, name, what string) (unlock func(
 		c.keys.unlock(name)
 		return nil, err
 	}
+	failpoint.Reach(failpoint.ObjectLocked)
 	return func() {
 		if f != nil {
 			// While we hold it, nobody else can have this very file; who waits for it looks again.
@@ -151,6 +155,7 @@ func (u *usage) release() {
 // sweepIfUnused empties tmp when nobody else can be writing there. Leftovers are only a waste of space, so nothing is
 // reported.
 func (c *Cache) sweepIfUnused() {
+	atomicfile.Sweep(c.path("generation"), c.path("hosts"))
 	entries, err := os.ReadDir(c.path("tmp"))
 	if err != nil || len(entries) == 0 {
 		return

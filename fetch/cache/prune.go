@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 )
 
 // Usage is how much of the disk the cache takes.
@@ -164,6 +166,7 @@ func (c *Cache) remove(ctx context.Context, fn func() error) (Usage, error) {
 	if err := c.newGeneration(); err != nil {
 		return Usage{}, err
 	}
+	failpoint.Reach(failpoint.GenerationDone)
 	if err := fn(); err != nil {
 		return Usage{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -99,7 +100,7 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	if stale {
 		// Only saves work; a cache that cannot be written to is checked in full each time.
 		list.boot = boot
-		_ = atomicfile.Write(path+listingSuffix, list.format(), 0o644)
+		_ = atomicfile.WriteCache(path+listingSuffix, list.format())
 	}
 	return nil
 }
@@ -152,6 +153,7 @@ func (c *Cache) unpackTo(item fetch.Item, r io.Reader, tmp, path string) error {
 		return unpackError(item, err)
 	}
 	list := &listing{archive: item.Digest, boot: c.boot(), files: entries}
+	failpoint.Reach(failpoint.TreeUnpacked)
 	listed := filepath.Join(tmp, "listing")
 	if err := os.WriteFile(listed, list.format(), 0o644); err != nil {
 		return err
@@ -167,7 +169,12 @@ func (c *Cache) unpackTo(item fetch.Item, r io.Reader, tmp, path string) error {
 	if err := os.Rename(listed, path+listingSuffix); err != nil {
 		return err
 	}
-	return os.Rename(dir, path)
+	failpoint.Reach(failpoint.ListingPlaced)
+	if err := os.Rename(dir, path); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.TreePlaced)
+	return nil
 }
 
 // unpackError says whose archive it is; the archive has the digest that it should have, so it was published like that.

@@ -4,17 +4,24 @@
 // connections; check or unpack the tree, bounded by processors; done. An archive that is in the cache is not downloaded,
 // a tree that is there is not unpacked, and among all processes that share a cache each is made once.
 //
-// The addresses of an item are tried in order. The next one is tried when a host cannot give the file: it is not there,
-// refuses us, or does not answer. Bytes that are not the ones asked for end everything at once: a wrong digest is never
-// tried again, neither there nor elsewhere, for somebody should know.
+// The addresses of an item are tried in order, but those last whose hosts have failed in the last minutes. The next one is
+// tried when a host cannot give the file: it is not there, refuses us, or does not answer. An archive of which only a part
+// came is asked for from there on, where the host vouches that it is still the same.
+//
+// Bytes that are not the ones asked for are asked for once more, there and past all caches on the way, and then end
+// everything: nobody else is asked, for somebody should know.
+//
+// A host gets 64 requests at once, up to 128 while it serves them, and half as many whenever it answers 429 or 503.
 package download
 
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
@@ -29,11 +36,13 @@ type Item = fetch.Item
 type Options struct {
 	Client       *web.Client
 	Cache        *cache.Cache
-	Concurrency  int         // downloads at once; 0 means 64
+	Shared       *Shared     // a team's cache, asked first; nil for none
+	Concurrency  int         // downloads at once; 0 means 64 from a host, up to 128 as it goes
 	Offline      bool        // nothing is asked of the network; file addresses are still read
 	ArchivesOnly bool        // nothing is unpacked
 	Level        cache.Level // how closely trees are checked; the zero value hashes every byte
 	Events       fetch.Events
+	Now          func() time.Time // nil means time.Now
 }
 
 // Result is what became of one item.
@@ -52,9 +61,20 @@ type Result struct {
 // items that are missing. Where several items fail, the gravest error is returned, in this order. What was verified
 // before stays in the cache; of what was not, nothing stays.
 func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
-	f := &fetcher{o: o, results: make([]Result, len(items)), waiting: make(chan int, len(items)), errors: map[int]error{}}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &fetcher{
+		o: o, results: make([]Result, len(items)), waiting: make(chan int, len(items)), errors: map[int]error{},
+		hosts: newWindows(o.Concurrency), health: loadHealth(filepath.Join(o.Cache.Dir(), healthName), o.Now), uploading: make(chan struct{}, uploads),
+	}
 	order, twins := f.plan(items)
-	if err := f.run(ctx, order); err != nil {
+	if err := f.announce(order); err != nil {
+		return nil, err
+	}
+	err := f.run(ctx, order)
+	f.health.save()
+	if err != nil {
 		return nil, err
 	}
 	for i, first := range twins {
@@ -67,6 +87,11 @@ type fetcher struct {
 	o       Options
 	results []Result
 	waiting chan int // results whose archive is there, for the processors
+	hosts   *windows
+	health  *health
+
+	shares    sync.WaitGroup // archives on their way to the shared cache
+	uploading chan struct{}
 
 	mu     sync.Mutex
 	errors map[int]error // by the item's index
@@ -100,6 +125,29 @@ func (f *fetcher) plan(items []Item) (order []int, twins map[int]int) {
 	return order, twins
 }
 
+// uploads is how many archives go to the shared cache at once.
+const uploads = 8
+
+// announce says what is going to be downloaded, and that the disk is too small for it.
+func (f *fetcher) announce(order []int) error {
+	var absent []Item
+	size := int64(0)
+	for _, i := range order {
+		item := f.results[i].Item
+		if !f.o.Cache.Has(item) && (f.o.ArchivesOnly || !f.o.Cache.HasTree(item)) {
+			absent = append(absent, item)
+			size += max(item.Size, 0)
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	if !f.o.Offline {
+		f.o.Events.Plan(len(absent), size)
+	}
+	return f.o.Cache.Room(absent, !f.o.ArchivesOnly)
+}
+
 // run drives both steps and returns the gravest error.
 func (f *fetcher) run(parent context.Context, order []int) error {
 	ctx, cancel := context.WithCancel(parent)
@@ -119,15 +167,17 @@ func (f *fetcher) run(parent context.Context, order []int) error {
 	downloads.Wait()
 	close(f.waiting)
 	unpacks.Wait()
+	f.shares.Wait()
 	if len(f.errors) > 0 && parent.Err() != nil {
 		return fault.New(fault.Cancelled, "interrupted", "fetching was given up").Because(context.Cause(parent))
 	}
 	return f.gravest()
 }
 
+// connections is how many downloads are begun at once. Each then waits for its host.
 func (f *fetcher) connections() int {
 	if f.o.Concurrency == 0 {
-		return 64
+		return mostLimit
 	}
 	return f.o.Concurrency
 }

@@ -218,13 +218,13 @@ func TestLyingHosts(t *testing.T) {
 			d[len(d)/2] ^= 1
 			w.Write(d)
 			return true
-		}, fault.Integrity, "checksum-mismatch", 1},
-		{"short", func(w http.ResponseWriter, _ *http.Request, d []byte) bool { w.Write(d[:len(d)-1]); return true }, fault.Integrity, "checksum-mismatch", 1},
-		{"empty", write(nil), fault.Integrity, "checksum-mismatch", 1},
+		}, fault.Integrity, "checksum-mismatch", 2},
+		{"short", func(w http.ResponseWriter, _ *http.Request, d []byte) bool { w.Write(d[:len(d)-1]); return true }, fault.Integrity, "checksum-mismatch", 2},
+		{"empty", write(nil), fault.Integrity, "checksum-mismatch", 2},
 		{"long", func(w http.ResponseWriter, _ *http.Request, d []byte) bool {
 			w.Write(append(bytes.Clone(d), 'x'))
 			return true
-		}, fault.Integrity, "checksum-mismatch", 1},
+		}, fault.Integrity, "checksum-mismatch", 2},
 		{"long, in parts", func(w http.ResponseWriter, _ *http.Request, d []byte) bool {
 			for range 100 {
 				if _, err := w.Write(d); err != nil {
@@ -233,17 +233,17 @@ func TestLyingHosts(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 			return true
-		}, fault.Integrity, "checksum-mismatch", 1},
+		}, fault.Integrity, "checksum-mismatch", 2},
 		{"says it is enormous", func(w http.ResponseWriter, _ *http.Request, d []byte) bool {
 			w.Header().Set("Content-Length", "100000000000")
 			w.Write(d)
 			return true
-		}, fault.Integrity, "checksum-mismatch", 1},
+		}, fault.Integrity, "checksum-mismatch", 2},
 		{"web page", func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, strings.Repeat("<html>please log in</html>", 1000))
 			return true
-		}, fault.Network, "unexpected-page", 1},
+		}, fault.Network, "unexpected-page", 2},
 		{"cut off", func(w http.ResponseWriter, _ *http.Request, d []byte) bool {
 			w.Header().Set("Content-Length", fmt.Sprint(len(d)))
 			w.Write(d[:10])

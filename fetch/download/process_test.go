@@ -171,3 +171,45 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 	t.Logf("killed %d, ended by themselves %d", killed, whole)
 }
+
+// TestErrorsOfTheSystem lets the nth call of each kind that changes the cache fail, once and then for good. The process
+// says so and keeps nothing that is not whole, or does without; the next one works.
+func TestErrorsOfTheSystem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
+	strace := needs.Program(t, "strace", "strace")
+	_, items := newHost(t, 3)
+	failed, whole := 0, 0
+	for _, call := range []string{"/^rename", "/^mkdir", "/^unlink", "flock", "/^write", "/^fchmod"} {
+		for _, code := range []string{"ENOSPC", "EIO", "EROFS", "EACCES", "ENOLCK"} {
+			if (code == "ENOLCK") != (call == "flock") {
+				continue
+			}
+			for _, when := range []string{"1", "2", "4", "7", "1+", "3+"} {
+				dir := t.TempDir()
+				cmd, out := child(t, childTask{dir, items}, strace, "-f", "-qq", "-o", os.DevNull, "-e", "inject="+call+":error="+code+":when="+when)
+				if cmd.Wait() == nil {
+					whole++
+				} else {
+					failed++
+				}
+				if bytes.Contains(out.Bytes(), []byte("ptrace")) {
+					needs.Missing(t, "the right to trace: %s", out)
+				}
+				if bytes.Contains(out.Bytes(), []byte("panic")) || bytes.Contains(out.Bytes(), []byte("goroutine ")) {
+					t.Errorf("%s %s %s: %s", call, code, when, out)
+				}
+				o := patient(t, options(t, dir))
+				if _, err := Fetch(t.Context(), items, o); err != nil {
+					t.Fatalf("after %s %s %s: %v", call, code, when, err)
+				}
+				sound(t, o.Cache, items)
+			}
+		}
+	}
+	if failed < 10 || whole < 6 {
+		t.Errorf("failed %d, ended well %d: the calls are not the right ones", failed, whole)
+	}
+	t.Logf("failed %d, ended well %d", failed, whole)
+}

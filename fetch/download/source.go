@@ -13,10 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/fault"
-	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 // archive makes sure that the archive is in the cache, from the first address that has it.
@@ -25,7 +23,12 @@ func (f *fetcher) archive(ctx context.Context, i int) error {
 	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), isFile) {
 		return errMissing
 	}
+	shared := false
 	filled, err := f.o.Cache.Fill(ctx, r.Item, func(p *cache.Pending) error {
+		if r.URL = f.fromShared(ctx, r.Item, p); r.URL != "" {
+			shared = true
+			return nil
+		}
 		from, err := f.fromAny(ctx, r.Item, p)
 		r.URL = from
 		return err
@@ -34,18 +37,42 @@ func (f *fetcher) archive(ctx context.Context, i int) error {
 	if errors.As(err, &wrong) {
 		return mismatch(r.Item, r.URL, wrong)
 	}
-	if err == nil && filled {
-		r.Downloaded = true
+	if err != nil || !filled {
+		return err
 	}
-	return err
+	r.Downloaded = true
+	if !shared && !f.o.Offline && f.o.Shared.wants() {
+		f.share(ctx, r.Item)
+	}
+	return nil
+}
+
+// fromShared asks the shared cache; "" means that somebody else has to be asked.
+func (f *fetcher) fromShared(ctx context.Context, item Item, p *cache.Pending) string {
+	if f.o.Offline || !f.o.Shared.usable() {
+		return ""
+	}
+	f.o.Events.Start(item)
+	return f.o.Shared.get(ctx, item, p, func(w io.Writer) io.Writer { return &progress{f: f, item: item, w: w} }, f.o.Events)
+}
+
+// share gives an archive to the shared cache, beside everything else.
+func (f *fetcher) share(ctx context.Context, item Item) {
+	f.shares.Go(func() {
+		f.uploading <- struct{}{}
+		defer func() { <-f.uploading }()
+		if ctx.Err() == nil && f.o.Shared.wants() {
+			f.o.Shared.put(ctx, item, f.o.Cache, f.o.Events)
+		}
+	})
 }
 
 // fromAny tries the addresses in order and returns the one that served, also where what it served was wrong.
 func (f *fetcher) fromAny(ctx context.Context, item Item, p *cache.Pending) (string, error) {
 	var failed []error
-	for _, address := range f.usable(item) {
-		f.o.Events.Start(item)
-		from, err := f.fromOne(ctx, item, address, p)
+	addresses := f.health.order(f.usable(item))
+	for i, address := range addresses {
+		from, err := f.fromOne(ctx, item, address, i == len(addresses)-1, p)
 		if err == nil || !elsewhere(err) || ctx.Err() != nil {
 			return from, err
 		}
@@ -77,39 +104,6 @@ func elsewhere(err error) bool {
 	return false
 }
 
-func (f *fetcher) fromOne(ctx context.Context, item Item, address string, p *cache.Pending) (string, error) {
-	if path, ok := localPath(address); ok {
-		return path, f.fromFile(item, path, p)
-	}
-	limit := int64(archive.MaxPacked)
-	if item.Size > 0 {
-		limit = item.Size
-	}
-	from := web.Redact(address)
-	// The limit of the stream is one byte more: the one too many must arrive to be seen as a wrong archive, which is a
-	// graver thing than a host that sends too much.
-	err := f.o.Client.Stream(ctx, address, archive.MaxPacked+1, func(b web.Body) error {
-		from = b.URL
-		isPage := strings.HasPrefix(strings.ToLower(b.ContentType), "text/html")
-		if b.Size > limit && !isPage {
-			return &cache.MismatchError{Want: item.Digest, Size: b.Size, Declared: limit}
-		}
-		if err := p.Reset(); err != nil {
-			return err
-		}
-		_, err := io.Copy(&progress{f: f, item: item, w: p}, b)
-		if isPage && !p.Matches() {
-			return fault.New(fault.Network, "unexpected-page", "%s sends a web page instead of an archive", from).
-				WithHelp("a network that asks for a login may have answered in its place")
-		}
-		return err
-	})
-	if f := fault.Of(err); f != nil && f.Code == web.TooLarge {
-		err = &cache.MismatchError{Want: item.Digest, Size: archive.MaxPacked + 1, Declared: limit}
-	}
-	return from, err
-}
-
 func (f *fetcher) fromFile(item Item, path string, p *cache.Pending) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,21 +125,6 @@ func (f *fetcher) fromFile(item Item, path string, p *cache.Pending) error {
 	}
 	_, err = io.Copy(&progress{f: f, item: item, w: p}, struct{ io.Reader }{file})
 	return err
-}
-
-// progress passes bytes on and tells how many there were.
-type progress struct {
-	f    *fetcher
-	item Item
-	w    io.Writer
-	n    int64
-}
-
-func (p *progress) Write(b []byte) (int, error) {
-	n, err := p.w.Write(b)
-	p.n += int64(n)
-	p.f.o.Events.Advance(p.item, p.n)
-	return n, err
 }
 
 // localPath returns the path of a file address, or of what is no address at all.

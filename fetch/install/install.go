@@ -15,7 +15,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -24,7 +23,9 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
 )
 
@@ -73,8 +74,17 @@ type Report struct {
 }
 
 // Link puts the packages into the project and removes those that are no longer wanted. Nothing outside of PROJECT/.gal is
-// touched; where .gal or packages is a link itself, the error is of kind config. What is in place already stays as it is.
+// touched; where .gal or packages is a link itself, the error is of kind config, as it is where the disk is full or may not
+// be written to. What is in place already stays as it is.
 func Link(project string, pkgs []Installed, o Options) (Report, error) {
+	report, err := link(project, pkgs, o)
+	if err != nil && fault.Of(err) == nil {
+		err = fault.New(fault.Manifest, "not-writable", "the project %s cannot be written to", project).Because(err)
+	}
+	return report, err
+}
+
+func link(project string, pkgs []Installed, o Options) (Report, error) {
 	l, err := newLinker(project, o)
 	if err != nil {
 		return Report{}, err
@@ -90,11 +100,20 @@ func Link(project string, pkgs []Installed, o Options) (Report, error) {
 	if err := writeIfChanged(filepath.Join(project, filepath.FromSlash(ListFile)), list); err != nil {
 		return Report{}, err
 	}
+	failpoint.Reach(failpoint.ListWritten)
 	if err := l.removeOthers(); err != nil {
 		return Report{}, err
 	}
+	sweep(project)
 	slices.Sort(l.report.Linked)
 	return l.report, nil
+}
+
+// sweep removes what a crash has left of a write that this run had no reason to repeat.
+func sweep(project string) {
+	for _, name := range []string{manifest.FileName, manifest.LockName, ListFile, StateFile} {
+		atomicfile.Sweep(filepath.Join(project, filepath.FromSlash(name)))
+	}
 }
 
 // folderNames gives every package with a tree its name in packages/.
@@ -198,8 +217,5 @@ func writeIfChanged(file string, data []byte) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := atomicfile.Write(file, data, 0o644); err != nil {
-		return fmt.Errorf("the project cannot be written to: %w", err)
-	}
-	return nil
+	return atomicfile.Write(file, data, 0o644)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -126,6 +127,7 @@ func (l *linker) link(name, tree string) error {
 	if err := l.root.Symlink(tree, tmp); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.LinkMade)
 	return l.swap(tmp, name)
 }
 
@@ -146,6 +148,7 @@ func (l *linker) swap(tmp, name string) error {
 	if err != nil {
 		return errors.Join(err, l.root.RemoveAll(tmp))
 	}
+	failpoint.Reach(failpoint.LinkPlaced)
 	l.report.Linked = append(l.report.Linked, name)
 	return nil
 }
@@ -182,6 +185,7 @@ func (l *linker) removeOthers() error {
 		if err := l.root.RemoveAll(e.Name()); err != nil {
 			return err
 		}
+		failpoint.Reach(failpoint.LinkRemoved)
 		if !strings.HasPrefix(e.Name(), atomicfile.TempPrefix) {
 			l.report.Removed = append(l.report.Removed, e.Name())
 		}

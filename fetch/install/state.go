@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -67,7 +68,11 @@ func (s Stamp) Record(project string) error {
 	if err != nil {
 		return err
 	}
-	return writeIfChanged(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state))
+	if err := writeIfChanged(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state)); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.StateSaved)
+	return nil
 }
 
 // Forget removes the stamp, so that the next run looks at everything.

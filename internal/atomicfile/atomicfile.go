@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/internal/failpoint"
 )
 
 // TempPrefix begins the name of every file that is not complete yet; whatever bears it may be swept when no writer runs.
@@ -31,34 +33,34 @@ func WriteSecret(path string, data []byte) error { return replace(path, data, 0o
 func WriteCache(path string, data []byte) error { return replace(path, data, 0o644, false) }
 
 func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
+	f, err := openTemp(path)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
 			os.Remove(f.Name())
+			f.Close()
 			err = fmt.Errorf("writing %s: %w", path, err)
 		}
 	}()
+	failpoint.Reach(failpoint.FileCreated)
 	if err := f.Chmod(perm); err != nil {
 		return err
 	}
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.FileWritten)
 	if sync {
 		if err := f.Sync(); err != nil {
 			return err
 		}
 	}
-	if err := f.Close(); err != nil {
+	if err := place(f, path); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
+	failpoint.Reach(failpoint.FileRenamed)
 	if !sync {
 		return nil
 	}

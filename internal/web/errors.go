@@ -39,6 +39,10 @@ func cause(err error) string {
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var timeout net.Error
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
+		return "its proxy cannot be used: " + cause(op.Err)
+	}
 	switch {
 	case errors.Is(err, errStalled):
 		return errStalled.Error()
@@ -89,7 +93,8 @@ func host(target string) string {
 }
 
 // statusError explains an answer that is not the one asked for.
-func statusError(target string, status int) *fault.Error {
+func (c *Client) statusError(target string, resp *http.Response) *fault.Error {
+	status := resp.StatusCode
 	says := fmt.Sprintf("%s answers %d", host(target), status)
 	if name := http.StatusText(status); name != "" {
 		says += " (" + strings.ToLower(name) + ")"
@@ -105,11 +110,21 @@ func statusError(target string, status int) *fault.Error {
 	case http.StatusTooManyRequests:
 		e = fault.New(fault.Network, "rate-limited", "%s", says)
 	case http.StatusProxyAuthRequired:
-		e = fault.New(fault.Network, "proxy-auth", "the proxy asks for credentials").WithHelp("set them in HTTPS_PROXY")
+		e = proxyAuth(c.proxyOf(resp.Request))
 	default:
 		e = fault.New(fault.Network, "http-status", "%s", says)
 	}
 	return e.WithFact("url %s", Redact(target))
+}
+
+// proxyAuth says which proxy wants to know who we are.
+func proxyAuth(proxy *url.URL) *fault.Error {
+	name := "the proxy"
+	if proxy != nil && proxy.Host != "" {
+		name += " " + printable(proxy.Host)
+	}
+	return fault.New(fault.Network, "proxy-auth", "%s asks for credentials", name).
+		WithHelp("set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, and HTTP_PROXY where plain http is used")
 }
 
 // TooLarge is the code of an answer that is longer than the caller allowed.

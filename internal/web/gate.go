@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"syscall"
 
@@ -17,6 +18,15 @@ import (
 type gate struct {
 	client *Client
 	next   http.RoundTripper
+	known  http.RoundTripper // shows who we are, to the origin of [Options.Identity] alone; nil without one
+}
+
+// transport is what carries a request: only the origin that a certificate is for gets to see it.
+func (g *gate) transport(r *http.Request) http.RoundTripper {
+	if g.known != nil && origin(r.URL) == g.client.o.Identity.Origin && atHome(r) {
+		return g.known
+	}
+	return g.next
 }
 
 // RoundTrip checks the address, adds what belongs to it, and watches the progress of both bodies.
@@ -40,7 +50,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = &sendBody{ReadCloser: r.Body, watch: w}
 	}
 	c.requests.Add(1)
-	resp, err := g.next.RoundTrip(r)
+	resp, err := g.transport(r).RoundTrip(r)
 	if err != nil {
 		return nil, w.end(err)
 	}
@@ -118,7 +128,7 @@ func (c *Client) stayOutside(r, first *http.Request, host string, refuse func(st
 	if c.inside(r, host) {
 		return refuse("which is in a private network")
 	}
-	if !proxied(r) {
+	if c.proxyOf(r) == nil {
 		*r = *r.WithContext(context.WithValue(r.Context(), outsideOnly{}, true))
 	}
 	return nil
@@ -133,16 +143,20 @@ func (c *Client) inside(r *http.Request, host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return isInside(addr)
 	}
-	if proxied(r) {
+	if c.proxyOf(r) != nil {
 		return false
 	}
 	addrs, _ := c.o.Resolve(r.Context(), host)
 	return slices.ContainsFunc(addrs, isInside)
 }
 
-func proxied(r *http.Request) bool {
-	proxy, err := http.ProxyFromEnvironment(r)
-	return err == nil && proxy != nil
+// proxyOf is the proxy that a request goes through, nil for none.
+func (c *Client) proxyOf(r *http.Request) *url.URL {
+	proxy, err := c.o.Proxy(r)
+	if err != nil {
+		return nil
+	}
+	return proxy
 }
 
 // outsideOnly marks the context of a request to which a public host has led.

@@ -38,7 +38,7 @@ func (c *Client) Get(ctx context.Context, target string, o GetOptions) (*Respons
 		header = with(header, "If-None-Match", o.IfNoneMatch)
 	}
 	var answer *Response
-	err := c.repeat(ctx, target, func() error {
+	err := c.repeat(ctx, target, c.policy(), func() error {
 		resp, err := c.send(ctx, http.MethodGet, target, header, nil, 0)
 		if err != nil {
 			return err
@@ -78,82 +78,22 @@ func readAll(target string, resp *http.Response, limit int64) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// A Body is an answer that is still coming.
-type Body struct {
-	io.Reader
-	Size        int64 // from the answer's head, -1 where it does not say
-	ContentType string
-	URL         string // where it comes from at last, redacted
-}
-
-// Stream fetches a file of at most limit bytes and hands its bytes, as they were sent, to sink. When the connection fails
-// in the middle, sink is called again with the whole file, so it must begin anew each time. An error that sink makes
-// itself ends the request and is returned as it is.
-func (c *Client) Stream(ctx context.Context, target string, limit int64, sink func(Body) error) error {
-	header := http.Header{"Accept-Encoding": {"identity"}}
-	return c.repeat(ctx, target, func() error {
-		resp, err := c.send(ctx, http.MethodGet, target, header, nil, 0)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return c.refused(target, resp)
-		}
-		if resp.ContentLength > limit {
-			return tooLarge(target, limit)
-		}
-		body := &cappedBody{r: resp.Body, left: limit, target: target, limit: limit}
-		err = sink(Body{Reader: body, Size: resp.ContentLength, ContentType: resp.Header.Get("Content-Type"), URL: Redact(resp.Request.URL.String())})
-		if body.failed != nil {
-			return body.failed
-		}
-		return err
-	})
-}
-
-// cappedBody ends a body at its limit and remembers when the connection, not the caller, failed.
-type cappedBody struct {
-	r           io.Reader
-	left, limit int64
-	target      string
-	failed      error
-}
-
-func (b *cappedBody) Read(p []byte) (int, error) {
-	if b.failed != nil {
-		return 0, b.failed
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left+1)])
-	if int64(n) > b.left {
-		n = int(b.left)
-		b.failed = tooLarge(b.target, b.limit)
-		err = b.failed
-	} else if err != nil && err != io.EOF {
-		b.failed = &transient{err: err}
-		err = b.failed
-	}
-	b.left -= int64(n)
-	return n, err
-}
-
 // Put sends body to target and reads at most 64 KiB of answer. It is repeated like a Get, as PUT allows; redirects are
 // not followed. The answer's status is 200, 201, 202 or 204.
 func (c *Client) Put(ctx context.Context, target string, body []byte, header http.Header) (*Response, error) {
+	return c.PutFrom(ctx, target, int64(len(body)), header, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil })
+}
+
+// PutFrom is [Client.Put] for size bytes that are not in memory. Each attempt opens them anew and closes what it opened.
+func (c *Client) PutFrom(ctx context.Context, target string, size int64, header http.Header, open func() (io.ReadCloser, error)) (*Response, error) {
 	var answer *Response
-	err := c.repeat(ctx, target, func() error {
-		resp, err := c.send(ctx, http.MethodPut, target, header, bytes.NewReader(body), int64(len(body)))
+	err := c.repeat(ctx, target, c.policy(), func() error {
+		body, err := open()
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close()
-		switch resp.StatusCode {
-		case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
-		default:
-			return c.refused(target, resp)
-		}
-		answer = &Response{Status: resp.StatusCode, URL: Redact(resp.Request.URL.String()), Header: resp.Header}
-		answer.Body, err = readAll(target, resp, 64<<10)
+		defer body.Close()
+		answer, err = c.put(ctx, target, size, header, body)
 		return err
 	})
 	if err != nil {
@@ -162,10 +102,29 @@ func (c *Client) Put(ctx context.Context, target string, body []byte, header htt
 	return answer, nil
 }
 
+func (c *Client) put(ctx context.Context, target string, size int64, header http.Header, body io.Reader) (*Response, error) {
+	resp, err := c.send(ctx, http.MethodPut, target, header, body, size)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
+	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		// The standard library stops here by itself, having nothing that it could send a second time.
+		return nil, fault.New(fault.Network, "bad-redirect", "%s redirects, which a request that sends data does not follow", Redact(target))
+	default:
+		return nil, c.refused(target, resp)
+	}
+	answer := &Response{Status: resp.StatusCode, URL: Redact(resp.Request.URL.String()), Header: resp.Header}
+	answer.Body, err = readAll(target, resp, 64<<10)
+	return answer, err
+}
+
 // Head asks for a file's size without its bytes: -1 where the host does not say.
 func (c *Client) Head(ctx context.Context, target string) (int64, error) {
 	size := int64(-1)
-	err := c.repeat(ctx, target, func() error {
+	err := c.repeat(ctx, target, c.policy(), func() error {
 		resp, err := c.send(ctx, http.MethodHead, target, http.Header{"Accept-Encoding": {"identity"}}, nil, 0)
 		if err != nil {
 			return err

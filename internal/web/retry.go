@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
 // refused turns an answer into an error, transient where another try may end better.
 func (c *Client) refused(target string, resp *http.Response) error {
-	err := statusError(target, resp.StatusCode)
+	err := c.statusError(target, resp)
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
-		return &transient{err: err, wait: retryAfter(resp.Header.Get("Retry-After"), c.o.Now())}
+		return &transient{err: err, status: resp.StatusCode, wait: retryAfter(resp.Header.Get("Retry-After"), c.o.Now())}
 	}
 	return err
 }
@@ -33,32 +35,69 @@ func retryAfter(value string, now time.Time) time.Duration {
 
 // transient marks an error that another try may not meet.
 type transient struct {
-	err  error
-	wait time.Duration // what the host asked for
+	err      error
+	status   int           // of the answer, 0 where there was none
+	wait     time.Duration // what the host asked for
+	progress bool          // the attempt brought enough for the next one to count as the first
 }
 
 func (t *transient) Error() string { return t.err.Error() }
 func (t *transient) Unwrap() error { return t.err }
 
-// repeat runs attempt until it succeeds, fails for good, or has failed too often.
-func (c *Client) repeat(ctx context.Context, target string, attempt func() error) error {
+// Pause is the time between two attempts.
+type Pause struct {
+	Host   string
+	Reason string // why the last attempt failed, in a few words
+	Status int    // of its answer, 0 where there was none; 429 and 503 ask for fewer requests
+	For    time.Duration
+}
+
+// policy is how often and how patiently something is tried.
+type policy struct {
+	retries int
+	pausing func(Pause)
+}
+
+func (c *Client) policy() policy { return policy{retries: c.o.Retries} }
+
+// repeat runs attempt until it succeeds, fails for good, has failed too often, or would go on for too long.
+func (c *Client) repeat(ctx context.Context, target string, p policy, attempt func() error) error {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, Multiplier: 2.5, MaxInterval: 5 * time.Second}
 	pauses.Reset()
-	for left := c.o.Retries; ; left-- {
+	began := c.o.Now()
+	for left := p.retries; ; left-- {
 		err := attempt()
 		var again *transient
 		if err == nil || !errors.As(err, &again) {
 			return err
 		}
-		if left <= 0 || ctx.Err() != nil {
-			return connectionError(ctx, target, again.err)
+		if again.progress {
+			pauses.Reset()
+			left, began = max(p.retries, 0), c.o.Now()
 		}
 		// Half of each pause is chance, so that many who failed together do not come back together.
 		pause := pauses.NextBackOff()
-		pause = pause/2 + time.Duration(c.o.Jitter()*float64(pause))
-		if err := c.o.Sleep(ctx, max(pause, again.wait)); err != nil {
+		pause = max(pause/2+time.Duration(c.o.Jitter()*float64(pause)), again.wait)
+		if left <= 0 || ctx.Err() != nil || c.o.Now().Add(pause).Sub(began) > c.o.Patience {
+			return connectionError(ctx, target, again.err)
+		}
+		if p.pausing != nil {
+			p.pausing(Pause{Host: host(target), Reason: brief(again), Status: again.status, For: pause})
+		}
+		if err := c.o.Sleep(ctx, pause); err != nil {
 			return connectionError(ctx, target, err)
 		}
 		c.retries.Add(1)
 	}
+}
+
+// brief says in a few words why an attempt failed.
+func brief(t *transient) string {
+	if t.status != 0 {
+		return "it answers " + strconv.Itoa(t.status)
+	}
+	if f := fault.Of(t.err); f != nil {
+		return f.Message
+	}
+	return cause(t.err)
 }

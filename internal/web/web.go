@@ -13,7 +13,9 @@
 //     addresses and localhost can be judged as private.
 //   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.
 //   - Tried again are failed connections, answers cut short, 429 and 5xx, and only for requests that change nothing when
-//     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer.
+//     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer, and
+//     never once [Options.Patience] is over. What was cut short goes on where it was, if the host says by a strong ETag
+//     that it is still the same file.
 //
 // # Errors
 //
@@ -34,6 +36,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
@@ -53,6 +56,7 @@ const (
 type Options struct {
 	Timeout   time.Duration // longest time without progress; 0 means 10 s
 	Retries   int           // attempts after the first; 0 means 3, less than 0 none
+	Patience  time.Duration // no attempt begins later than this after the first one; 0 means 2 minutes
 	UserAgent string
 
 	// Credentials returns the Authorization value for exactly this origin ("https://host:port", the port only where it
@@ -62,8 +66,11 @@ type Options struct {
 	AllowInsecure func(origin string) bool
 	// CAFile names a PEM file of authorities that are trusted beside the system's.
 	CAFile string
+	// Identity is a certificate that one origin asks for. The zero value is none.
+	Identity Identity
 
 	// The rest is for tests; nil means the real thing.
+	Proxy   func(*http.Request) (*url.URL, error)
 	Sleep   func(context.Context, time.Duration) error
 	Now     func() time.Time
 	Jitter  func() float64 // in [0,1)
@@ -80,7 +87,15 @@ type Client struct {
 	retries  atomic.Int64
 }
 
-// New returns a Client; the error is about CAFile.
+// Identity is the certificate of a client, in PEM files. It is shown to its origin ("https://host:port", the port only
+// where it is not the scheme's own) and to nobody else, also not after a redirect: it says who the user is.
+type Identity struct {
+	Origin   string
+	CertFile string
+	KeyFile  string // "" where the key is in CertFile
+}
+
+// New returns a Client; the error is about CAFile or Identity.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	roots, err := authorities(o.CAFile)
@@ -93,7 +108,8 @@ func New(o Options) (*Client, error) {
 		c.o.Dial = d.DialContext
 	}
 	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  o.Proxy,
+		OnProxyConnectResponse: connected,
 		DialContext:            c.o.Dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    o.Timeout,
@@ -104,8 +120,42 @@ func New(o Options) (*Client, error) {
 		IdleConnTimeout:        90 * time.Second,
 		ForceAttemptHTTP2:      true,
 	}
-	c.http = &http.Client{Transport: &gate{client: c, next: transport}, CheckRedirect: c.checkRedirect}
+	g := &gate{client: c, next: transport}
+	if o.Identity.Origin != "" {
+		known, err := identified(transport, o.Identity)
+		if err != nil {
+			return nil, err
+		}
+		g.known = known
+	}
+	c.http = &http.Client{Transport: g, CheckRedirect: c.checkRedirect}
 	return c, nil
+}
+
+// connected looks at a proxy's answer to CONNECT.
+func connected(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired:
+		return proxyAuth(proxy)
+	}
+	return fault.New(fault.Network, codeUnreachable, "the proxy %s does not lead there: it answers %d", printable(proxy.Host), resp.StatusCode)
+}
+
+// identified is a transport that shows a certificate.
+func identified(t *http.Transport, id Identity) (*http.Transport, error) {
+	key := id.KeyFile
+	if key == "" {
+		key = id.CertFile
+	}
+	certificate, err := tls.LoadX509KeyPair(id.CertFile, key)
+	if err != nil {
+		return nil, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate %q for %s cannot be used", id.CertFile, id.Origin).Because(err)
+	}
+	t = t.Clone()
+	t.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	return t, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -114,6 +164,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Retries == 0 {
 		o.Retries = 3
+	}
+	if o.Patience <= 0 {
+		o.Patience = 2 * time.Minute
+	}
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep

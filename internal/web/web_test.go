@@ -183,7 +183,7 @@ func TestSizes(t *testing.T) {
 		if _, err := c.Get(t.Context(), s.URL+path, GetOptions{MaxBytes: 100}); !fault.IsCode(err, TooLarge) {
 			t.Errorf("%s: %v", path, err)
 		}
-		err := c.Stream(t.Context(), s.URL+path, 5, func(b Body) error { _, err := io.Copy(io.Discard, b); return err })
+		err := c.Stream(t.Context(), s.URL+path, StreamOptions{MaxBytes: 5}, func(b Body) error { _, err := io.Copy(io.Discard, b); return err })
 		if !fault.IsCode(err, TooLarge) {
 			t.Errorf("stream of %s: %v", path, err)
 		}
@@ -214,7 +214,7 @@ func TestStreamBeginsAnew(t *testing.T) {
 	})
 	c, _ := quick(t, Options{})
 	var got bytes.Buffer
-	err := c.Stream(t.Context(), s.URL, 10, func(b Body) error {
+	err := c.Stream(t.Context(), s.URL, StreamOptions{MaxBytes: 10}, func(b Body) error {
 		got.Reset()
 		_, err := io.Copy(&got, b)
 		return err
@@ -223,7 +223,7 @@ func TestStreamBeginsAnew(t *testing.T) {
 		t.Errorf("got %q after %d: %v", got.String(), asked.Load(), err)
 	}
 	mine := errors.New("no more")
-	if err := c.Stream(t.Context(), s.URL, 10, func(Body) error { return mine }); err != mine || asked.Load() != 4 {
+	if err := c.Stream(t.Context(), s.URL, StreamOptions{MaxBytes: 10}, func(Body) error { return mine }); err != mine || asked.Load() != 4 {
 		t.Errorf("the sink's own error became %v after %d", err, asked.Load())
 	}
 }
@@ -262,7 +262,7 @@ func TestStalls(t *testing.T) {
 	}
 	// A caller that takes its time is no stall.
 	slow := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", 100_000)) })
-	err := c.Stream(t.Context(), slow.URL, 100_000, func(b Body) error {
+	err := c.Stream(t.Context(), slow.URL, StreamOptions{MaxBytes: 100_000}, func(b Body) error {
 		if _, err := io.ReadFull(b, make([]byte, 10)); err != nil {
 			return err
 		}

@@ -1,0 +1,139 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/geeknik/gal-pkg/fetch/archive"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// fromOne brings an archive from one address and returns where it came from at last. Bytes that cannot be right are asked
+// for a second time past all caches: the one on the way may hold what was broken long ago.
+func (f *fetcher) fromOne(ctx context.Context, item Item, address string, last bool, p *cache.Pending) (string, error) {
+	if path, ok := localPath(address); ok {
+		f.o.Events.Start(item)
+		return path, f.fromFile(item, path, p)
+	}
+	origin, err := web.Origin(address)
+	if err != nil {
+		return web.Redact(address), err
+	}
+	w := f.hosts.host(origin)
+	ticket, err := w.enter(ctx)
+	if err != nil {
+		return web.Redact(address), err
+	}
+	f.o.Events.Start(item)
+	r := &request{f: f, item: item, address: address, from: web.Redact(address), window: w, ticket: ticket, p: p, last: last}
+	err = r.stream(ctx)
+	if wrongBytes(err) {
+		r.fresh = true
+		if again := r.stream(ctx); again == nil || wrongBytes(again) {
+			err = again
+		}
+	}
+	w.leave(err == nil)
+	if ctx.Err() == nil {
+		f.health.note(origin, fault.KindOf(err) != fault.Network)
+	}
+	return r.from, err
+}
+
+// wrongBytes reports that a host answered, with something else than the archive.
+func wrongBytes(err error) bool {
+	var wrong *cache.MismatchError
+	return errors.As(err, &wrong) || fault.IsCode(err, codePage)
+}
+
+// codePage is the code of a web page in the place of an archive.
+const codePage = "unexpected-page"
+
+// request is one archive on its way from one address.
+type request struct {
+	f       *fetcher
+	item    Item
+	address string
+	from    string // where it comes from at last, redacted
+	window  *window
+	ticket  int
+	p       *cache.Pending
+	last    bool // there is no other address to go to
+	fresh   bool
+}
+
+func (r *request) stream(ctx context.Context) error {
+	// The limit of the stream is one byte more: the one too many must arrive to be seen as a wrong archive, which is a
+	// graver thing than a host that sends too much.
+	o := web.StreamOptions{MaxBytes: archive.MaxPacked + 1, Resume: true, Fresh: r.fresh, Pausing: r.pausing}
+	if !r.last {
+		o.Retries = 1 // time is better spent elsewhere
+	}
+	err := r.f.o.Client.Stream(ctx, r.address, o, r.take)
+	if fault.IsCode(err, web.TooLarge) {
+		return &cache.MismatchError{Want: r.item.Digest, Size: archive.MaxPacked + 1, Declared: r.limit()}
+	}
+	if err == nil {
+		err = r.p.Check()
+	}
+	return err
+}
+
+func (r *request) limit() int64 {
+	if r.item.Size > 0 {
+		return r.item.Size
+	}
+	return archive.MaxPacked
+}
+
+// take writes a body, or the rest of one, into the cache.
+func (r *request) take(b web.Body) error {
+	r.from = b.URL
+	isPage := strings.HasPrefix(strings.ToLower(b.ContentType), "text/html")
+	if b.Size > r.limit() && !isPage {
+		return &cache.MismatchError{Want: r.item.Digest, Size: b.Size, Declared: r.limit()}
+	}
+	if b.Offset == 0 || b.Offset != r.p.Len() {
+		if err := r.p.Reset(); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(&progress{f: r.f, item: r.item, w: r.p, n: r.p.Len()}, b)
+	if isPage && !r.p.Matches() {
+		return fault.New(fault.Network, codePage, "%s sends a web page instead of an archive", r.from).
+			WithHelp("a network that asks for a login may have answered in its place")
+	}
+	return err
+}
+
+// pausing is told before another attempt.
+func (r *request) pausing(p web.Pause) {
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		r.ticket = r.window.refused(r.ticket)
+	}
+	if r.window.news(r.f.o.Now(), p.For) {
+		r.f.o.Events.Wait(fmt.Sprintf("%s: %s; asking again in %s", p.Host, p.Reason, p.For.Round(time.Second)))
+	}
+}
+
+// progress passes bytes on and tells how many there were.
+type progress struct {
+	f    *fetcher
+	item Item
+	w    io.Writer
+	n    int64
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.n += int64(n)
+	p.f.o.Events.Advance(p.item, p.n)
+	return n, err
+}

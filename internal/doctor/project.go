@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+func noEvents() fetch.Events { return fetch.Events{} }
+
+// Project looks at the project of a manifest: whether gal.toml and gal.lock are sound and in step, and whether what is locked
+// is there. Bytes are not hashed; gal-pkg verify does that.
+func (r *Report) Project(file, cacheDir string) {
+	a := r.area("project")
+	p, err := project.OpenFile(file)
+	if err != nil {
+		a.failed(err, "gal-pkg check")
+		return
+	}
+	a.ok("%s: %s", file, cmdline.Plural(len(p.Members), "package"))
+	if n := len(p.Current.Manifest.Warnings); n > 0 {
+		a.warn("gal-pkg check", "%s in gal.toml", cmdline.Plural(n, "warning"))
+	}
+	a.lock(p)
+	if p.Lock == nil {
+		return
+	}
+	a.store(p, cacheDir)
+	a.links(p)
+}
+
+func (a area) lock(p *project.Project) {
+	findings := p.CheckLock()
+	for _, f := range findings {
+		level := Warn
+		if f.Level == manifest.LevelError {
+			level = Fail
+		}
+		a.add(level, "gal-pkg lock", "%s", f.Message)
+	}
+	if len(findings) == 0 && p.Lock != nil {
+		a.ok("gal.lock is in step with gal.toml")
+	}
+}
+
+// store counts the locked packages that are in the cache.
+func (a area) store(p *project.Project, dir string) {
+	store, err := cache.NewCache(dir, noEvents())
+	if err != nil {
+		return // said of the cache
+	}
+	there, all := 0, 0
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind != manifest.RegistrySource {
+			continue
+		}
+		all++
+		item := fetch.Item{Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name), Digest: l.Checksum}
+		if store.HasTree(item) || store.Has(item) {
+			there++
+		}
+	}
+	if there < all {
+		a.warn("gal-pkg fetch", "%d of %s are not in the cache: without a network the project may not install", all-there, cmdline.Plural(all, "locked package"))
+	} else if all > 0 {
+		a.ok("%s in the cache", cmdline.Plural(all, "locked package"))
+	}
+}
+
+// links holds that what the compiler is shown is there.
+func (a area) links(p *project.Project) {
+	dir := filepath.Join(p.Dir, filepath.FromSlash(install.PackagesDir))
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		a.warn("gal-pkg install", "is not installed yet")
+		return
+	}
+	if err != nil {
+		a.failed(fault.New(fault.Manifest, "not-readable", "%s cannot be looked at", dir).Because(err), "")
+		return
+	}
+	broken := 0
+	for _, e := range entries {
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err != nil || !info.IsDir() {
+			broken++
+		}
+	}
+	if broken > 0 {
+		a.fail("gal-pkg install", "%s in %s to packages that are gone", cmdline.Plural(broken, "link"), dir)
+	} else {
+		a.ok("%s in .gal/packages", cmdline.Plural(len(entries), "package"))
+	}
+}

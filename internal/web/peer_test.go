@@ -1,0 +1,179 @@
+package web
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// identity writes a new certificate with its key and returns the file.
+func identity(t testing.TB, validFor time.Duration) (file string, certificate tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(validFor), IsCA: true, BasicConstraintsValid: true,
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	file = filepath.Join(t.TempDir(), "identity.pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate, err = tls.X509KeyPair(text, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, certificate
+}
+
+// secure serves over TLS with a certificate and notes whether clients show theirs.
+func secure(t testing.TB, certificate tls.Certificate, ask tls.ClientAuthType, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: ask}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestClientCertificate(t *testing.T) {
+	hostFile, hostCertificate := identity(t, time.Hour)
+	mine, _ := identity(t, time.Hour)
+	var shown atomic.Int64
+	note := func(_ http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) > 0 {
+			shown.Add(1)
+		}
+	}
+	other := secure(t, hostCertificate, tls.RequestClientCert, note)
+	home := secure(t, hostCertificate, tls.RequireAnyClientCert, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, other.URL, http.StatusFound)
+			return
+		}
+		note(w, r)
+	})
+	without, _ := quick(t, Options{CAFile: hostFile})
+	if _, err := without.Get(t.Context(), home.URL, GetOptions{}); fault.KindOf(err) != fault.Network {
+		t.Errorf("without a certificate: %v", err)
+	}
+	c, _ := quick(t, Options{CAFile: hostFile, Identity: Identity{Origin: home.URL, CertFile: mine}})
+	for path, want := range map[string]int64{home.URL: 1, other.URL: 0, home.URL + "/away": 0} {
+		shown.Store(0)
+		if _, err := c.Get(t.Context(), path, GetOptions{}); err != nil || shown.Load() != want {
+			t.Errorf("%s saw %d certificates, not %d: %v", path, shown.Load(), want, err)
+		}
+	}
+	for _, bad := range []Identity{{Origin: home.URL, CertFile: "/no/such"}, {Origin: home.URL, CertFile: mine, KeyFile: hostFile}} {
+		if _, err := New(Options{Identity: bad}); !fault.IsCode(err, "bad-client-certificate") {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestExpiredCertificate(t *testing.T) {
+	file, certificate := identity(t, -24*time.Hour)
+	s := secure(t, certificate, tls.NoClientCert, func(http.ResponseWriter, *http.Request) {})
+	c, _ := quick(t, Options{CAFile: file})
+	if _, err := c.Get(t.Context(), s.URL, GetOptions{}); fault.KindOf(err) != fault.Network || !strings.Contains(err.Error(), "has expired") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	through := func(address string) Options {
+		return Options{
+			AllowInsecure: func(string) bool { return true }, Retries: -1,
+			Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(address) },
+		}
+	}
+	refusing := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) })
+	lost := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	for _, tt := range []struct{ proxy, target, code, says string }{
+		{refusing.URL, "http://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
+		{refusing.URL, "https://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
+		{strings.Replace(refusing.URL, "//", "//user:hunter2@", 1), "https://registry.example/x", "proxy-auth", "asks for credentials"},
+		{lost.URL, "https://registry.example/x", codeUnreachable, "the proxy " + lost.Listener.Addr().String() + " does not lead there: it answers 502"},
+		{dead.URL, "https://registry.example/x", codeUnreachable, "cannot reach registry.example: its proxy cannot be used: connection refused"},
+	} {
+		c, _ := quick(t, through(tt.proxy))
+		_, err := c.Get(t.Context(), tt.target, GetOptions{})
+		if !fault.IsCode(err, tt.code) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s through %s: %v", tt.target, tt.proxy, err)
+		}
+		leaksNothing(t, err)
+	}
+	working := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.URL, r.Header.Get("Proxy-Authorization"))
+	})
+	c, _ := quick(t, through(strings.Replace(working.URL, "//", "//user:pw@", 1)))
+	if r, err := c.Get(t.Context(), "http://registry.example/x", GetOptions{}); err != nil || string(r.Body) != "http://registry.example/xBasic dXNlcjpwdw==" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// TestStallTakesTenSeconds runs in a bubble where the clock moves only while everybody waits, with a host that says
+// nothing, or stops in the middle.
+func TestStallTakesTenSeconds(t *testing.T) {
+	for name, said := range map[string]string{"nothing": "", "half": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := New(Options{
+				Retries: -1, AllowInsecure: func(string) bool { return true }, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+				Dial: func(context.Context, string, string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					go func() {
+						if _, err := theirs.Read(make([]byte, 4096)); err == nil {
+							_, _ = io.WriteString(theirs, said)
+						}
+					}()
+					return ours, nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, err = c.Get(t.Context(), "http://registry.example/", GetOptions{})
+			if took := time.Since(began); took != 10*time.Second || !strings.Contains(fmt.Sprint(err), "stands still") {
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+			c.http.CloseIdleConnections()
+		})
+	}
+}
