@@ -31,8 +31,10 @@ type Progress struct {
 	planned int
 	size    int64 // of all that is planned
 	done    int
-	bytes   int64 // that came, of what is done and of what is active
-	waiting string
+	bytes   int64  // that came, of what is done and of what is active
+	waiting string // what was last waited for, since
+	since   time.Time
+	moved   time.Time // when the last byte came
 	pace    []sample
 }
 
@@ -49,10 +51,13 @@ type sample struct {
 }
 
 const (
-	redraw     = 100 * time.Millisecond
-	paceOver   = 20 // redraws: the speed is that of the last two seconds
-	maxRows    = 6  // packages that are shown
-	eraseBelow = "\x1b[J"
+	redraw   = 100 * time.Millisecond
+	paceOver = 20 // redraws: the speed is that of the last two seconds
+	maxRows  = 6  // packages that are shown
+	maxWait  = time.Minute
+	// standsAfter is for how long nothing comes before a wait is the reason.
+	standsAfter = time.Second
+	eraseBelow  = "\x1b[J"
 )
 
 // StartProgress begins to show progress on stderr, which must be a terminal as wide as width says. Stop it before the
@@ -114,7 +119,7 @@ func (g *Progress) Advance(name string, came int64) {
 	g.change(func() {
 		if t := g.active[name]; t != nil {
 			g.bytes += came - t.came
-			t.came, g.waiting = came, ""
+			t.came, g.moved = came, g.now()
 		}
 	})
 }
@@ -129,8 +134,16 @@ func (g *Progress) Done(name string, downloaded bool) {
 	})
 }
 
-// Wait shows what nothing goes on for, until something does.
-func (g *Progress) Wait(what string) { g.change(func() { g.waiting = what }) }
+// Wait says what is waited for; it shows while nothing else goes on.
+func (g *Progress) Wait(what string) {
+	g.change(func() { g.waiting, g.since = what, g.now() })
+}
+
+// stands reports whether nothing goes on because of what was waited for last.
+func (g *Progress) stands() bool {
+	now := g.now()
+	return g.waiting != "" && now.Sub(g.since) < maxWait && now.Sub(g.moved) >= standsAfter
+}
 
 func (g *Progress) change(fn func()) {
 	if g == nil {
@@ -171,7 +184,7 @@ func (g *Progress) draw() string {
 func (g *Progress) lines() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.active) == 0 && g.waiting == "" {
+	if len(g.active) == 0 && !g.stands() {
 		return nil
 	}
 	rows := make([]*transfer, 0, len(g.active))
@@ -196,7 +209,7 @@ func (t *transfer) line() string {
 }
 
 func (g *Progress) total() string {
-	if g.waiting != "" {
+	if g.stands() {
 		return fmt.Sprintf("%12s %s", "Waiting for", g.waiting)
 	}
 	text := fmt.Sprintf("%12s %d of %s, %s", "Downloading", g.done, Plural(max(g.planned, g.done+len(g.active)), "package"), Size(g.bytes))
@@ -211,10 +224,9 @@ func (g *Progress) total() string {
 
 // speed is bytes a second over the last redraws, 0 while there is too little to tell.
 func (g *Progress) speed() int64 {
-	g.pace = append(g.pace, sample{g.now(), g.bytes})
-	if len(g.pace) > paceOver {
-		g.pace = slices.Delete(g.pace, 0, len(g.pace)-paceOver)
-	}
+	now := g.now()
+	g.pace = append(g.pace, sample{now, g.bytes})
+	g.pace = slices.DeleteFunc(g.pace, func(s sample) bool { return now.Sub(s.at) > paceOver })
 	first, last := g.pace[0], g.pace[len(g.pace)-1]
 	took := last.at.Sub(first.at)
 	if took < 3*redraw {

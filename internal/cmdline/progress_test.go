@@ -78,12 +78,15 @@ func TestProgress(t *testing.T) {
 		// It begins anew, and then nothing goes on.
 		g.Begin("large 1.0.0", 3_000_000)
 		g.Wait("cdn.example: it answers 429; asking again in 12s and more words than fit")
+		time.Sleep(time.Second)
 		shows("a line\na result\n           0 B of 3.0 MB    0 %  large 1.0.0\n Waiting for cdn.example: it answers 429; asking again in 1")
 		g.Advance("large 1.0.0", 3_000_000)
 		g.Done("large 1.0.0", true)
 		shows("a line\na result")
+		time.Sleep(2 * time.Minute) // no wait lasts so long
+		shows("a line\na result")
 		g.Begin("more \x1b[2J", 1)
-		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 3 of 4 packages, 4.0 MB of 4.0 MB, 1.5 MB/s")
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 3 of 4 packages, 4.0 MB of 4.0 MB")
 		g.Stop()
 		p.Say("the end")
 		if got := s.String(); got != "a line\na result\nthe end" {
