@@ -16,9 +16,11 @@ import (
 
 // FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again:
 //
-//	header, sha256 of the rest, and for each package, sorted by path: path, key of 32 bytes, publishers, record
+//	header, sha256 of the rest, and for each package, sorted by path: path, key, sum, under, publishers, record
 //
-// The key is the sha256 of the file and of those of the publishers who speak in it. A cache that is damaged, or of
+// The key is the sha256 of the file's and of those of the publishers who speak in it; sum is the file's own. Under is the
+// digest of the registry's lists when they were last found to vouch for the file: while those are the same, the file is,
+// and is not even read. A cache that is damaged, or of
 // another version, is as good as none. It lies where [FileMemory] lies, and for the same reason.
 //
 // A FoldCache is for use by several goroutines at once.
@@ -33,12 +35,14 @@ type FoldCache struct {
 // folded is what is remembered of one file. The texts are parts of one that holds the whole cache.
 type folded struct {
 	key      string // the fileKey under which the record is right
+	sum      string // of the file
+	under    string // the lists that vouched for it; "" for none
 	speakers []string
 	record   string
 	used     bool
 }
 
-const foldHeader = "gal folded packages 1\n"
+const foldHeader = "gal folded packages 2\n"
 
 // maxFolded is the greatest size of a cache, in bytes; of a larger one only what this process has used is kept.
 const maxFolded = 128 << 20
@@ -84,7 +88,7 @@ func (c *FoldCache) parse(text string) bool {
 	r := &unfolder{text: text}
 	for r.text != "" {
 		path := r.string()
-		c.folded[path] = folded{key: r.string(), speakers: r.strings(), record: r.string()}
+		c.folded[path] = folded{key: r.string(), sum: r.string(), under: r.string(), speakers: r.strings(), record: r.string()}
 	}
 	return !r.broken
 }
@@ -100,25 +104,37 @@ func (c *FoldCache) speakers(path string) ([]string, bool) {
 	return f.speakers, ok
 }
 
-// record returns the record of a file, if it is still that of these bytes.
-func (c *FoldCache) record(path, key string) (string, bool) {
+// under returns the digest of a file, and who speaks in it, if these lists are known to vouch for that.
+func (c *FoldCache) under(path, lists string) (sum [sha256.Size]byte, speakers []string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, known := c.folded[path]
+	if !known || f.under != lists || len(f.sum) != len(sum) {
+		return sum, nil, false
+	}
+	return [sha256.Size]byte([]byte(f.sum)), f.speakers, true
+}
+
+// record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it.
+func (c *FoldCache) record(path, key, lists string) (string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, ok := c.folded[path]
 	if !ok || f.key != key {
 		return "", false
 	}
-	f.used = true
+	c.changed = c.changed || f.under != lists
+	f.used, f.under = true, lists
 	c.folded[path] = f
 	return f.record, true
 }
 
 // keep remembers a package that was folded from its file.
-func (c *FoldCache) keep(path, key string, speakers []string, p *Package) {
+func (c *FoldCache) keep(path string, f folded, p *Package) {
 	if !recordable(p) {
 		return
 	}
-	f := folded{key: key, speakers: speakers, record: string(appendFolded(nil, p)), used: true}
+	f.record, f.used = string(appendFolded(nil, p)), true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.folded[path] = f
@@ -145,6 +161,8 @@ func (c *FoldCache) Save() error {
 		f := c.folded[path]
 		w.text(path)
 		w.text(f.key)
+		w.text(f.sum)
+		w.text(f.under)
 		w.texts(f.speakers)
 		w.text(f.record)
 	}

@@ -125,13 +125,9 @@ func (s *Snapshot) release(keys []string) {
 
 // load reads packages from their files, or what the cache has of these; anew does not ask the cache.
 func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) error {
-	files, err := s.transport.Fetch(ctx, paths)
+	loads, err := s.begin(ctx, keys, paths, anew)
 	if err != nil {
 		return err
-	}
-	loads := make([]*loading, len(paths))
-	for i, path := range paths {
-		loads[i] = &loading{key: keys[i], path: path, data: files[path], anew: anew}
 	}
 	if err := s.each(ctx, loads, s.look); err != nil {
 		return err
@@ -147,21 +143,63 @@ func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) er
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	keys, paths = nil, nil
 	for _, l := range loads {
-		s.packages[l.key] = l.folded
+		if s.packages[l.key] = l.folded; l.stale {
+			keys, paths = append(keys, l.key), append(paths, l.path)
+		}
 	}
-	return nil
+	s.mu.Unlock()
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.load(ctx, keys, paths, true)
 }
 
 // loading is a package on its way from its file.
 type loading struct {
 	key, path string
 	data      []byte
+	sum       [sha256.Size]byte // of the file
 	speakers  []string
 	entries   []Entry // nil where the cache may know what they fold to
 	folded    *Package
 	anew      bool // the cache is not to be asked
+	listed    bool // the lists vouch for what the cache was made from, as they did then: the file need not be read
+	stale     bool // it was listed, and the cache does not have it after all
+}
+
+// begin reads the files that are needed. Those that the cache knows, and of which the lists have not changed since, are
+// not.
+func (s *Snapshot) begin(ctx context.Context, keys, paths []string, anew bool) ([]*loading, error) {
+	loads := make([]*loading, len(paths))
+	var needed []string
+	top := s.lists()
+	for i, path := range paths {
+		l := &loading{key: keys[i], path: path, anew: anew}
+		if loads[i] = l; !anew && top != "" {
+			l.sum, l.speakers, l.listed = s.state.Folded.under(path, top)
+		}
+		if !l.listed {
+			needed = append(needed, path)
+		}
+	}
+	if len(needed) == 0 {
+		return loads, nil
+	}
+	files, err := s.transport.Fetch(ctx, needed)
+	for _, l := range loads {
+		l.data = files[l.path]
+	}
+	return loads, err
+}
+
+// lists identifies the registry's lists of files; "" where it has none.
+func (s *Snapshot) lists() string {
+	if s.vouched == nil || s.state.Folded == nil {
+		return ""
+	}
+	return string(s.vouched.top.SHA256[:])
 }
 
 // each calls do for every package that has a file, as many at once as there are cores.
@@ -173,7 +211,7 @@ func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.C
 			d := s.decoders.Get().(*Decoder)
 			defer s.decoders.Put(d)
 			for _, l := range batch {
-				if len(l.data) == 0 {
+				if len(l.data) == 0 && !l.listed {
 					continue
 				}
 				if err := do(ctx, l, d); err != nil {
@@ -188,6 +226,10 @@ func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.C
 
 // look finds out who speaks in a package's file.
 func (s *Snapshot) look(_ context.Context, l *loading, d *Decoder) error {
+	if l.listed {
+		return nil
+	}
+	l.sum = sha256.Sum256(l.data)
 	if !l.anew {
 		var known bool
 		if l.speakers, known = s.state.Folded.speakers(l.path); known {
@@ -208,6 +250,9 @@ func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
 	if l.entries == nil && s.recall(l, d) {
 		return nil
 	}
+	if l.stale = l.listed; l.stale {
+		return nil
+	}
 	if l.entries == nil {
 		before := l.speakers
 		if err := l.parse(d); err != nil {
@@ -225,13 +270,13 @@ func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
 	}
 	l.folded = p
 	if s.state.Folded != nil {
-		s.state.Folded.keep(l.path, s.keyOf(l), l.speakers, p)
+		s.state.Folded.keep(l.path, folded{key: s.keyOf(l), sum: string(l.sum[:]), under: s.lists(), speakers: l.speakers}, p)
 	}
 	return nil
 }
 
 func (s *Snapshot) recall(l *loading, d *Decoder) bool {
-	record, ok := s.state.Folded.record(l.path, s.keyOf(l))
+	record, ok := s.state.Folded.record(l.path, s.keyOf(l), s.lists())
 	if ok {
 		l.folded, ok = parseFolded(s.config.ID, l.key, record, d, s.known)
 	}
@@ -243,7 +288,7 @@ func (s *Snapshot) keyOf(l *loading) string {
 	for i, id := range l.speakers {
 		publishers[i] = s.known(id)
 	}
-	return fileKey(s.config.ID, sha256.Sum256(l.data), publishers)
+	return fileKey(s.config.ID, l.sum, publishers)
 }
 
 // known returns a publisher whose file has been read.
