@@ -129,6 +129,22 @@ func (c *Config) DownloadURLs(base, name string, p *Publish) []string {
 	return urls
 }
 
+// CopyURLs returns where a copy of the published tree at base may have the archive of a version: where its registry has
+// it, if that is within the tree, else where every mirror puts it. Nothing outside of the copy is among them.
+func (c *Config) CopyURLs(base, name string, p *Publish) []string {
+	var urls []string
+	for _, template := range append(slices.Clone(c.Download), defaultDownload) {
+		path, err := expand(template, name, p.Version.String(), p.Checksum.Hex())
+		if err != nil || strings.Contains(path, "://") {
+			continue
+		}
+		if u := strings.TrimSuffix(base, "/") + "/" + path; !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
+
 // expand fills a template. What it puts in comes from checked names, versions and digests, so it cannot leave its place.
 func expand(template, name, version, sha256 string) (string, error) {
 	out := strings.NewReplacer("{name}", name, "{key}", manifest.Key(name), "{version}", version, "{sha256}", sha256).Replace(template)

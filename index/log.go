@@ -23,7 +23,7 @@ func (s *Snapshot) CheckLog(ctx context.Context, artifacts []Artifact) error {
 	if err := s.readUnlogged(ctx, artifacts); err != nil {
 		return err
 	}
-	c := &checker{snapshot: s, seen: map[Digest]bool{}}
+	c := newChecker(s)
 	for _, a := range artifacts {
 		p, err := s.Package(ctx, a.name)
 		if err != nil {

@@ -425,7 +425,7 @@ func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifa
 	if err := s.readUnverified(ctx, wants); err != nil {
 		return nil, nil, err
 	}
-	c := &checker{snapshot: s, seen: map[Digest]bool{}}
+	c := newChecker(s)
 	for _, w := range wants {
 		p, err := s.Package(ctx, w.Name)
 		if err != nil {

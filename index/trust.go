@@ -32,7 +32,12 @@ type checker struct {
 	snapshot    *Snapshot
 	obligations []Obligation
 	seen        map[Digest]bool
+	heard       map[string]bool // publishers whose own obligations are among them
 	warnings    []string
+}
+
+func newChecker(s *Snapshot) *checker {
+	return &checker{snapshot: s, seen: map[Digest]bool{}, heard: map[string]bool{}}
 }
 
 // collect adds what a release rests on, down to the registration of its signers.
@@ -53,6 +58,10 @@ func (c *checker) collect(p *Package, r *Release) error {
 func (c *checker) gather(list []Obligation) {
 	c.add(list)
 	for _, o := range list {
+		if c.heard[o.By] {
+			continue
+		}
+		c.heard[o.By] = true
 		if publisher := c.snapshot.known(o.By); publisher != nil {
 			c.add(publisher.obligations)
 		}
