@@ -27,12 +27,13 @@ func layers() []layer {
 	network := []string{"net", "net/http", "os/exec"}
 	formats := []string{"version", "manifest", "sign"}
 	below := append(slices.Clone(formats), "index", "resolve", "fetch")
-	tools := append(slices.Clone(below), "scan", "publish", "internal/gitrepo", "internal/githttp", "internal/web")
+	tools := append(slices.Clone(below), "scan", "publish", "internal/gitrepo", "internal/githttp", "internal/tarfile", "internal/web")
 	return []layer{
 		{"internal/fault", nil, []string{"os", "net", "net/http"}, "the shape of errors is known by everything, so it knows nothing"},
 		{"internal/alphabet", nil, []string{"os", "net", "net/http"}, "it knows characters, and nothing of what they spell"},
 		{"internal/failpoint", nil, network, "it has names for steps, and takes none itself"},
 		{"internal/atomicfile", nil, network, "it writes files and knows no format"},
+		{"internal/tarfile", leaves, network, "it reads tars in place, and does not know what is in them"},
 		{"internal/metrics", leaves, network, "it keeps numbers, and does not know what was counted"},
 		{"internal/cmdline", leaves, network, "it prints, and does not know what"},
 		{"internal/needs", nil, nil, "it is for tests, and knows nothing of what they test"},
@@ -46,15 +47,15 @@ func layers() []layer {
 		{"sign/tuf", []string{"sign"}, append([]string{"os"}, network...), "metadata is bytes and a time; who fetches and stores it is above"},
 		{"sign", nil, network, "keys know no network and no registry, only bytes"},
 		{"index/listing", []string{"version"}, append([]string{"os"}, network...), "it knows lists, and neither who fetches them nor what the files are"},
-		{"index", append([]string{"internal/gitrepo", "internal/web"}, formats...), nil, "the registry's files do not know who resolves or downloads"},
+		{"index", append([]string{"internal/gitrepo", "internal/tarfile", "internal/web"}, formats...), nil, "the registry's files do not know who resolves or downloads"},
 		{"resolve", []string{"version"}, []string{"os", "net", "net/http", "os/exec", "path/filepath"},
 			"resolving is a pure function: whoever wires it hands it packages through a small interface"},
-		{"fetch", append([]string{"internal/web"}, formats...), nil, "what is downloaded is known by its digest, not by the registry that named it"},
+		{"fetch", append([]string{"internal/tarfile", "internal/web"}, formats...), nil, "what is downloaded is known by its digest, not by the registry that named it"},
 		{"scan", below, nil, "it judges what packages are, and publishes nothing"},
 		{"publish", append([]string{"scan", "internal/web", "internal/gitrepo"}, below...), nil, "it is between the formats and the programs"},
 
 		{"internal/settings", append([]string{"internal/web", "index"}, formats...), nil, "the user's files are below the programs"},
-		{"internal/remote", append([]string{"internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
+		{"internal/remote", append([]string{"internal/tarfile", "internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
 		{"internal/desk", append([]string{"internal/web", "internal/remote", "publish", "tools/build", "tools/gate", "tools/site", "scan"}, below...), nil, "it joins an author with a registry and its gate, for programs"},
 		{"internal/project", append([]string{"internal/web", "internal/settings", "internal/remote", "publish", "scan"}, below...), nil, "it wires a project for programs"},
 
