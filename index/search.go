@@ -137,22 +137,13 @@ func parseSearchRow(line []byte) (r SearchRow, err error) {
 // Catalogue is the registry's search rows, in no particular order.
 type Catalogue []SearchRow
 
-// Catalogue reads the whole search catalogue, in one round.
+// Catalogue reads the whole search catalogue, or what is kept of it where the registry has not changed since.
 func (s *Snapshot) Catalogue(ctx context.Context) (Catalogue, error) {
-	paths := SearchPaths()
-	files, err := s.Files(ctx, paths)
+	c, err := s.catalogue(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all Catalogue
-	for _, path := range paths {
-		rows, err := ParseSearchRows(path, files[path])
-		if err != nil {
-			return nil, malformed(err)
-		}
-		all = append(all, rows...)
-	}
-	return all, nil
+	return c.rows(nil), nil
 }
 
 // Query is what a search asks for.

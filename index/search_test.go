@@ -1,11 +1,18 @@
 package index_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/listing"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/tools/site"
 )
 
 func catalogue() index.Catalogue {
@@ -87,6 +94,68 @@ func TestPages(t *testing.T) {
 		found := catalogue().Page(index.Query{Text: "actor"}, row.page, row.size)
 		if got := names(found.Rows); got != row.want || found.Total != 6 {
 			t.Errorf("page %d of %d: %s of %d, want %s", row.page, row.size, got, found.Total, row.want)
+		}
+	}
+}
+
+// TestKeptCatalogue: a search from what is kept finds what one from the files finds, and a catalogue that is damaged is
+// read again.
+func TestKeptCatalogue(t *testing.T) {
+	p := newPublished(t)
+	p.release("mailbox", "1.1.0")
+	file := filepath.Join(t.TempDir(), "catalogue")
+	search := func(keep string) index.Found {
+		t.Helper()
+		dir, err := index.OpenDir(p.Path(site.PublicDir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { dir.Close() })
+		s, err := index.Open(t.Context(), dir, index.Options{State: func(string) (index.State, error) { return index.State{Catalogue: keep}, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.SearchPackages(t.Context(), "mailbox", 1, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	want := search("")
+	if want.Total != 1 || want.Rows[0].Version != "1.1.0" {
+		t.Fatalf("%+v", want)
+	}
+	for _, state := range []string{"nothing kept", "kept", "damaged"} {
+		if got := search(file); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", state, got, want)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state == "kept" {
+			data[len(data)-3] ^= 1
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p.release("mailbox", "1.2.0")
+	if got := search(file); got.Rows[0].Version != "1.2.0" {
+		t.Errorf("after a release: %+v", got)
+	}
+}
+
+// TestSearchSums: the list is read in the one form it is written in.
+func TestSearchSums(t *testing.T) {
+	data := index.FormatSearchSums(map[string]listing.File{"search/00.jsonl": listing.FileOf([]byte("a")), "search/ff.jsonl": listing.FileOf(nil)})
+	files, err := index.ParseSearchSums(data)
+	if err != nil || len(files) != 2 || !bytes.Equal(index.FormatSearchSums(files), data) {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, bad := range []string{string(data) + "x", strings.Replace(string(data), "ff", "fg", 1), " " + string(data), strings.TrimSpace(string(data)), strings.Repeat(string(data), 2)} {
+		if _, err := index.ParseSearchSums([]byte(bad)); fault.KindOf(err) != fault.Integrity {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

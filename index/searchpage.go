@@ -15,14 +15,27 @@ type Found struct {
 	Close bool // nothing has the words themselves: these have words of which they may be slips
 }
 
-// SearchPackages searches the registry's catalogue, which is read whole and kept, for packages in which every word of a
-// query is found. Pages count from 1; a page behind the last one has no rows.
+// SearchPackages searches the registry's catalogue for packages in which every word of a query is found. Pages count from
+// 1; a page behind the last one has no rows.
 func (s *Snapshot) SearchPackages(ctx context.Context, query string, page, perPage int) (Found, error) {
-	c, err := s.Catalogue(ctx)
+	return s.Search(ctx, Query{Text: query}, page, perPage)
+}
+
+// Search is SearchPackages for a query with more to it. Only rows that hold every word are looked at more closely, unless
+// there are none.
+func (s *Snapshot) Search(ctx context.Context, q Query, page, perPage int) (Found, error) {
+	c, err := s.catalogue(ctx)
 	if err != nil {
 		return Found{}, err
 	}
-	return c.Page(Query{Text: query}, page, perPage), nil
+	words := strings.Fields(strings.ToLower(q.Text))
+	for i, word := range words {
+		words[i] = manifest.Fold(word)
+	}
+	if found := c.rows(words).Page(q, page, perPage); found.Total > 0 {
+		return found, nil
+	}
+	return c.rows(nil).Page(q, page, perPage), nil
 }
 
 // Page returns the rows of one page of [Catalogue.Search] or, where that finds nothing, of [Catalogue.Near].

@@ -32,9 +32,10 @@ type Options struct {
 
 // State is what a user keeps of one registry from one process to the next. Each part may be nil.
 type State struct {
-	Verified Memory        // signatures that were good, and lines that were in the log
-	Folded   *FoldCache    // what files fold to
-	Standing StandingStore // what was last verified of the registry as a whole
+	Verified  Memory        // signatures that were good, and lines that were in the log
+	Folded    *FoldCache    // what files fold to
+	Catalogue string        // file that keeps the search catalogue, "" for none
+	Standing  StandingStore // what was last verified of the registry as a whole
 }
 
 // Memory remembers what has been verified, across processes. Its methods are for use by several goroutines at once.

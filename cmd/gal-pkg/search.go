@@ -68,13 +68,12 @@ func (c *searchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := r.Snapshot.Catalogue(a.ctx)
+	page, err := r.Snapshot.Search(a.ctx, index.Query{
+		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
+	}, c.Page, c.Limit)
 	if err != nil {
 		return err
 	}
-	page := catalogue.Page(index.Query{
-		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
-	}, c.Page, c.Limit)
 	found := searchResult{Registry: r.ID(), Total: page.Total, Page: c.Page, Limit: c.Limit, Close: page.Close, Packages: []foundRow{}}
 	for _, row := range page.Rows {
 		found.Packages = append(found.Packages, foundRow{

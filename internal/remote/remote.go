@@ -42,7 +42,8 @@ type Spec struct {
 	Timeout       time.Duration
 	Retries       int
 	Trust         index.Trust
-	Mirrors       []string // further places of the archives: base URLs of copies of the static tree
+	Mirrors       []string // addresses of copies of the published tree, which are asked for archives first
+	BlockOrigin   bool     // nothing but the mirrors is asked, for the index too
 	Patterns      []string // package names that it claims
 }
 
@@ -102,32 +103,6 @@ func (r *Registry) ID() string { return r.Snapshot.Config().ID }
 
 // Verifies reports whether nothing of the registry is used whose signatures do not verify.
 func (r *Registry) Verifies() bool { return r.Spec.Trust.Signatures == index.SignaturesRequired }
-
-// Bases returns the static trees that archives may be fetched from: mirrors first, then the registry's own.
-func (r *Registry) Bases() []string {
-	bases := slices.Clone(r.Spec.Mirrors)
-	own := r.Location.Tree
-	if static := r.Snapshot.Config().StaticURL; static != "" && r.Location.Kind == KindGit {
-		own = static
-	}
-	return append(bases, own)
-}
-
-// URLs returns where the archive of a version of a package may be fetched, in the order to try.
-func (r *Registry) URLs(name string, p *index.Publish) []string {
-	var urls []string
-	if own := filepath.Join(r.Location.Tree, filepath.FromSlash(index.ArchivePath(name, p.Version.String()))); r.Location.Kind == KindDir && isFile(own) {
-		urls = append(urls, own) // a folder that has it need not ask where its registry keeps it
-	}
-	for _, base := range r.Bases() {
-		for _, u := range r.Snapshot.Config().DownloadURLs(base, name, p) {
-			if !slices.Contains(urls, u) {
-				urls = append(urls, u)
-			}
-		}
-	}
-	return urls
-}
 
 // Transport describes how the registry is read, for -v and diagnosis.
 func (r *Registry) Transport() string {
@@ -285,23 +260,18 @@ func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{Spec: spec, Location: location}
+	r := &Registry{Spec: spec}
 	if r.Client, err = s.client(spec); err != nil {
 		return nil, err
 	}
-	if err := s.openTransport(ctx, r); err != nil {
-		return nil, err
+	pin := cmp.Or(spec.ID, s.pinned(spec.URL))
+	if spec.BlockOrigin {
+		err = s.openMirror(ctx, r, pin)
+	} else {
+		err = s.openAt(ctx, r, location, pin)
 	}
-	pin := spec.ID
-	if pin == "" {
-		pin = s.pinned(spec.URL)
-	}
-	if err := s.openSnapshot(ctx, r, pin); err != nil {
-		r.transport.Close()
-		return nil, err
-	}
-	if pin != "" {
-		return r, nil
+	if err != nil || pin != "" {
+		return r, err
 	}
 	if location.Kind != KindDir {
 		s.o.Notice("trusting registry %s at %s, seen for the first time%s", r.ID(), web.Redact(spec.URL), r.rootWords())
@@ -322,6 +292,7 @@ func (s *Set) client(spec Spec) (*web.Client, error) {
 	o := web.Options{
 		Timeout: spec.Timeout, Retries: spec.Retries, UserAgent: s.o.UserAgent,
 		AllowInsecure: func(string) bool { return spec.AllowInsecure },
+		Blocked:       spec.blocked(),
 	}
 	if s.o.Authorization != nil {
 		var err error
@@ -337,13 +308,32 @@ func addressKey(address string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(address)))[:16]
 }
 
-func (s *Set) openTransport(ctx context.Context, r *Registry) (err error) {
-	dir := filepath.Join(s.o.CacheDir, "index", addressKey(r.Spec.URL))
+// openAt opens a registry at one of the places where it is.
+func (s *Set) openAt(ctx context.Context, r *Registry, at Location, pin string) error {
+	r.Location, r.git = at, nil
+	if err := s.openTransport(r); err != nil {
+		return err
+	}
+	if err := s.openSnapshot(ctx, r, pin); err != nil {
+		r.transport.Close()
+		return err
+	}
+	return nil
+}
+
+func (s *Set) openTransport(r *Registry) (err error) {
+	// What is kept of a place belongs to it: what another copy has under the same path may be another state.
+	dir := filepath.Join(s.o.CacheDir, "index", addressKey(r.address()))
 	switch r.Location.Kind {
 	case KindDir:
 		r.transport, err = index.OpenDir(r.Location.URL)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fault.New(fault.NotFound, "registry-not-found", "there is no folder %s", r.Location.URL)
+		}
+	case KindTar:
+		r.transport, err = index.OpenTar(r.Location.URL)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "registry-not-found", "there is no file %s", r.Location.URL)
 		}
 	case KindStatic:
 		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
@@ -377,7 +367,7 @@ func (r *Registry) openState(dir string) (index.State, error) {
 	if err == nil {
 		r.folded, err = index.OpenFoldCache(filepath.Join(dir, "folded"))
 	}
-	return index.State{Verified: r.verified, Folded: r.folded, Standing: r.standing}, err
+	return index.State{Verified: r.verified, Folded: r.folded, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, err
 }
 
 func (s *Set) pinFile(address string) string {

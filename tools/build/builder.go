@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/translog"
 )
@@ -201,6 +202,39 @@ func (b *Builder) addSearch(files map[string][]byte) error {
 			rows = replaceRow(rows, row)
 		}
 		files[file] = formatRows(rows)
+	}
+	return b.sumSearch(files)
+}
+
+// sumSearch brings the sums of the catalogue's files up to date.
+func (b *Builder) sumSearch(files map[string][]byte) error {
+	sums := map[string]listing.File{}
+	data, err := b.old.ReadFile(index.SearchSums)
+	if err == nil {
+		sums, err = index.ParseSearchSums(data)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = b.sumAll(sums)
+	}
+	for _, path := range index.SearchPaths() {
+		if data, ok := files[path]; ok {
+			sums[path] = listing.FileOf(data)
+		}
+	}
+	files[index.SearchSums] = index.FormatSearchSums(sums)
+	return err
+}
+
+// sumAll reads the catalogue of a tree that has no sums yet.
+func (b *Builder) sumAll(sums map[string]listing.File) error {
+	for _, path := range index.SearchPaths() {
+		data, err := b.old.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sums[path] = listing.FileOf(data)
 	}
 	return nil
 }

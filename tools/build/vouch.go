@@ -24,7 +24,7 @@ func IsListed(path string) bool {
 
 // IsTarget reports whether the metadata itself names a file. Access.toml is not among them: no client reads it.
 func IsTarget(path string) bool {
-	return path == index.ConfigPath || path == TrustedRootPath || strings.HasPrefix(path, checkpointPrefix)
+	return path == index.ConfigPath || path == TrustedRootPath || path == index.SearchSums || strings.HasPrefix(path, checkpointPrefix)
 }
 
 const checkpointPrefix = LogDir + "checkpoint."

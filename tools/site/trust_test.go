@@ -152,7 +152,7 @@ func TestVouched(t *testing.T) {
 		t.Error(err)
 	}
 	names := c.Names()
-	if len(names) != 4 || names[0] != "log/checkpoint.3" {
+	if len(names) != 5 || names[0] != "log/checkpoint.3" || names[2] != index.SearchSums {
 		t.Errorf("targets %q", names)
 	}
 	// Dist carries what is current; what it replaced is there for those who are reading.
