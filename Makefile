@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check demo fuzz interop clean
+.PHONY: help build test check demo bench fuzz interop clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -26,6 +26,9 @@ check: ## Look for what reviews should not have to: format, vet, staticcheck, la
 
 demo: ## Make a registry, publish sample packages, and use them.
 	$(GO) run ./tools/demo
+
+bench: ## Measure beside other package managers that are on PATH. Takes minutes.
+	$(GO) run ./tools/bench
 
 fuzz: ## Run every fuzz target for FUZZTIME (10s).
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -22,7 +22,7 @@ type Item struct {
 	Pinned   string   // where Digest comes from, for messages: "gal.lock"; "" reads "the index"
 	Size     int64    // length of the archive, 0 where it is not known
 	Unpacked int64    // sum of its file sizes, 0 where it is not known
-	URLs     []string // http, https, file, or a path on this machine; tried in order
+	URLs     []string // http, https, file, tar+file, or a path on this machine; tried in order
 }
 
 // Folder is the name of the archive's top folder, of its file without the suffix, and of its place in a project.

@@ -30,36 +30,92 @@ func (l *Line) Claim(registry string) sign.Claim {
 type Obligation struct {
 	Line *Line
 	By   string         // the publisher whose key it is
-	Key  sign.PublicKey // the key that the signature names
+	Key  sign.PublicKey // the key that the signature names; zero for one by an identity
 
-	log        int64 // where the line stands in the log
-	leads      bool  // it is the line's own signature, of which the leaf is made, and not a further owner's
+	bundle     Digest          // of a signature by an identity
+	identities []sign.Identity // whose it may be
+	log        int64           // where the line stands in the log
+	leads      bool            // it is the line's own signature, of which the leaf is made, and not a further owner's
 	registry   string
 	value      string
 	remembered Digest // the memo, where nothing but it and By is known
 }
 
-func newObligation(registry string, e Entry, by string, key sign.PublicKey, value string) Obligation {
-	return Obligation{Line: e.Line, By: by, Key: key, log: e.Log, leads: value == e.Line.Sig.Value, registry: registry, value: value}
+func newObligation(registry string, e Entry, s signer, c Cosignature) Obligation {
+	o := Obligation{
+		Line: e.Line, By: c.By, log: e.Log, registry: registry, value: c.Value, bundle: c.Bundle, identities: s.known(),
+		leads: c.Value == e.Line.Sig.Value && c.Bundle == e.Line.Sig.Bundle,
+	}
+	if s.key != nil {
+		o.Key = s.key.Public
+	}
+	return o
 }
 
-// Verify checks the signature. Its error has code signature-invalid and names the file and the line.
-func (o Obligation) Verify() error {
-	if err := sign.Verify(o.Key, o.Line.Claim(o.registry), o.value); err != nil {
-		return fault.New(fault.Integrity, "signature-invalid", "SECURITY: a line of `%s` is not what its publisher signed", o.Line.Subject).
-			WithFact("line    %s (%s %s)", o.Line.Digest(), o.Line.Event, o.Line.Version()).
-			WithFact("file    %s", SubjectPath(o.Line.Event, o.Line.Subject)).
-			WithFact("signer  %s, key %s", o.By, o.Key.Hint()).
-			WithFact("the index was altered on its host or in transit").
-			Because(err)
+// Verify is VerifyWith no bundles: it refuses the signatures of identities.
+func (o Obligation) Verify() error { return o.VerifyWith(Bundles{}) }
+
+// VerifyWith checks the signature, that of an identity with the bundles. Its error has code signature-invalid and names the
+// file and the line; keyless-untrusted where nothing is known of identities.
+func (o Obligation) VerifyWith(b Bundles) error {
+	err := o.verify(b)
+	if err == nil || fault.IsCode(err, "keyless-untrusted") {
+		return err
 	}
-	return nil
+	who := "key " + o.Key.Hint()
+	if o.bundle != "" {
+		who = "bundle " + string(o.bundle)
+	}
+	return fault.New(fault.Integrity, "signature-invalid", "SECURITY: a line of `%s` is not what its publisher signed", o.Line.Subject).
+		WithFact("line    %s (%s %s)", o.Line.Digest(), o.Line.Event, o.Line.Version()).
+		WithFact("file    %s", SubjectPath(o.Line.Event, o.Line.Subject)).
+		WithFact("signer  %s, %s", o.By, who).
+		WithFact("the index was altered on its host or in transit").
+		Because(err)
 }
+
+func (o Obligation) verify(b Bundles) error {
+	claim := o.Line.Claim(o.registry)
+	if o.bundle == "" {
+		return sign.Verify(o.Key, claim, o.value)
+	}
+	if b.Verify == nil {
+		return b.unsupported()
+	}
+	data, err := b.read(o.bundle)
+	if err != nil {
+		return err
+	}
+	return b.Verify(b.Root, data, claim, o.identities)
+}
+
+// Leaf returns the body of the line's leaf in the log; the obligation must be the line's own.
+func (o Obligation) Leaf(b Bundles) ([]byte, error) {
+	claim := o.Line.Claim(o.registry)
+	if o.bundle == "" {
+		return sign.LeafBody(o.Key, claim.PAE(), o.value)
+	}
+	data, err := b.read(o.bundle)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := sign.OpenCertified(data, claim)
+	if err != nil {
+		return nil, err
+	}
+	return sign.CertificateLeafBody(signature.Certificate, claim.PAE(), signature.Signature)
+}
+
+// Bundle returns the digest of the bundle of a signature by an identity, "" for one by a key.
+func (o Obligation) Bundle() Digest { return o.bundle }
 
 // memo identifies the obligation among those that were discharged before.
 func (o Obligation) memo() Digest {
 	if o.remembered != "" {
 		return o.remembered
+	}
+	if o.bundle != "" {
+		return DigestOf(fmt.Appendf(nil, "identity\n%s\n%s\n%q\n%s", o.registry, o.bundle, o.identities, o.Line.Bytes()))
 	}
 	return DigestOf(fmt.Appendf(nil, "%s\n%s\n%s\n%s", o.registry, o.Key.Hint(), o.value, o.Line.Bytes()))
 }

@@ -1,12 +1,15 @@
 package index_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +85,9 @@ var transports = map[string]func(p *published, cache string, offline bool) (inde
 	"dir": func(p *published, _ string, _ bool) (index.Transport, error) {
 		return index.OpenDir(p.Path(site.PublicDir))
 	},
+	"tar": func(p *published, cache string, _ bool) (index.Transport, error) {
+		return &tarred{t: p.t, tree: p.Path(site.PublicDir), file: filepath.Join(cache, "tree.tar")}, nil
+	},
 	"static": func(p *published, cache string, offline bool) (index.Transport, error) {
 		client, err := web.New(web.Options{})
 		if err != nil {
@@ -90,11 +96,36 @@ var transports = map[string]func(p *published, cache string, offline bool) (inde
 		return index.NewStatic(client, p.http.URL, cache, offline)
 	},
 	"git": func(p *published, cache string, offline bool) (index.Transport, error) {
-		return index.OpenGit(cache, gitindex.Options{URL: "git+" + p.http.URL + "/git", HTTP: http.DefaultClient}, offline)
+		return index.OpenGit(cache, gitindex.Options{URL: "git+" + p.http.URL + "/git", HTTP: http.DefaultClient}, index.GitOptions{Offline: offline})
 	},
 	"local git": func(p *published, cache string, _ bool) (index.Transport, error) {
-		return index.OpenGit(cache, gitindex.Options{URL: p.Path(site.RepoDir)}, false)
+		return index.OpenGit(cache, gitindex.Options{URL: p.Path(site.RepoDir)}, index.GitOptions{})
 	},
+}
+
+// tarred is a bundle that is made anew whenever it is refreshed: a bundle itself is one state of its registry.
+type tarred struct {
+	*index.Tar
+	t          *testing.T
+	tree, file string
+}
+
+func (b *tarred) Refresh(context.Context) error {
+	if b.Tar != nil {
+		if err := b.Tar.Close(); err != nil {
+			return err
+		}
+	}
+	f, err := os.Create(b.file)
+	if err != nil {
+		return err
+	}
+	w := tar.NewWriter(f)
+	if err := errors.Join(w.AddFS(os.DirFS(b.tree)), w.Close(), f.Close()); err != nil {
+		return err
+	}
+	b.Tar, err = index.OpenTar(b.file)
+	return err
 }
 
 // onEach runs a test on every transport, opened and refreshed.

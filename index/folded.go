@@ -110,7 +110,7 @@ func (w *folder) release(r, before *Release) {
 	w.flag(same)
 	if !same {
 		w.text(r.By)
-		w.text(r.signer.Public.Hint())
+		w.text(r.signer.hint())
 	}
 	w.text(string(r.digest))
 	w.side(r.owners, r.digest)

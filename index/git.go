@@ -13,19 +13,38 @@ import (
 type Git struct {
 	store   *gitindex.Store
 	offline bool
+	plain   func() (*gitindex.Store, error) // opens the copy of branch main; nil where that is not to be read
 }
 
-// OpenGit opens the copy in dir, which is made where it is missing. Offline answers from the copy alone.
-func OpenGit(dir string, o gitindex.Options, offline bool) (*Git, error) {
-	if offline {
+// GitOptions say how a registry's repository is read.
+type GitOptions struct {
+	Offline bool // answer from the copy alone
+	// Plain reads branch main where there is no branch dist: what people proposed, with nothing that vouches for it.
+	Plain bool
+}
+
+// OpenGit opens the copy in dir, which is made where it is missing.
+func OpenGit(dir string, o gitindex.Options, g GitOptions) (*Git, error) {
+	if g.Offline {
 		o.HTTP = &http.Client{Transport: noNetwork{}}
 	}
 	store, err := gitindex.Open(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Git{store, offline}, nil
+	t := &Git{store: store, offline: g.Offline}
+	if g.Plain {
+		t.plain = func() (*gitindex.Store, error) {
+			main := o
+			main.Branch = plainBranch
+			return gitindex.Open(dir+"."+plainBranch, main)
+		}
+	}
+	return t, nil
 }
+
+// plainBranch is where a registry without builds has its lines.
+const plainBranch = "main"
 
 // noNetwork answers every request with the reason why it is not sent.
 type noNetwork struct{}
@@ -44,7 +63,21 @@ func (t *Git) Refresh(ctx context.Context) error {
 		return nil
 	}
 	_, err := t.store.Refresh(ctx)
+	if fault.IsCode(err, "git-branch-not-found") && t.plain != nil {
+		return t.turnPlain(ctx)
+	}
 	return err
+}
+
+// turnPlain goes over to branch main.
+func (t *Git) turnPlain(ctx context.Context) error {
+	store, err := t.plain()
+	if err != nil {
+		return err
+	}
+	t.store.Close()
+	t.store, t.plain = store, nil
+	return t.Refresh(ctx)
 }
 
 // Fetch asks for the files that the copy does not hold.
@@ -55,6 +88,12 @@ func (t *Git) Fetch(ctx context.Context, paths []string) (map[string][]byte, err
 		}
 	}
 	files, err := t.store.Fetch(ctx, paths)
+	if t.offline && t.plain != nil && fault.IsCode(err, "index-not-fetched") {
+		if err := t.turnPlain(ctx); err != nil {
+			return nil, err
+		}
+		return t.Fetch(ctx, paths)
+	}
 	if t.offline && fault.IsCode(err, "index-not-fetched") {
 		return nil, fault.New(fault.Network, "offline-miss", "the index is not in the cache, and --offline forbids to ask for it").
 			WithHelp("run once without --offline")

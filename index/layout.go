@@ -32,6 +32,22 @@ func PublisherPath(id string) string {
 	return PublisherDir + manifest.Shard(key) + key
 }
 
+// BundleDir holds the bundles of signatures by identities, under their digests.
+const BundleDir = "bundles/"
+
+// BundlePath returns the path of a bundle: `bundles/9f/9f2c….json`.
+func BundlePath(d Digest) string {
+	hex := d.Hex()
+	return BundleDir + hex[:2] + "/" + hex + ".json"
+}
+
+// BundleOfPath returns the digest of the bundle that belongs at a path, and whether one does.
+func BundleOfPath(path string) (Digest, bool) {
+	hex, ok := strings.CutSuffix(path[strings.LastIndexByte(path, '/')+1:], ".json")
+	d := Digest("sha256:" + hex)
+	return d, ok && d.Check() == nil && BundlePath(d) == path
+}
+
 // SubjectPath returns the path of the file that a line belongs to.
 func SubjectPath(e Event, subject string) string {
 	if e.OfPublisher() {

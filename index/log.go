@@ -73,7 +73,7 @@ func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
 	if !grown && len(lines) == 0 {
 		return nil
 	}
-	leaves, err := leavesOf(lines)
+	leaves, err := s.leavesOf(ctx, lines)
 	if err != nil {
 		return err
 	}
@@ -136,10 +136,14 @@ func (s *Snapshot) checkpoint(ctx context.Context) (*checkpoint, error) {
 	return c, err
 }
 
-func leavesOf(lines []Obligation) ([]translog.Leaf, error) {
+func (s *Snapshot) leavesOf(ctx context.Context, lines []Obligation) ([]translog.Leaf, error) {
+	bundles, err := s.bundles(ctx, lines)
+	if err != nil {
+		return nil, err
+	}
 	leaves := make([]translog.Leaf, len(lines))
 	for i, o := range lines {
-		body, err := sign.LeafBody(o.Key, o.Line.Claim(o.registry).PAE(), o.value)
+		body, err := o.Leaf(bundles)
 		if err != nil {
 			return nil, err
 		}

@@ -46,8 +46,8 @@ type Release struct {
 	Log     int64
 	Suspect bool // signed by a key that had been compromised: not offered
 
-	digest           Digest // of its line
-	signer           *PublisherKey
+	digest           Digest        // of its line
+	signer           *PublisherKey // nil where an identity signed it
 	owners, operator side
 	obligations      []Obligation
 }
@@ -155,15 +155,15 @@ func (p *Package) Apply(e Entry, publishers Publishers) ([]Obligation, error) {
 	if err := p.checkPlace(e); err != nil {
 		return nil, err
 	}
-	signer, err := p.authorize(e, publishers)
+	by, err := p.authorize(e, publishers)
 	if err != nil {
 		return nil, err
 	}
-	obligations := p.obligationsOf(e, signer, publishers)
+	obligations := p.obligationsOf(e, by, publishers)
 	if e.Line.V != LineVersion {
 		return nil, p.applyUnknown(e)
 	}
-	if err := p.apply(e, signer, publishers, obligations); err != nil {
+	if err := p.apply(e, by, publishers, obligations); err != nil {
 		return nil, err
 	}
 	return obligations, nil
@@ -219,31 +219,30 @@ func (p *Package) after(l *Line) Digest {
 	return p.After(l.Event, v, l.By)
 }
 
-// authorize finds the key that signed and holds its publisher against the owners at this place.
-func (p *Package) authorize(e Entry, publishers Publishers) (*PublisherKey, error) {
+// authorize finds who signed and holds their publisher against the owners at this place.
+func (p *Package) authorize(e Entry, publishers Publishers) (signer, error) {
 	l := e.Line
-	publisher := publishers(l.By)
-	key, err := liveKey(publisher, l.By, l.Sig.Key, l.Sig.Bundle, e.Log)
+	s, err := liveSigner(publishers(l.By), l.own(), e.Log)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if p.Exists() && !slices.Contains(p.Owners, l.By) {
-		return nil, dead(DeadNotOwner, "%s does not own %s", l.By, p.Name)
+		return s, dead(DeadNotOwner, "%s does not own %s", l.By, p.Name)
 	}
 	if p.Exists() && (l.Event == EventOwners || l.Event == EventTombstone) {
-		return key, p.checkThreshold(e, publishers)
+		return s, p.checkThreshold(e, publishers)
 	}
-	return key, nil
+	return s, nil
 }
 
-// checkThreshold counts the owners that signed, each once, each with a live key.
+// checkThreshold counts the owners that signed, each once, each with what was live.
 func (p *Package) checkThreshold(e Entry, publishers Publishers) error {
 	signed := map[string]bool{e.Line.By: true}
 	for _, c := range e.Line.Sig.Also {
 		if !slices.Contains(p.Owners, c.By) {
 			continue
 		}
-		if _, err := liveKey(publishers(c.By), c.By, c.Key, c.Bundle, e.Log); err != nil {
+		if _, err := liveSigner(publishers(c.By), c, e.Log); err != nil {
 			return err
 		}
 		signed[c.By] = true
@@ -280,9 +279,9 @@ func (p *Package) begin(e Entry) {
 	p.Owners, p.Threshold, p.cleanOwners = []string{e.Line.By}, 1, []string{e.Line.By}
 }
 
-func (p *Package) apply(e Entry, signer *PublisherKey, publishers Publishers, obligations []Obligation) error {
+func (p *Package) apply(e Entry, by signer, publishers Publishers, obligations []Obligation) error {
 	l := e.Line
-	suspect := signer.Compromised <= e.Log || p.Exists() && !slices.Contains(p.cleanOwners, l.By)
+	suspect := by.suspect(e.Log) || p.Exists() && !slices.Contains(p.cleanOwners, l.By)
 	digest := l.Digest()
 	switch b := l.Body.(type) {
 	case *Publish:
@@ -292,7 +291,7 @@ func (p *Package) apply(e Entry, signer *PublisherKey, publishers Publishers, ob
 			p.control = obligations
 		}
 		p.add(&Release{
-			Version: b.Version, Publish: b, By: l.By, At: e.At, Log: e.Log, Suspect: suspect, digest: digest, signer: signer,
+			Version: b.Version, Publish: b, By: l.By, At: e.At, Log: e.Log, Suspect: suspect, digest: digest, signer: by.key,
 			owners: side{head: digest}, operator: side{head: digest}, obligations: obligations,
 		})
 	case *Yank:
@@ -352,12 +351,11 @@ func checkRegistered(owners []string, log int64, publishers Publishers) error {
 }
 
 // obligationsOf lists the signatures that count for a line: its own, and those of further owners.
-func (p *Package) obligationsOf(e Entry, signer *PublisherKey, publishers Publishers) []Obligation {
-	l := e.Line
-	list := []Obligation{newObligation(p.registry, e, l.By, signer.Public, l.Sig.Value)}
-	for _, c := range l.Sig.Also {
-		if key, err := liveKey(publishers(c.By), c.By, c.Key, c.Bundle, e.Log); err == nil {
-			list = append(list, newObligation(p.registry, e, c.By, key.Public, c.Value))
+func (p *Package) obligationsOf(e Entry, by signer, publishers Publishers) []Obligation {
+	list := []Obligation{newObligation(p.registry, e, by, e.Line.own())}
+	for _, c := range e.Line.Sig.Also {
+		if other, err := liveSigner(publishers(c.By), c, e.Log); err == nil {
+			list = append(list, newObligation(p.registry, e, other, c))
 		}
 	}
 	return list

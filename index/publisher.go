@@ -35,7 +35,7 @@ const (
 	DeadTaken     = "taken"           // the version, key or identity is there already
 	DeadMissing   = "nothing-there"   // there is no such version, key, identity or owner to act on
 	DeadRoot      = "no-root"         // it is by @registry or @root, and no root metadata names their keys
-	DeadKeyless   = "keyless"         // it is signed by an identity, which this registry does not take
+	DeadKeyless   = "keyless"         // it is signed by an identity, where only a key may sign
 )
 
 func (e *Ineffective) Error() string { return e.Reason }
@@ -61,6 +61,14 @@ type PublisherKey struct {
 // Live reports whether the key could sign a line that stands at the given place in the log.
 func (k *PublisherKey) Live(log int64) bool { return k.Added < log && log < k.Revoked }
 
+// hint is that of the key, "" where there is none because an identity signed.
+func (k *PublisherKey) hint() string {
+	if k == nil {
+		return ""
+	}
+	return k.Public.Hint()
+}
+
 // IsRevoked reports whether the key has been revoked at any time.
 func (k *PublisherKey) IsRevoked() bool { return k.Revoked != never }
 
@@ -84,8 +92,16 @@ type Publisher struct {
 // Identity is an OpenID Connect identity of a publisher, with the log indexes of its life.
 type Identity struct {
 	Issuer, Subject string
-	Added, Removed  int64
+	Added           int64
+	Removed         int64 // never where it is still good
+	Compromised     int64 // from here on what it signed is suspect; never where nothing is known
 }
+
+// Live reports whether the identity could sign a line that stands at the given place in the log.
+func (i Identity) Live(log int64) bool { return i.Added < log && log < i.Removed }
+
+// IsRemoved reports whether the identity has been removed.
+func (i Identity) IsRemoved() bool { return i.Removed != never }
 
 // NewPublisher returns the state of a publisher's file before its first line. Registry is the id that its signatures
 // are bound to.
@@ -178,7 +194,7 @@ func (p *Publisher) apply(e Entry) error {
 	if err != nil {
 		return err
 	}
-	own := newObligation(p.registry, e, p.ID, signer.Public, e.Line.Sig.Value)
+	own := newObligation(p.registry, e, signer, e.Line.own())
 	switch b := e.Line.Body.(type) {
 	case *AddKey:
 		return p.applyAddKey(e, b, own)
@@ -197,29 +213,13 @@ func (p *Publisher) apply(e Entry) error {
 	return err
 }
 
-// signer returns the live key of this publisher that signed the line.
-func (p *Publisher) signer(e Entry) (*PublisherKey, error) {
-	return liveKey(p, e.Line.By, e.Line.Sig.Key, e.Line.Sig.Bundle, e.Log)
-}
-
-// liveKey finds the key that a signature names among those of the publisher that it is by. It never tries another.
-func liveKey(p *Publisher, by, hint string, bundle Digest, log int64) (*PublisherKey, error) {
-	switch {
-	case by == ByRoot || by == ByRegistry:
-		return nil, dead(DeadRoot, "no root metadata names a key of %s", by)
-	case bundle != "":
-		return nil, dead(DeadKeyless, "it is signed by an identity, which this registry does not take yet")
-	case p == nil || p.ID != by || !p.Exists():
-		return nil, dead(DeadUnknown, "publisher %s is not registered", by)
+// signer returns the live key of this publisher that signed the line. Identities are those of jobs: they speak for
+// packages, and not for who their publisher is.
+func (p *Publisher) signer(e Entry) (signer, error) {
+	if e.Line.Sig.Bundle != "" && e.Line.By == p.ID {
+		return signer{}, dead(DeadKeyless, "it is signed by an identity, and lines of a publisher's own file are signed by keys")
 	}
-	key := p.Key(hint)
-	switch {
-	case key == nil || key.Added >= log:
-		return nil, dead(DeadUnknown, "key %s is not one of publisher %s", hint, by)
-	case !key.Live(log):
-		return nil, dead(DeadRevoked, "key %s of publisher %s was revoked at log index %d", hint, by, key.Revoked)
-	}
-	return key, nil
+	return liveSigner(p, e.Line.own(), e.Log)
 }
 
 func (p *Publisher) applyRegister(e Entry, r *Register) error {
@@ -237,11 +237,11 @@ func (p *Publisher) applyRegister(e Entry, r *Register) error {
 	}
 	p.Registered, p.Contact, p.Accounts = e.Log, r.Contact, r.Accounts
 	p.Keys = []*PublisherKey{{Public: public, Added: e.Log, Revoked: never, Compromised: never}}
-	p.obligations = append(p.obligations, newObligation(p.registry, e, p.ID, public, e.Line.Sig.Value))
+	p.obligations = append(p.obligations, newObligation(p.registry, e, signer{key: p.Keys[0]}, e.Line.own()))
 	return nil
 }
 
-func (p *Publisher) applyAddKey(e Entry, a *AddKey, signer Obligation) error {
+func (p *Publisher) applyAddKey(e Entry, a *AddKey, old Obligation) error {
 	public, err := sign.ParsePublicKey(a.Key)
 	if err != nil {
 		return dead(DeadUnknown, "%v", err)
@@ -258,7 +258,7 @@ func (p *Publisher) applyAddKey(e Entry, a *AddKey, signer Obligation) error {
 		key.Compromised = e.Log // what a thief brings is the thief's
 	}
 	p.Keys = append(p.Keys, key)
-	p.obligations = append(p.obligations, signer, newObligation(p.registry, e, p.ID, public, e.Line.Sig.Also[own].Value))
+	p.obligations = append(p.obligations, old, newObligation(p.registry, e, signer{key: key}, e.Line.Sig.Also[own]))
 	return nil
 }
 
@@ -282,9 +282,12 @@ func (p *Publisher) applyRevokeKey(e Entry, r *RevokeKey) error {
 	return nil
 }
 
-// compromiseHeirs makes every key suspect from its arrival that a compromised key brought in.
+// compromiseHeirs makes every key and identity suspect from its arrival that a compromised key brought in.
 func (p *Publisher) compromiseHeirs(thief *PublisherKey) {
 	for _, o := range p.obligations {
+		if _, ok := o.Line.Body.(*AddIdentity); ok && o.Line.Sig.Key == thief.Public.Hint() {
+			p.compromiseIdentity(o.log, thief.Compromised)
+		}
 		a, ok := o.Line.Body.(*AddKey)
 		if !ok || o.Line.Sig.Key != thief.Public.Hint() {
 			continue
@@ -300,13 +303,26 @@ func (p *Publisher) compromiseHeirs(thief *PublisherKey) {
 	}
 }
 
+// compromiseIdentity makes the identity suspect that came at a place in the log, at or after a thief.
+func (p *Publisher) compromiseIdentity(added, since int64) {
+	for n := range p.Identities {
+		if i := &p.Identities[n]; i.Added == added && added >= since {
+			i.Compromised = added
+		}
+	}
+}
+
 func (p *Publisher) applyAddIdentity(e Entry, a *AddIdentity) error {
 	for _, id := range p.Identities {
 		if id.Issuer == a.Issuer && id.Subject == a.Subject && id.Removed == never {
 			return dead(DeadTaken, "identity %s of %s is there already", a.Subject, a.Issuer)
 		}
 	}
-	p.Identities = append(p.Identities, Identity{a.Issuer, a.Subject, e.Log, never})
+	id := Identity{Issuer: a.Issuer, Subject: a.Subject, Added: e.Log, Removed: never, Compromised: never}
+	if p.Key(e.Line.Sig.Key).Compromised <= e.Log {
+		id.Compromised = e.Log // what a thief brings is the thief's
+	}
+	p.Identities = append(p.Identities, id)
 	return nil
 }
 

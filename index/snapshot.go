@@ -26,6 +26,8 @@ type Options struct {
 	Root  string
 	Trust Trust
 	Now   time.Time // against which the age of the registry's metadata is judged
+	// VerifyBundle verifies signatures of identities; nil refuses what rests on one.
+	VerifyBundle VerifyBundle
 	// State opens what this user keeps of the registry with an id; nil keeps nothing.
 	State func(id string) (State, error)
 }
@@ -237,11 +239,11 @@ func (s *Snapshot) look(_ context.Context, l *loading, d *Decoder) error {
 			return nil
 		}
 	}
-	return l.parse(d)
+	return s.parse(l, d)
 }
 
-func (l *loading) parse(d *Decoder) (err error) {
-	l.entries, err = d.ParseStamped(l.path, l.data)
+func (s *Snapshot) parse(l *loading, d *Decoder) (err error) {
+	l.entries, err = s.entries(d, l.path, l.data)
 	l.speakers = Speakers(l.entries)
 	return malformed(err)
 }
@@ -256,7 +258,7 @@ func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
 	}
 	if l.entries == nil {
 		before := l.speakers
-		if err := l.parse(d); err != nil {
+		if err := s.parse(l, d); err != nil {
 			return err
 		}
 		if !slices.Equal(before, l.speakers) {
@@ -329,7 +331,7 @@ func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
 	d := s.decoders.Get().(*Decoder)
 	defer s.decoders.Put(d)
 	for i, path := range paths {
-		entries, err := d.ParseStamped(path, files[path])
+		entries, err := s.entries(d, path, files[path])
 		if err != nil {
 			return malformed(err)
 		}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 
 	"github.com/geeknik/gal-pkg/internal/tarfile"
@@ -44,6 +45,9 @@ func (t *Tar) Has(path string) bool { return t.file.Has(path) }
 
 // Paths returns the paths of all files in the tar, sorted.
 func (t *Tar) Paths() []string { return t.file.Paths() }
+
+// Open returns a reader of one file, from its beginning; false where the tar has no such file.
+func (t *Tar) Open(path string) (*io.SectionReader, bool) { return t.file.Open(path) }
 
 // Close closes the tar.
 func (t *Tar) Close() error { return t.file.Close() }

@@ -80,7 +80,11 @@ func (c *checker) add(list []Obligation) {
 // narrow holds the signer of the release against the user's own lists.
 func (c *checker) narrow(trust Trust, p *Package, r *Release) error {
 	var err *fault.Error
-	switch key := r.signer.Public.String(); {
+	key := "" // an identity signed: no list of keys has it
+	if r.signer != nil {
+		key = r.signer.Public.String()
+	}
+	switch {
 	case len(trust.Publishers) > 0 && !slices.Contains(trust.Publishers, r.By):
 		err = fault.New(fault.Integrity, "publisher-not-trusted", "`%s %s` was published by %s, who is not among trusted_publishers", p.Name, r.Version, r.By)
 	case len(trust.Keys) > 0 && !slices.Contains(trust.Keys, key):
@@ -105,20 +109,26 @@ func (c *checker) complain(trust Trust, err *fault.Error) error {
 // does not depend on the order of their discovery.
 func (c *checker) discharge(ctx context.Context) error {
 	memory := c.snapshot.state.Verified
-	results := make([]error, len(c.obligations))
+	var open []Obligation
+	for _, o := range c.obligations {
+		if memory == nil || !memory.Has(o.memo()) {
+			open = append(open, o)
+		}
+	}
+	bundles, err := c.snapshot.bundles(ctx, open)
+	if err != nil {
+		return err
+	}
+	results := make([]error, len(open))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, o := range c.obligations {
-		memo := o.memo()
-		if memory != nil && memory.Has(memo) {
-			continue
-		}
+	for i, o := range open {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if results[i] = o.Verify(); results[i] == nil && memory != nil {
-				memory.Add(memo)
+			if results[i] = o.VerifyWith(bundles); results[i] == nil && memory != nil {
+				memory.Add(o.memo())
 			}
 			return nil
 		})

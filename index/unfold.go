@@ -134,10 +134,10 @@ func (r *unfolder) release(into, before *Release) {
 	into.By, into.signer = before.By, before.signer
 	if !r.flag() {
 		into.By = r.string()
-		into.signer = r.publishers(into.By).Key(r.string())
-	}
-	if into.signer == nil {
-		r.fail()
+		hint := r.string()
+		if into.signer = r.publishers(into.By).Key(hint); into.signer == nil && hint != "" {
+			r.fail()
+		}
 	}
 	into.digest = Digest(r.string())
 	into.owners = r.side(v, into.digest)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -131,7 +133,12 @@ func (a *app) registries() (*remote.Set, error) {
 	for name, r := range configured.All {
 		specs[name] = spec(r)
 	}
+	git, err := a.gitBinary()
+	if err != nil {
+		return nil, err
+	}
 	a.set = remote.New(remote.Options{
+		Git:   git,
 		Specs: specs, Default: configured.Default, Override: a.g.Registry,
 		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion,
@@ -163,7 +170,7 @@ func spec(r settings.Registry) remote.Spec {
 	s := remote.Spec{
 		Name: r.Name, URL: r.URL, ID: r.ID, Root: r.Root, AllowInsecure: r.AllowInsecure,
 		Timeout: time.Duration(r.TimeoutSeconds) * time.Second, Retries: r.MaxRetries,
-		Mirrors: r.Mirrors, Patterns: r.Packages,
+		Mirrors: r.Mirrors, BlockOrigin: r.BlockOrigin, Patterns: r.Packages,
 		Trust: index.Trust{Keys: r.PublicKeys, Publishers: r.TrustedPublishers},
 	}
 	switch r.VerifySignatures {
@@ -214,7 +221,38 @@ func (a *app) events() fetch.Events {
 // fetching is how commands bring packages here.
 func (a *app) fetching() (project.Fetching, error) {
 	c, err := a.cache()
-	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Events: a.showProgress(a.events())}, err
+	if err != nil {
+		return project.Fetching{}, err
+	}
+	shared, err := a.shared()
+	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Shared: shared, Events: a.showProgress(a.events())}, err
+}
+
+// shared opens the cache that a team has in common, if one is configured.
+func (a *app) shared() (*download.Shared, error) {
+	config, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	v := config.Values()
+	if v.Shared == "" || a.g.Offline {
+		return nil, nil
+	}
+	return download.NewShared(v.Shared, v.SharedWrite, web.Options{UserAgent: "gal-pkg/" + programVersion})
+}
+
+// gitBinary is the program git, where a registry's repository may be cloned with it: "" for none.
+func (a *app) gitBinary() (string, error) {
+	config, err := a.config()
+	if err != nil || config.Values().GitBinary == "never" {
+		return "", err
+	}
+	path, err := exec.LookPath("git")
+	if err != nil && config.Values().GitBinary == "always" {
+		return "", fault.New(fault.Usage, "no-git", "fetch.git-binary is \"always\", and there is no git on the PATH").
+			WithHelp("gal-pkg config set fetch.git-binary auto")
+	}
+	return path, nil
 }
 
 // configure takes from config.toml what neither the command line nor the environment says.

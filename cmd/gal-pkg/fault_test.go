@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/tools/faultserver"
 )
@@ -38,6 +40,7 @@ func TestFaults(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/fault",
+		WorkdirRoot:        inMemory(t),
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, ".home")
@@ -53,6 +56,21 @@ func TestFaults(t *testing.T) {
 			"faulty": faulty, "mend": mend, "asked": asked, "sound": sound, "crash": crashes, "crashed": crashed, "zeros": zeros, "tmpfs": tmpfs, "flip": flip,
 		},
 	})
+}
+
+// inMemory returns a folder whose files are in memory, where a thousand installs need not wait for a disk; "" where there is
+// none with enough room.
+func inMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "gal-faults-")
+	if err != nil {
+		return ""
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	store, err := cache.NewCache(filepath.Join(dir, "probe"), fetch.Events{})
+	if err != nil || store.Room([]fetch.Item{{Unpacked: 512 << 20}}, true) != nil {
+		return ""
+	}
+	return dir
 }
 
 // mountable reports whether a file system can be mounted here.

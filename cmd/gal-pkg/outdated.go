@@ -151,5 +151,8 @@ func (r outdatedRow) notes() string {
 		}
 		notes = append(notes, note)
 	}
+	if r.Policy != "" {
+		notes = append(notes, r.Policy)
+	}
 	return strings.ReplaceAll(strings.Join(notes, "; "), "\n", " ")
 }

@@ -36,6 +36,7 @@ type registryAddCmd struct {
 	URL           string   `arg:"" name:"url" help:"https://..., git+https://..., git+ssh://..., file:///... or an absolute path."`
 	Default       bool     `help:"Make it the default."`
 	Mirror        []string `sep:"none" placeholder:"URL" help:"A copy that is asked for archives first; may be repeated."`
+	BlockOrigin   bool     `help:"Ask nothing but the mirrors, for the index too: no request goes to the registry's own host."`
 	PublicKey     []string `sep:"none" placeholder:"KEY" help:"Accept only what this publisher's key signed; may be repeated."`
 	ID            string   `name:"id" placeholder:"ID" help:"The id that the registry must say; then nothing is asked."`
 	Root          string   `name:"root" placeholder:"sha256:HEX" help:"The fingerprint of its root of trust, as its operator tells it; then nothing is asked."`
@@ -52,7 +53,8 @@ without a question. With --offline or --no-probe all that is left to the first u
 EXAMPLES
   gal-pkg registry add company https://packages.company.com --default
   gal-pkg registry add company https://packages.company.com --root sha256:5f3c...
-  gal-pkg registry add mirror file:///mnt/mirror`
+  gal-pkg registry add mirror file:///mnt/mirror
+  gal-pkg registry add company https://packages.company.com --mirror file:///media/usb/company.tar --block-origin`
 }
 
 // registryResult is the document of registry add, remove and set-default.
@@ -76,7 +78,7 @@ func (c *registryAddCmd) Run(a *app) error {
 		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
 			WithHelp("gal-pkg registry remove %s", old.Name)
 	}
-	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root}
+	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, BlockOrigin: c.BlockOrigin, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root}
 	if !c.NoProbe && !a.g.Offline {
 		if r, err = probe(a, r, user.Dirs); err != nil {
 			return err

@@ -12,21 +12,76 @@ import (
 	"github.com/geeknik/gal-pkg/internal/project"
 )
 
-type verifyCmd struct{}
+type verifyCmd struct {
+	Artifact        string `arg:"" optional:"" placeholder:"FILE|sha256:HEX" help:"With --bundle: what it must be of."`
+	Bundle          string `placeholder:"FILE" help:"Verify the Sigstore bundle of an artifact, without a network."`
+	Key             string `placeholder:"FILE" help:"With --bundle: the public key that must have signed."`
+	TrustedRoot     string `placeholder:"FILE" help:"With --bundle: the Sigstore trusted root; the signature must be in one of its logs."`
+	Full            bool   `help:"Replay the registry's whole log against its whole index."`
+	Checkpoint      string `placeholder:"FILE" help:"Compare the registry's log with a checkpoint that somebody else has seen."`
+	PrintCheckpoint bool   `help:"Print the checkpoint that the registry shows here, for somebody else to compare."`
+}
 
 func (verifyCmd) Help() string {
 	return `Checks everything about the project's packages again, and believes nothing that an earlier run found out: every
 line of the index and its signatures, the checksums in gal.lock, the archives in the cache, the unpacked files, and the
 links in .gal. With --offline the index is the one that was last seen.
 
+With --bundle it verifies one artifact instead: the bundle that stands beside an archive, or one that cosign made with a
+key. With --full, --checkpoint or --print-checkpoint it is about a registry: the default one, or that of --registry. Two
+people who compare checkpoints find out whether the registry's host shows both of them the same.
+
 Exit code 7: something is not what it must be. Exit code 1: something is not there to be checked, or gal.lock is stale.
 
 EXAMPLES
   gal-pkg verify
-  gal-pkg verify --offline --format json`
+  gal-pkg verify --offline --format json
+  gal-pkg verify --bundle retry-1.0.0.tar.zst.sigstore.json --key ada.pub --trusted-root trusted_root.json retry-1.0.0.tar.zst
+  gal-pkg verify --registry company --full
+  gal-pkg verify --print-checkpoint > mine.checkpoint
+  gal-pkg verify --checkpoint theirs.checkpoint`
+}
+
+// check refuses flags that ask for different things.
+func (c *verifyCmd) check() error {
+	bundle := c.Bundle != ""
+	questions := 0
+	for _, asked := range []bool{bundle, c.Full, c.Checkpoint != "", c.PrintCheckpoint} {
+		if asked {
+			questions++
+		}
+	}
+	problem := ""
+	switch {
+	case questions > 1:
+		problem = "--bundle, --full, --checkpoint and --print-checkpoint are different questions; ask one"
+	case bundle && (c.Key == "" || c.Artifact == ""):
+		problem = "--bundle needs --key and the artifact: a file, or its sha256:HEX"
+	case !bundle && (c.Key != "" || c.TrustedRoot != "" || c.Artifact != ""):
+		problem = "an artifact, --key and --trusted-root go with --bundle"
+	default:
+		return nil
+	}
+	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg verify --help")
 }
 
 func (c *verifyCmd) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	switch {
+	case c.Bundle != "":
+		return c.verifyBundle(a)
+	case c.Full:
+		return c.verifyRegistry(a)
+	case c.Checkpoint != "" || c.PrintCheckpoint:
+		return c.verifyLog(a)
+	}
+	return c.verifyProject(a)
+}
+
+// verifyProject checks the packages of the project.
+func (c *verifyCmd) verifyProject(a *app) error {
 	p, err := a.project()
 	if err != nil {
 		return err
@@ -50,15 +105,15 @@ func (c *verifyCmd) Run(a *app) error {
 	for _, id := range v.Unsigned {
 		a.Warn("signatures of registry %s are not checked: verify_signatures = false", id)
 	}
-	bad := c.judge(v)
+	bad := judgeProject(v)
 	if bad == nil {
 		a.Status("Verified", "%s", summary(v))
 	}
 	return a.verdict("verify", v, func(w io.Writer) { c.write(w, v) }, bad)
 }
 
-// judge turns what was found into the error that says so, nil for nothing.
-func (c *verifyCmd) judge(v *project.Verified) *fault.Error {
+// judgeProject turns what was found into the error that says so, nil for nothing.
+func judgeProject(v *project.Verified) *fault.Error {
 	stale := 0
 	for _, t := range v.Mismatches {
 		if t.Package == "" && t.What == "lock" {

@@ -35,6 +35,8 @@ type cli struct {
 	Gate    gateCmd    `cmd:"" help:"Judge the open proposals, and merge those that pass."`
 	Build   buildCmd   `cmd:"" help:"Bring the published tree up to branch main."`
 	Refresh refreshCmd `cmd:"" help:"Sign anew that what is published is current; once a day."`
+	Verify  verifyCmd  `cmd:"" help:"Hold a published tree against its metadata, signatures and log."`
+	Mirror  mirrorCmd  `cmd:"" help:"Keep a copy of a registry, whole or in part, as a folder or one file."`
 	Root    rootCmd    `cmd:"" help:"Show or replace the keys that clients trust."`
 	Token   tokenCmd   `cmd:"" help:"Let people upload and push."`
 	Signers signersCmd `cmd:"" help:"Print the keys that sign the commits of main."`

@@ -72,6 +72,7 @@ func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 	if err := f.announce(order); err != nil {
 		return nil, err
 	}
+	defer f.tars.close()
 	err := f.run(ctx, order)
 	f.health.save()
 	if err != nil {
@@ -89,6 +90,8 @@ type fetcher struct {
 	waiting chan int // results whose archive is there, for the processors
 	hosts   *windows
 	health  *health
+
+	tars tars
 
 	shares    sync.WaitGroup // archives on their way to the shared cache
 	uploading chan struct{}

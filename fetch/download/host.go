@@ -12,12 +12,17 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/tarfile"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 // fromOne brings an archive from one address and returns where it came from at last. Bytes that cannot be right are asked
 // for a second time past all caches: the one on the way may hold what was broken long ago.
 func (f *fetcher) fromOne(ctx context.Context, item Item, address string, last bool, p *cache.Pending) (string, error) {
+	if path, file, ok := tarfile.Split(address); ok {
+		f.o.Events.Start(item)
+		return address, f.fromTar(item, path, file, p)
+	}
 	if path, ok := localPath(address); ok {
 		f.o.Events.Start(item)
 		return path, f.fromFile(item, path, p)

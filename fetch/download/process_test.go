@@ -186,7 +186,7 @@ func TestErrorsOfTheSystem(t *testing.T) {
 			if (code == "ENOLCK") != (call == "flock") {
 				continue
 			}
-			for _, when := range []string{"1", "2", "4", "7", "1+", "3+"} {
+			for _, when := range []string{"1", "4", "1+"} {
 				dir := t.TempDir()
 				cmd, out := child(t, childTask{dir, items}, strace, "-f", "-qq", "-o", os.DevNull, "-e", "inject="+call+":error="+code+":when="+when)
 				if cmd.Wait() == nil {
@@ -208,7 +208,7 @@ func TestErrorsOfTheSystem(t *testing.T) {
 			}
 		}
 	}
-	if failed < 10 || whole < 6 {
+	if failed < 6 || whole < 4 {
 		t.Errorf("failed %d, ended well %d: the calls are not the right ones", failed, whole)
 	}
 	t.Logf("failed %d, ended well %d", failed, whole)

@@ -15,12 +15,13 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/tarfile"
 )
 
 // archive makes sure that the archive is in the cache, from the first address that has it.
 func (f *fetcher) archive(ctx context.Context, i int) error {
 	r := &f.results[i]
-	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), isFile) {
+	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), f.isThere) {
 		return errMissing
 	}
 	shared := false
@@ -88,7 +89,7 @@ func (f *fetcher) usable(item Item) []string {
 	}
 	var local []string
 	for _, address := range item.URLs {
-		if _, ok := localPath(address); ok {
+		if isLocal(address) {
 			local = append(local, address)
 		}
 	}
@@ -147,7 +148,19 @@ func localPath(address string) (string, bool) {
 // errMissing says that an item is not in the cache and nobody may be asked for it.
 var errMissing = errors.New("not in the cache")
 
-func isFile(address string) bool {
+// isLocal reports whether an address is on this machine.
+func isLocal(address string) bool {
+	_, _, inTar := tarfile.Split(address)
+	_, ok := localPath(address)
+	return ok || inTar
+}
+
+// isThere reports whether a local address has a file.
+func (f *fetcher) isThere(address string) bool {
+	if path, file, ok := tarfile.Split(address); ok {
+		t, err := f.tars.open(path)
+		return err == nil && t.Has(file)
+	}
 	path, _ := localPath(address)
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()

@@ -32,7 +32,7 @@ type Progress struct {
 	size    int64 // of all that is planned
 	done    int
 	bytes   int64  // that came, of what is done and of what is active
-	waiting string // what was last waited for, since
+	waiting string // what was last waited for, and since when
 	since   time.Time
 	moved   time.Time // when the last byte came
 	pace    []sample
@@ -52,8 +52,8 @@ type sample struct {
 
 const (
 	redraw   = 100 * time.Millisecond
-	paceOver = 20 // redraws: the speed is that of the last two seconds
-	maxRows  = 6  // packages that are shown
+	paceOver = 2 * time.Second // the speed is that of this time
+	maxRows  = 6               // packages that are shown
 	maxWait  = time.Minute
 	// standsAfter is for how long nothing comes before a wait is the reason.
 	standsAfter = time.Second
@@ -222,7 +222,7 @@ func (g *Progress) total() string {
 	return text
 }
 
-// speed is bytes a second over the last redraws, 0 while there is too little to tell.
+// speed is bytes a second over the last moments, 0 while there is too little to tell.
 func (g *Progress) speed() int64 {
 	now := g.now()
 	g.pace = append(g.pace, sample{now, g.bytes})

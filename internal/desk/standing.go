@@ -48,7 +48,7 @@ func Publisher(ctx context.Context, r *remote.Registry, id string) (*index.Publi
 		if err != nil {
 			continue // a line that does not count changes nothing
 		}
-		if err := verified(obligations); err != nil {
+		if err := verified(obligations, index.Bundles{}); err != nil { // a publisher's own file has none
 			return nil, nil, err
 		}
 		moments[e.Log] = e.At
@@ -75,9 +75,9 @@ func keysOf(p *index.Publisher, moments map[int64]time.Time, reasons map[string]
 	return keys
 }
 
-func verified(obligations []index.Obligation) error {
+func verified(obligations []index.Obligation, bundles index.Bundles) error {
 	for _, o := range obligations {
-		if err := o.Verify(); err != nil {
+		if err := o.VerifyWith(bundles); err != nil {
 			return err
 		}
 	}
@@ -100,13 +100,17 @@ func Package(ctx context.Context, r *remote.Registry, name string) (*index.Packa
 			return nil, err
 		}
 	}
+	bundles, err := r.Snapshot.Bundles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p := index.NewPackage(r.ID(), manifest.Key(name))
 	for _, e := range entries {
 		obligations, err := p.Apply(e, func(id string) *index.Publisher { return publishers[id] })
 		if err != nil || e.Line.Event == index.EventPublish && len(p.Releases) > 1 {
 			continue
 		}
-		if err := verified(obligations); err != nil {
+		if err := verified(obligations, bundles); err != nil {
 			return nil, err
 		}
 	}

@@ -50,6 +50,7 @@ type Fetching struct {
 	Cache        *cache.Cache
 	Concurrency  int
 	Level        cache.Level
+	Shared       *download.Shared // a cache that a team has in common, nil for none
 	ArchivesOnly bool
 	Events       fetch.Events
 }
@@ -173,7 +174,7 @@ func (p *Plan) fetchFrom(ctx context.Context, r *remote.Registry, items []fetch.
 	group.Go(func() (err error) {
 		results, err = download.Fetch(ctx, items, download.Options{
 			Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: p.source.set.Offline(),
-			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Events: o.Events,
+			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Shared: o.Shared, Events: o.Events,
 		})
 		return err
 	})

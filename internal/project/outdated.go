@@ -24,7 +24,8 @@ type Standing struct {
 	Newest     string           `json:"newest"`     // newest of all, "" where every version is yanked
 	Yanked     string           `json:"yanked"`     // why the locked version should not be chosen any more
 	Deprecated *index.Deprecate `json:"-"`
-	HeldBy     []Demand         `json:"held-by"` // what keeps the newest out
+	HeldBy     []Demand         `json:"held-by"` // requirements that keep the newest out
+	Policy     string           `json:"policy"`  // why the project's policy does, "" where it does not
 }
 
 // Demand is what one package asks of another.
@@ -149,7 +150,8 @@ func (s *source) limits(ctx context.Context, now time.Time) (limits, error) {
 	return l, err
 }
 
-func (l limits) allow(p manifest.LockedPackage, r *index.Release) bool {
+// forbid says why the policy keeps a release out, "" where it does not.
+func (l limits) forbid(p manifest.LockedPackage, r *index.Release) string {
 	cutoff, ok := l.of[p.Name]
 	if !ok {
 		cutoff, ok = l.of[p.Source.String()]
@@ -158,10 +160,12 @@ func (l limits) allow(p manifest.LockedPackage, r *index.Release) bool {
 		cutoff = l.cutoff
 	}
 	if !cutoff.IsZero() && r.At.After(cutoff) {
-		return false
+		return "published after " + cutoff.UTC().Format(time.DateOnly) + " (exclude-newer)"
 	}
-	needs, err := version.Parse(r.Publish.GalVersion)
-	return l.gal.IsZero() || err != nil || !l.gal.Less(needs)
+	if needs, err := version.Parse(r.Publish.GalVersion); err == nil && !l.gal.IsZero() && l.gal.Less(needs) {
+		return "needs gal-version " + needs.String()
+	}
+	return ""
 }
 
 // standing compares one locked package with its releases.
@@ -179,7 +183,7 @@ func standing(l manifest.LockedPackage, p *index.Package, demands []demand, limi
 		if !fits || !r.Offered() || r.Yanked() != nil || !best.IsZero() && !best.Less(r.Version) {
 			continue
 		}
-		if r.Version.Equal(l.Version) || limits.allow(l, r) {
+		if r.Version.Equal(l.Version) || limits.forbid(l, r) == "" {
 			best, s.Compatible = r.Version, r.Version.String()
 		}
 	}
@@ -190,6 +194,10 @@ func standing(l manifest.LockedPackage, p *index.Package, demands []demand, limi
 	s.Newest = newest.Version.String()
 	if newest.Version.Less(l.Version) && s.Yanked == "" {
 		s.Newest = s.Locked // a pre-release of what comes next is not behind
+		return s
+	}
+	if !newest.Version.Equal(l.Version) {
+		s.Policy = limits.forbid(l, newest)
 	}
 	for _, d := range demands {
 		if !d.requirement.IsZero() && !d.requirement.Matches(newest.Version) {

@@ -159,7 +159,7 @@ func (v vendoring) archive(ctx context.Context, tree string, l manifest.LockedPa
 // readBack opens the tree as somebody does who knows nothing of the registry but its id, its root and the checksums.
 func (v vendoring) readBack(ctx context.Context, tree, tmp string) error {
 	spec := v.registry.Spec
-	spec.Name, spec.URL, spec.ID, spec.Mirrors, spec.Patterns = "vendored", tree, v.registry.ID(), nil, nil
+	spec.Name, spec.URL, spec.ID, spec.Mirrors, spec.Patterns, spec.BlockOrigin = "vendored", tree, v.registry.ID(), nil, nil, false
 	if c, ok := v.registry.Snapshot.Currency(); ok {
 		spec.Root = c.First
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/tarfile"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
 
@@ -17,28 +18,29 @@ type Kind string
 
 const (
 	KindDir    Kind = "dir"
+	KindTar    Kind = "tar"
 	KindStatic Kind = "static"
 	KindGit    Kind = "git"
 )
 
 // Location is where a registry is, and what relative places in its configuration are relative to.
 type Location struct {
-	URL  string // as it is asked: a folder for dir, a URL else
+	URL  string // as it is asked: a folder for dir, a file for tar, a URL else
 	Kind Kind
 	Tree string // URL or folder of the published tree, "" where only git has it
-	Root string // URL or folder that git-url and upload are relative to
+	Root string // URL or folder that git-url and upload are relative to; "" for a copy, which takes no proposals
 }
 
 // Locate reads an address: `https://...` and `http://...` for a static host, `git+https://...`, `git+http://...`,
-// `git+ssh://...` and `git+file:///...` for a git repository, `file:///...` or an absolute path for a folder. The folder
-// is a published tree, or that of a whole registry with a tree in public/.
+// `git+ssh://...` and `git+file:///...` for a git repository, `file:///...` or an absolute path for a folder or a tar. The
+// folder is a published tree, or that of a whole registry with a tree in public/; a tar is a bundle, which holds a tree.
 func Locate(address string) (Location, error) {
 	bad := func(reason string) (Location, error) {
 		return Location{}, fault.New(fault.Usage, "bad-registry-url", "%q is not the address of a registry: %s", web.Redact(address), reason).
-			WithFact("an address is https://HOST/..., git+https://HOST/..., git+ssh://HOST/..., file:///DIR or an absolute path")
+			WithFact("an address is https://HOST/..., git+https://HOST/..., git+ssh://HOST/..., file:///DIR, file:///FILE.tar or an absolute path")
 	}
 	if filepath.IsAbs(address) {
-		return locateDir(address), nil
+		return locateFile(address), nil
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -53,7 +55,7 @@ func Locate(address string) (Location, error) {
 		if !ok {
 			return bad("file: needs an absolute path")
 		}
-		return locateDir(dir), nil
+		return locateFile(dir), nil
 	case "http", "https":
 		canonical, err := web.Canonical(address)
 		if err != nil {
@@ -89,6 +91,21 @@ func parent(u *url.URL) string {
 	return strings.TrimSuffix(p.String(), "/")
 }
 
+// locateFile tells a tar from a folder by what is there; where there is nothing, by its name.
+func locateFile(path string) Location {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() || err != nil && strings.HasSuffix(path, ".tar") {
+		return Location{path, KindTar, tarfile.Base(path), ""}
+	}
+	return locateDir(path)
+}
+
+// copied is the location as that of a copy.
+func (l Location) copied() Location {
+	l.Root = ""
+	return l
+}
+
 func locateDir(dir string) Location {
 	tree := dir
 	if _, err := os.Stat(filepath.Join(dir, index.ConfigPath)); err != nil {
@@ -110,6 +127,9 @@ func (l Location) Resolve(place string) string {
 	if place == "" || strings.Contains(place, "://") || filepath.IsAbs(place) {
 		return place
 	}
+	if l.Root == "" {
+		return ""
+	}
 	if strings.Contains(l.Root, "://") {
 		return l.Root + "/" + strings.TrimPrefix(place, "/")
 	}
@@ -119,6 +139,9 @@ func (l Location) Resolve(place string) string {
 // GitURL returns the address of the repository that takes proposals, in the form of package gitindex; "" where the
 // registry does not name one.
 func (l Location) GitURL(config *index.Config) string {
+	if l.Root == "" {
+		return ""
+	}
 	if l.Kind == KindGit {
 		return l.URL
 	}
@@ -130,4 +153,9 @@ func (l Location) GitURL(config *index.Config) string {
 }
 
 // UploadURL returns where archives are put: a URL or a folder; "" where the registry does not say.
-func (l Location) UploadURL(config *index.Config) string { return l.Resolve(config.Upload) }
+func (l Location) UploadURL(config *index.Config) string {
+	if l.Root == "" {
+		return ""
+	}
+	return l.Resolve(config.Upload)
+}

@@ -57,6 +57,8 @@ type Options struct {
 	Offline  bool
 	Now      time.Time // against which the age of what registries say is judged
 
+	Git string // path of the program git, where it may clone from servers that can do no better; "" for never
+
 	UserAgent string
 	// Authorization returns, for a registry's name or address, what gives each origin its Authorization header; "" for
 	// none. Nil means none anywhere.
@@ -338,7 +340,8 @@ func (s *Set) openTransport(r *Registry) (err error) {
 	case KindStatic:
 		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
 	default:
-		r.git, err = index.OpenGit(dir, gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure}, s.o.Offline)
+		r.git, err = index.OpenGit(dir, gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure, Git: s.o.Git},
+			index.GitOptions{Offline: s.o.Offline, Plain: r.Spec.Trust.Signatures != index.SignaturesRequired})
 		r.transport = r.git
 	}
 	return err

@@ -30,6 +30,8 @@ type Values struct {
 	SigningAuto bool
 	StoreVerify string // content (the default) or stat
 	GitBinary   string // auto (the default), never or always
+	Shared      string // address of a cache that a team has in common, "" where none is set
+	SharedWrite bool   // give it what it does not have
 	Jobs        int    // 0 where none is set: as many as the machine can do
 	Color       string // auto (the default), always or never
 	Offline     bool
@@ -87,7 +89,7 @@ func parseConfig(path string, data []byte) (values map[string]string, warnings [
 			values[o.name] = text
 		}
 	}
-	for _, name := range []string{"", "signing", "store", "fetch"} {
+	for _, name := range []string{"", "signing", "store", "fetch", "cache"} {
 		sections[name].rest()
 	}
 	return values, top.warnings, top.err()
@@ -112,6 +114,8 @@ func (c *Config) Values() Values {
 		SigningAuto: c.values["signing.auto"] == "true",
 		StoreVerify: or("store.verify", "content"),
 		GitBinary:   or("fetch.git-binary", "auto"),
+		Shared:      c.values["cache.shared"],
+		SharedWrite: c.values["cache.shared-write"] == "true",
 		Jobs:        jobs,
 		Color:       or("color", "auto"),
 		Offline:     c.values["offline"] == "true",

@@ -121,8 +121,11 @@ func TestValues(t *testing.T) {
 	if v := openConfig(t, "", "", "").Values(); v != (Values{StoreVerify: "content", GitBinary: "auto", Color: "auto"}) {
 		t.Errorf("%+v", v)
 	}
-	c := openConfig(t, "publisher='p'\njobs=3\ncolor='never'\noffline=true\n[signing]\nkey='k.pem'\nauto=true\n[store]\nverify='stat'\n[fetch]\ngit-binary='always'\n", "", "")
-	want := Values{"p", filepath.Join(filepath.Dir(c.file.path), "k.pem"), true, "stat", "always", 3, "never", true}
+	c := openConfig(t, "publisher='p'\njobs=3\ncolor='never'\noffline=true\n[signing]\nkey='k.pem'\nauto=true\n[store]\nverify='stat'\n[fetch]\ngit-binary='always'\n[cache]\nshared='https://cache.example'\nshared-write=true\n", "", "")
+	want := Values{
+		Publisher: "p", SigningKey: filepath.Join(filepath.Dir(c.file.path), "k.pem"), SigningAuto: true, StoreVerify: "stat",
+		GitBinary: "always", Shared: "https://cache.example", SharedWrite: true, Jobs: 3, Color: "never", Offline: true,
+	}
 	if v := c.Values(); v != want {
 		t.Errorf("%+v", v)
 	}

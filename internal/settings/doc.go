@@ -26,13 +26,14 @@
 //	public_keys = ["MFkw..."]                 # publishers' keys, base64 of SPKI: only signatures by these count
 //	trusted_publishers = ["company-team"]     # ids of publishers, likewise
 //	mirrors = ["https://mirror.company.com"]  # asked first; they need no trust
+//	origin = "ask"                            # ask (the default), block: nothing but the mirrors, for the index too
 //	packages = ["company/*", "gal-company-*"] # names that are this registry's: a name, or a beginning and a star
 //	root = "sha256:..."                       # pins the registry's root of trust
 //	id = "packages.company.com"               # the registry's own name for itself, pinned when it was added
 //
 // Keys are accepted with `-` for `_`. A registry's name has 1 to 64 bytes of a-z, 0-9, `-` and `_`, and begins and ends
 // with a letter or digit; two names that differ by `-` and `_` alone are refused, because they share a variable. An address is
-// https://, git+https://, git+ssh:// (which may name a user, never a password), file:/// or an absolute path; http:// and
+// https://, git+https://, git+ssh:// (which may name a user, never a password), file:/// or an absolute path of a folder or a tar; http:// and
 // git+http:// only to loopback or with allow_insecure. It has no userinfo, query or fragment.
 //
 // Without a file, and wherever the default is `default` and no table has that name, [BuiltIn] is the registry `default`.
@@ -50,6 +51,9 @@
 //	verify = "content"           # content, stat
 //	[fetch]
 //	git-binary = "auto"          # auto, never, always
+//	[cache]
+//	shared = "https://cache.company.com"  # speaks the HTTP protocol of Bazel's remote caches
+//	shared-write = false         # true: give it what it does not have
 //
 // Two more keys of [Config] live elsewhere: `default-registry` in registries.toml, `auth.token` (read only, masked) in
 // the credentials.

@@ -69,7 +69,7 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 		o := options()[which%uint(len(options()))]
-		value := map[form]string{flagForm: "true", numberForm: "7", pathForm: "/p", idForm: "alice", wordForm: ""}[o.form]
+		value := map[form]string{flagForm: "true", numberForm: "7", pathForm: "/p", idForm: "alice", wordForm: "", urlForm: "https://a.example"}[o.form]
 		if o.form == wordForm {
 			value = o.words[1]
 		}

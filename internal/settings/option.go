@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
@@ -21,6 +22,7 @@ const (
 	numberForm             // an integer from 1 to maxJobs
 	pathForm               // the path of a file
 	idForm                 // the id of a publisher
+	urlForm                // an address, http or https
 )
 
 const maxJobs = 256
@@ -35,6 +37,8 @@ type option struct {
 // options are all keys of config.toml.
 func options() []option {
 	return []option{
+		{name: "cache.shared", form: urlForm},
+		{name: "cache.shared-write", form: flagForm},
 		{name: "color", form: wordForm, words: []string{"auto", "always", "never"}},
 		{name: "fetch.git-binary", form: wordForm, words: []string{"auto", "never", "always"}},
 		{name: "jobs", form: numberForm},
@@ -132,6 +136,10 @@ func (o option) check(text string) error {
 		}
 	case pathForm:
 		return checkPath(text)
+	case urlForm:
+		if _, err := web.Canonical(text); err != nil {
+			return fmt.Errorf("is no address: %w", err)
+		}
 	}
 	return nil
 }

@@ -106,6 +106,7 @@ func (e *editor) add(r Registry) {
 	set("public_keys", r.PublicKeys, len(r.PublicKeys) > 0)
 	set("trusted_publishers", r.TrustedPublishers, len(r.TrustedPublishers) > 0)
 	set("mirrors", r.Mirrors, len(r.Mirrors) > 0)
+	set("origin", "block", r.BlockOrigin)
 	set("packages", r.Packages, len(r.Packages) > 0)
 	set("root", r.Root, r.Root != "")
 	set("id", r.ID, r.ID != "")

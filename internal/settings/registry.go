@@ -38,6 +38,7 @@ type Registry struct {
 	PublicKeys        []string // base64 SPKI; where there is one, nothing else verifies
 	TrustedPublishers []string // ids, likewise
 	Mirrors           []string // addresses of the same kinds as URL
+	BlockOrigin       bool     // origin = "block": nothing but the mirrors is asked
 	Packages          []string // `company/*`, `gal-company-*` or a name
 	Root              string   // "sha256:" and 64 hex digits; "" until it is pinned
 	ID                string   // the registry's own id; "" until it is pinned

@@ -23,6 +23,7 @@ func readRegistry(t *table, key string) Registry {
 		PublicKeys:        t.texts("public_keys"),
 		TrustedPublishers: t.texts("trusted_publishers"),
 		Mirrors:           t.texts("mirrors"),
+		BlockOrigin:       t.blocks("origin"),
 		Packages:          t.texts("packages"),
 		Root:              t.text("root"),
 		ID:                t.text("id"),
@@ -55,6 +56,18 @@ func (t *table) verify(key string) string {
 	return ""
 }
 
+// blocks reads what becomes of requests to the registry's own host, beside its mirrors: "ask" or "block".
+func (t *table) blocks(key string) bool {
+	switch word := t.text(key); word {
+	case "", "ask":
+	case "block":
+		return true
+	default:
+		t.fail("%s is %q; it must be \"ask\" or \"block\"", t.name(key), word)
+	}
+	return false
+}
+
 // check fills in and makes canonical what r holds, and reports what is wrong to t, whose place is that of the registry.
 func (r *Registry) check(t *table, key string) {
 	if err := CheckRegistryName(key); err != nil {
@@ -76,6 +89,9 @@ func (r *Registry) check(t *table, key string) {
 		t.fail("%s must be between 0 and 20", t.name("max_retries"))
 	}
 	r.URL = t.address(t.name("url"), r.URL, r.AllowInsecure)
+	if r.BlockOrigin && len(r.Mirrors) == 0 {
+		t.fail("%s is \"block\", and there are no mirrors to ask instead", t.name("origin"))
+	}
 	for i, m := range r.Mirrors {
 		r.Mirrors[i] = t.address(fmt.Sprintf("%s[%d]", t.name("mirrors"), i), m, r.AllowInsecure)
 	}

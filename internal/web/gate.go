@@ -68,6 +68,9 @@ func closeBody(r *http.Request) {
 func (c *Client) checkScheme(r *http.Request) error {
 	u := r.URL
 	switch {
+	case c.o.Blocked != nil && c.o.Blocked(origin(u)):
+		return fault.New(fault.Network, "origin-blocked", "%s may not be asked", Redact(u.String())).
+			WithFact(`origin = "block" in registries.toml: only the mirrors of this registry are`)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":

@@ -4,6 +4,7 @@
 // # Rules
 //
 //   - Schemes are http and https. Plain http goes to loopback, and where [Options.AllowInsecure] says so.
+//   - No request goes to an origin that [Options.Blocked] names.
 //   - Redirects: at most [MaxRedirects], for GET and HEAD alone; never from https to http, never with credentials in the
 //     address, never from a public host to one that is loopback, link-local or private.
 //   - Authorization belongs to one origin, which is scheme, host and port. It is sent there and nowhere else; once a
@@ -20,7 +21,7 @@
 // # Errors
 //
 // Every error is a *fault.Error with one line and no byte of a body: kind network (code network-unreachable, or
-// insecure-url, bad-redirect, response-too-large, rate-limited, http-status), auth (auth-required for 401, auth-refused
+// origin-blocked, insecure-url, bad-redirect, response-too-large, rate-limited, http-status), auth (auth-required for 401, auth-refused
 // for 403), not-found (url-not-found for 404 and 410), cancelled when the context is done. Addresses in them have lost
 // their userinfo and their query, where tokens live.
 //
@@ -64,6 +65,8 @@ type Options struct {
 	Credentials func(origin string) string
 	// AllowInsecure permits plain http to an origin that is not loopback. Nil means nowhere.
 	AllowInsecure func(origin string) bool
+	// Blocked forbids an origin: no request goes there, whatever leads to it. Nil means none.
+	Blocked func(origin string) bool
 	// CAFile names a PEM file of authorities that are trusted beside the system's.
 	CAFile string
 	// Identity is a certificate that one origin asks for. The zero value is none.

@@ -40,8 +40,10 @@ type Builder struct {
 type Release struct {
 	Name string
 	Line *index.Line
-	Key  sign.PublicKey // that signed it
+	Key  sign.PublicKey // that signed it; zero for an identity
 	Log  int64
+
+	bundle []byte // the author's, where an identity signed
 }
 
 // LogDir is where the published tree keeps the transparency log.
@@ -77,8 +79,7 @@ func (b *Builder) Append(line *index.Line, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	key := obligations[0].Key
-	leaf, err := sign.LeafBody(key, line.Claim(b.registry).PAE(), line.Sig.Value)
+	leaf, err := obligations[0].Leaf(b.Bundles)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,13 @@ func (b *Builder) Append(line *index.Line, at time.Time) error {
 		b.touched[line.Subject] = true
 	}
 	if line.Event == index.EventPublish {
-		b.releases = append(b.releases, Release{line.Subject, line, key, entry.Log})
+		r := Release{Name: line.Subject, Line: line, Key: obligations[0].Key, Log: entry.Log}
+		if digest := obligations[0].Bundle(); digest != "" {
+			if r.bundle, err = b.Bundles.Read(digest); err != nil {
+				return err
+			}
+		}
+		b.releases = append(b.releases, r)
 	}
 	return nil
 }
@@ -173,7 +180,11 @@ func (b *Builder) Finish() (*Output, error) {
 }
 
 // Bundle returns the Sigstore bundle of a release, with its place in the log: what other tools verify the archive with.
+// That of an identity is the author's own, whose place is in the log of its Sigstore instance.
 func (o *Output) Bundle(r Release) ([]byte, error) {
+	if r.bundle != nil {
+		return r.bundle, nil
+	}
 	proof, err := o.log.Prove(r.Log)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ type Tree interface {
 // Ledger decides which further lines of a registry count. It begins with a published tree and takes one line after the
 // other; the gate asks it for a verdict, the build for the stamped files.
 type Ledger struct {
+	Bundles index.Bundles // for signatures of identities; the zero value refuses them
+
 	registry string
 	old      Tree
 	next     int64
@@ -50,7 +52,7 @@ func (g *Ledger) Append(line *index.Line, at time.Time) (index.Entry, []index.Ob
 	if err != nil {
 		return entry, nil, err
 	}
-	if err := discharge(line, obligations); err != nil {
+	if err := g.discharge(line, obligations); err != nil {
 		g.forget(line)
 		return entry, nil, err
 	}
@@ -69,12 +71,12 @@ func (g *Ledger) Append(line *index.Line, at time.Time) (index.Entry, []index.Ob
 	return entry, obligations, nil
 }
 
-func discharge(line *index.Line, obligations []index.Obligation) error {
+func (g *Ledger) discharge(line *index.Line, obligations []index.Obligation) error {
 	if len(obligations) == 0 {
 		return fmt.Errorf("line %s has version %d, which this program does not write", line.Digest(), line.V)
 	}
 	for _, o := range obligations {
-		if err := o.Verify(); err != nil {
+		if err := o.VerifyWith(g.Bundles); err != nil {
 			return err
 		}
 	}

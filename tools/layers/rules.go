@@ -45,6 +45,7 @@ func layers() []layer {
 		{"version", nil, []string{"os", "net", "net/http", "os/exec"}, "versions are pure: everything else compares them"},
 		{"manifest", []string{"version"}, network, "manifests are files; what they name is looked up by others"},
 		{"sign/tuf", []string{"sign"}, append([]string{"os"}, network...), "metadata is bytes and a time; who fetches and stores it is above"},
+		{"sign/keyless", []string{"sign"}, []string{"os", "net", "os/exec"}, "whom it asks, and over which client, is handed in"},
 		{"sign", nil, network, "keys know no network and no registry, only bytes"},
 		{"index/listing", []string{"version"}, append([]string{"os"}, network...), "it knows lists, and neither who fetches them nor what the files are"},
 		{"index", append([]string{"internal/gitrepo", "internal/tarfile", "internal/web"}, formats...), nil, "the registry's files do not know who resolves or downloads"},

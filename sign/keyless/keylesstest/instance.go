@@ -1,0 +1,141 @@
+// Package keylesstest is a small Sigstore instance for tests, on loopback: an OpenID Connect issuer whose tokens anybody
+// gets who asks in this process, a certificate authority with a certificate transparency log, a transparency log (Rekor
+// v2) and a time stamp authority. All of them do what they are for: what [keyless.Sign] gets from them verifies.
+package keylesstest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/testing/ca"
+
+	"github.com/geeknik/gal-pkg/sign/translog"
+)
+
+// Instance is a running instance; it ends with its test.
+type Instance struct {
+	URL    string // of all services, and the issuer of the tokens
+	server *httptest.Server
+	begun  time.Time
+	secret []byte // of the issuer
+
+	root, intermediate   *x509.Certificate
+	intermediateKey      *ecdsa.PrivateKey
+	stampRoot, stampLeaf *x509.Certificate
+	stampIntermediate    *x509.Certificate
+	stampKey, ctKey      *ecdsa.PrivateKey
+	logKey               *translog.PrivateKey
+
+	mu       sync.Mutex
+	log      *translog.Log
+	files    files
+	Requests []string // paths that were asked for
+
+	// What a test may spoil before it signs.
+	Refuse  string        // the certificate authority answers 403 with this
+	Life    time.Duration // of certificates, from Backdate before now on; zero is ten minutes
+	Late    time.Duration // how far after now certificates begin
+	NoStamp bool          // certificates get no SCT
+}
+
+type files map[string][]byte
+
+// New starts an instance.
+func New(t testing.TB) *Instance {
+	t.Helper()
+	i := &Instance{begun: time.Now().Add(-time.Hour), secret: []byte(rand.Text()), files: files{}}
+	if err := i.makeKeys(); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v2/signingCert", i.certify)
+	mux.HandleFunc("POST /api/v2/log/entries", i.enter)
+	mux.HandleFunc("POST /api/v1/timestamp", i.stamp)
+	mux.HandleFunc("GET /token", i.token)
+	i.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.mu.Lock()
+		i.Requests = append(i.Requests, r.URL.Path)
+		i.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(i.server.Close)
+	i.URL = i.server.URL
+	return i
+}
+
+func (i *Instance) makeKeys() (err error) {
+	root, rootKey, err := ca.GenerateRootCa()
+	if err != nil {
+		return err
+	}
+	i.root, i.stampRoot = root, root
+	if i.intermediate, i.intermediateKey, err = ca.GenerateFulcioIntermediate(root, rootKey); err != nil {
+		return err
+	}
+	var stampIntermediateKey *ecdsa.PrivateKey
+	if i.stampIntermediate, stampIntermediateKey, err = ca.GenerateTSAIntermediate(root, rootKey); err != nil {
+		return err
+	}
+	for _, key := range []**ecdsa.PrivateKey{&i.stampKey, &i.ctKey} {
+		if *key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return err
+		}
+	}
+	if i.stampLeaf, err = ca.GenerateTSALeafCert(time.Now().Add(-5*time.Minute), i.stampKey, i.stampIntermediate, stampIntermediateKey); err != nil {
+		return err
+	}
+	if i.logKey, err = translog.GenerateKey(rand.Reader, logHost); err != nil {
+		return err
+	}
+	i.log = translog.Open(i.files, translog.EmptyCheckpoint(logHost))
+	return nil
+}
+
+// logHost is the host of the server: what the checkpoints of its log name as their origin.
+const logHost = "127.0.0.1"
+
+// TrustedRoot returns what the instance is verified against.
+func (i *Instance) TrustedRoot() []byte {
+	valid := object{"start": i.begun.UTC().Format(time.RFC3339)}
+	chain := func(list ...*x509.Certificate) object {
+		var certificates []object
+		for _, c := range list {
+			certificates = append(certificates, object{"rawBytes": c.Raw})
+		}
+		return object{"certificates": certificates}
+	}
+	ctSPKI, _ := x509.MarshalPKIXPublicKey(i.ctKey.Public()) // of a P-256 key: cannot fail
+	ctID, logID := sha256.Sum256(ctSPKI), i.logKey.Verifier().ID()
+	data, _ := json.MarshalIndent(object{ // of maps and bytes alone: cannot fail
+		"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+		"tlogs": []object{{
+			"baseUrl": i.URL, "hashAlgorithm": "SHA2_256", "logId": object{"keyId": logID[:]},
+			"publicKey": object{"rawBytes": i.logKey.Verifier().SPKI(), "keyDetails": "PKIX_ED25519", "validFor": valid},
+		}},
+		"certificateAuthorities": []object{{
+			"subject": object{"organization": "test", "commonName": "test"}, "uri": i.URL,
+			"certChain": chain(i.intermediate, i.root), "validFor": valid,
+		}},
+		"ctlogs": []object{{
+			"baseUrl": i.URL + "/ct", "hashAlgorithm": "SHA2_256", "logId": object{"keyId": ctID[:]},
+			"publicKey": object{"rawBytes": ctSPKI, "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": valid},
+		}},
+		"timestampAuthorities": []object{{
+			"subject": object{"organization": "test", "commonName": "test"}, "uri": i.URL + "/api/v1/timestamp",
+			"certChain": chain(i.stampLeaf, i.stampIntermediate, i.stampRoot), "validFor": valid,
+		}},
+	}, "", " ")
+	return data
+}
+
+// object is JSON; bytes in it become base64.
+type object map[string]any
