@@ -12,9 +12,9 @@ import (
 	"syscall"
 )
 
-// gcPercent lets the heap grow to four times what is in use before it is swept: a process that lives for a fraction of a
+// gcPercent lets the heap grow to three times what is in use before it is swept: a process that lives for a fraction of a
 // second spends less on sweeping than it would, for some MiB. GOGC overrides it.
-const gcPercent = 300
+const gcPercent = 200
 
 func main() {
 	if os.Getenv("GOGC") == "" {
