@@ -9,9 +9,10 @@ FUZZTIME ?= 10s
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
 
-build: ## Make bin/gal-pkg and bin/gal-registry.
+build: ## Make bin/gal-pkg, bin/gal-registry and bin/gal-keyless.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/gal-pkg ./cmd/gal-pkg
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/gal-registry ./cmd/gal-registry
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/gal-keyless ./cmd/gal-keyless
 
 test: ## Run every test. They need git, and no network.
 	$(GO) test ./...

@@ -83,15 +83,15 @@ func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
 			return err
 		}
 	}
-	log, err := s.openLog(ctx, now.Checkpoint, before, leaves)
+	log, paths, err := s.openLog(ctx, now.Checkpoint, before, leaves)
 	if err != nil {
 		return err
 	}
 	if err := log.CheckConsistency(before); err != nil {
-		return s.testify(err, standing.Checkpoint, now.bytes)
+		return s.testify(forget(s.vouched.raw, err, paths...), standing.Checkpoint, now.bytes)
 	}
 	if err := log.CheckInclusion(leaves...); err != nil {
-		return err
+		return forget(s.vouched.raw, err, paths...)
 	}
 	if memory := s.state.Verified; memory != nil {
 		for _, o := range lines {
@@ -152,8 +152,8 @@ func (s *Snapshot) leavesOf(ctx context.Context, lines []Obligation) ([]translog
 	return leaves, nil
 }
 
-// openLog reads all tiles that the proofs need in one round.
-func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint, leaves []translog.Leaf) (*translog.Log, error) {
+// openLog reads all tiles that the proofs need in one round, and returns their paths too.
+func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint, leaves []translog.Leaf) (*translog.Log, []string, error) {
 	var indexes []int64
 	for _, l := range leaves {
 		if l.Index < now.Size { // CheckInclusion tells of the others
@@ -162,12 +162,12 @@ func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint,
 	}
 	paths, err := translog.InclusionPaths(now.Size, indexes...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if 0 < before.Size && before.Size < now.Size {
 		more, err := translog.ConsistencyPaths(before.Size, now.Size)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		paths = append(paths, more...)
 	}
@@ -175,7 +175,7 @@ func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint,
 		paths[i] = logDir + paths[i]
 	}
 	files, err := s.vouched.raw.Fetch(ctx, paths)
-	return translog.Open(tiles(files), now), err
+	return translog.Open(tiles(files), now), paths, err
 }
 
 // tiles are files of the log that have been fetched.

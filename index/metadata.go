@@ -21,6 +21,18 @@ func lenient(t Transport) bool {
 	return ok && l.Lenient()
 }
 
+// Forgetful is a [Transport] that keeps files which never change, and can drop them where they turn out to be wrong. Without
+// it, one bad answer of a host would be a bad answer for ever.
+type Forgetful interface{ Forget(paths []string) }
+
+// forget returns an error; where it says that files are wrong, they are dropped first.
+func forget(t Transport, err error, paths ...string) error {
+	if f, ok := t.(Forgetful); ok && fault.KindOf(err) == fault.Integrity {
+		f.Forget(paths)
+	}
+	return err
+}
+
 // follow brings what is trusted of a registry up to what its host shows. The client is nil where the host shows no
 // metadata at all.
 func follow(ctx context.Context, t Transport, standing Standing, pinned string, now time.Time) (*tuf.Client, Standing, error) {
@@ -111,7 +123,7 @@ func advance(ctx context.Context, t Transport, client *tuf.Client, timestamp []b
 			return err
 		}
 		if err := client.Root(root); err != nil {
-			return err
+			return forget(t, err, next)
 		}
 	}
 	for _, step := range []struct {
@@ -131,7 +143,7 @@ func advance(ctx context.Context, t Transport, client *tuf.Client, timestamp []b
 			return missingFile(path)
 		}
 		if err := step.take(data); err != nil {
-			return err
+			return forget(t, err, path)
 		}
 	}
 	return nil

@@ -61,6 +61,11 @@ func (s *Snapshot) open(ctx context.Context, id string) error {
 			if err := s.vouch(ctx, raw, &known); err != nil {
 				return err
 			}
+			// What was read before was vouched for by whatever root the host showed first; it only told which registry to ask for.
+			s.options.Pin = s.config.ID
+			if err := s.readConfig(ctx); err != nil {
+				return err
+			}
 			standing = known
 		}
 	}

@@ -85,6 +85,15 @@ func (t *Static) FetchExpected(ctx context.Context, files []Expected) (map[strin
 	})
 }
 
+// Forget implements [Forgetful].
+func (t *Static) Forget(paths []string) {
+	for _, path := range paths {
+		if CheckPath(path) == nil {
+			_ = os.Remove(filepath.Join(t.dir, filepath.FromSlash(path))) // what cannot be removed is found to be wrong again
+		}
+	}
+}
+
 // Close does nothing.
 func (t *Static) Close() error { return nil }
 

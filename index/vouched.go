@@ -68,7 +68,7 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 			listed = append(listed, path)
 		} else if target, ok := v.client.Target(path); ok {
 			expected = append(expected, Expected{path, listing.File(target)})
-		} else {
+		} else if path != ConfigPath && path != trustedRootPath { // these exist where the metadata names them, and nowhere else
 			free = append(free, path)
 		}
 	}

@@ -38,6 +38,22 @@ func (a Author) Publish(registry string, state *index.Package, d *Draft) (*index
 	return a.Sign(registry, l)
 }
 
+// PublishKeyless is Publish for a publisher of whom only an identity is here: signing is called with what it is to sign, and
+// returns the bundle, which the line names by its digest.
+func (a Author) PublishKeyless(registry string, state *index.Package, d *Draft, signing func(sign.Claim) ([]byte, error)) (*index.Line, []byte, error) {
+	l := &index.Line{V: index.LineVersion, Event: index.EventPublish, Subject: d.Name, Body: d.Publish, By: a.ID}
+	if state != nil {
+		l.After = state.After(index.EventPublish, d.Publish.Version, a.ID)
+	}
+	l.Until = a.Now.UTC().Add(DefaultUntil).Truncate(time.Second)
+	bundle, err := signing(l.Claim(registry))
+	if err != nil {
+		return nil, nil, err
+	}
+	l.Sig = index.Signature{Bundle: index.DigestOf(bundle)}
+	return l, bundle, l.Check()
+}
+
 // Yank returns the line that takes a version out of new resolutions.
 func (a Author) Yank(registry string, state *index.Package, y *index.Yank) (*index.Line, error) {
 	return a.about(registry, state, index.EventYank, y.Version, y)

@@ -27,6 +27,18 @@ func (a Author) RevokeKey(registry string, after index.Digest, hint, reason stri
 	return a.Sign(registry, &index.Line{Event: index.EventRevokeKey, Subject: a.ID, Body: body, After: after})
 }
 
+// AddIdentity returns the line after which an identity speaks for the author in packages, without a key.
+func (a Author) AddIdentity(registry string, after index.Digest, who sign.Identity) (*index.Line, error) {
+	body := &index.AddIdentity{Issuer: who.Issuer, Subject: who.Subject}
+	return a.Sign(registry, &index.Line{Event: index.EventAddIdentity, Subject: a.ID, Body: body, After: after})
+}
+
+// RemoveIdentity returns the line that ends that. What the identity signed before stays good.
+func (a Author) RemoveIdentity(registry string, after index.Digest, who sign.Identity) (*index.Line, error) {
+	body := &index.RemoveIdentity{Issuer: who.Issuer, Subject: who.Subject}
+	return a.Sign(registry, &index.Line{Event: index.EventRemoveIdentity, Subject: a.ID, Body: body, After: after})
+}
+
 // Rotate returns the two lines that put a new key in the place of the author's: the old one signs that it goes.
 func (a Author) Rotate(registry string, after index.Digest, next *sign.PrivateKey) ([]*index.Line, error) {
 	add, err := a.AddKey(registry, after, next.Public(), next, "rotation")

@@ -32,6 +32,9 @@ type Remote struct {
 
 // Index is the open repository of a registry, at branch main. Close it after use.
 type Index struct {
+	// Bundles are those of signatures by identities; Propose brings them along with the lines that name them.
+	Bundles map[index.Digest][]byte
+
 	remote Remote
 	store  *gitindex.Store
 }
@@ -49,7 +52,7 @@ func Open(ctx context.Context, r Remote) (*Index, error) {
 		store.Close()
 		return nil, err
 	}
-	return &Index{r, store}, nil
+	return &Index{remote: r, store: store}, nil
 }
 
 // Close closes the repository.
@@ -212,6 +215,11 @@ func (x *Index) appended(ctx context.Context, lines []*index.Line) ([]gitindex.E
 	for _, l := range lines {
 		e := &edits[slices.Index(paths, index.SubjectPath(l.Event, l.Subject))]
 		e.Data = append(append(e.Data, l.Bytes()...), '\n')
+	}
+	for _, l := range lines {
+		if data, ok := x.Bundles[l.Sig.Bundle]; ok {
+			edits = append(edits, gitindex.Edit{Path: index.BundlePath(l.Sig.Bundle), Data: data})
+		}
 	}
 	return edits, nil
 }

@@ -247,7 +247,7 @@ func TestSourceErrors(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Candidates(context.Context, PackageID) ([]Candidate, error) { return nil, f.err }
-func (f failing) Prefetch([]Hint)                                       {}
+func (f failing) Prefetch([]Hint)                                            {}
 
 // FuzzResolve: what is found is valid, and where nothing is found there is nothing.
 func FuzzResolve(f *testing.F) {

@@ -68,7 +68,7 @@ func walkValue(d *json.Decoder, each func(string) error, depth int) error {
 			if err != nil {
 				return err
 			}
-			name := token.(string) // the decoder lets nothing else stand there
+			name := token.(string)                           // the decoder lets nothing else stand there
 			folded := strings.ToLower(strings.ToUpper(name)) // the long s is an s to encoding/json, as is the Kelvin sign a k
 			if seen[folded] {
 				return fmt.Errorf("its member %q is there twice", name)

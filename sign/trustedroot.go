@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -72,6 +73,53 @@ func FormatTrustedRoot(logs []TrustedLog) ([]byte, error) {
 		})
 	}
 	return encodeJSON(root)
+}
+
+// instanceMembers are what a trusted root names of a Sigstore instance.
+var instanceMembers = []string{"tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"}
+
+// WithInstance returns a trusted root that names what both name, those of root first. Instance is the trusted root of the
+// Sigstore instance whose certificates are to be trusted; it must name a certificate authority.
+//
+// Errors: fault.Integrity "trusted-root-invalid".
+func WithInstance(root, instance []byte) ([]byte, error) {
+	both, err := joinRoots(root, instance)
+	if err != nil {
+		return nil, fault.New(fault.Integrity, "trusted-root-invalid", "the trusted root of the Sigstore instance cannot be used").WithFact("%v", err)
+	}
+	return both, nil
+}
+
+func joinRoots(root, instance []byte) ([]byte, error) {
+	joined := struct {
+		MediaType              string            `json:"mediaType"`
+		Tlogs                  []json.RawMessage `json:"tlogs,omitempty"`
+		CertificateAuthorities []json.RawMessage `json:"certificateAuthorities,omitempty"`
+		CTLogs                 []json.RawMessage `json:"ctlogs,omitempty"`
+		TimestampAuthorities   []json.RawMessage `json:"timestampAuthorities,omitempty"`
+	}{MediaType: trustedRootMediaType}
+	for n, data := range [][]byte{root, instance} {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(data, &members); err != nil {
+			return nil, err
+		}
+		if kind := string(members["mediaType"]); n == 1 && kind != strconv.Quote(trustedRootMediaType) {
+			return nil, fmt.Errorf("its media type is %.100s", kind)
+		}
+		for i, into := range []*[]json.RawMessage{&joined.Tlogs, &joined.CertificateAuthorities, &joined.CTLogs, &joined.TimestampAuthorities} {
+			var list []json.RawMessage
+			if text := members[instanceMembers[i]]; text != nil {
+				if err := json.Unmarshal(text, &list); err != nil {
+					return nil, err
+				}
+			}
+			*into = append(*into, list...)
+		}
+	}
+	if len(joined.CertificateAuthorities) == 0 {
+		return nil, errors.New("it names no certificate authority")
+	}
+	return encodeJSON(joined)
 }
 
 // ParseTrustedRoot returns the keys of the log of that origin from a Sigstore trusted root of at most 1 MiB. Other logs,

@@ -133,12 +133,8 @@ func (a *app) registries() (*remote.Set, error) {
 	for name, r := range configured.All {
 		specs[name] = spec(r)
 	}
-	git, err := a.gitBinary()
-	if err != nil {
-		return nil, err
-	}
 	a.set = remote.New(remote.Options{
-		Git:   git,
+		Git:   a.gitBinary,
 		Specs: specs, Default: configured.Default, Override: a.g.Registry,
 		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion,

@@ -18,6 +18,9 @@ type keysCmd struct {
 	Add    keysAddCmd    `cmd:"" help:"Let a further key sign for you."`
 	Rotate keysRotateCmd `cmd:"" help:"Put a new key in the place of yours."`
 	Revoke keysRevokeCmd `cmd:"" help:"End one of your keys."`
+
+	AddIdentity    keysAddIdentityCmd    `cmd:"" help:"Let a job publish for you, without a key."`
+	RemoveIdentity keysRemoveIdentityCmd `cmd:"" help:"Let it no longer do so."`
 }
 
 type keysListCmd struct {
@@ -40,6 +43,8 @@ type keysResult struct {
 	Registry  string      `json:"registry"`
 	Contact   string      `json:"contact"`
 	Keys      []keyResult `json:"keys"` // in the order of their arrival
+
+	Identities []identityResult `json:"identities,omitempty"` // likewise
 }
 
 type keyResult struct {
@@ -86,6 +91,9 @@ func (c *keysListCmd) Run(a *app) error {
 	for _, k := range keys {
 		result.Keys = append(result.Keys, describeKey(k))
 	}
+	for _, i := range p.Identities {
+		result.Identities = append(result.Identities, describeIdentity(i))
+	}
 	return a.Result("keys-list", result, func(w io.Writer) { writeKeys(w, result) })
 }
 
@@ -110,6 +118,12 @@ func writeKeys(w io.Writer, r keysResult) {
 		}
 		if k.SuspectSince != nil {
 			fmt.Fprintf(w, "SUSPECT      what it signed from log %d on\n", *k.SuspectSince)
+		}
+	}
+	for _, i := range r.Identities {
+		fmt.Fprintf(w, "\nidentity     %s\nissuer       %s\nadded        log %d\n", i.Subject, i.Issuer, i.Added)
+		if i.Removed != nil {
+			fmt.Fprintf(w, "removed      log %d\n", *i.Removed)
 		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 type publishCmd struct {
 	signing
 	proposing
+	SignKeyless bool `help:"Sign as the identity of this job, without a key: on GitHub's and GitLab's runners."`
+
 	Contact string `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
 	Status  bool   `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
 }
@@ -31,6 +33,7 @@ EXAMPLES
   gal-pkg publish                            # to the default registry
   gal-pkg publish --registry company         # to another one
   gal-pkg publish --sign ./my-key.pem --as ada
+  gal-pkg publish --sign-keyless             # in a job that keys add-identity has named
   gal-pkg publish --wait 10m                 # until the registry has answered
   gal-pkg publish --status                   # what became of it?
   gal-pkg publish --output out --offline     # sign here, hand in elsewhere: gal-pkg proposal submit FILE`
@@ -93,6 +96,9 @@ func (c *publishCmd) propose(a *app, r *remote.Registry, pkg *index.Package, dra
 			return err
 		}
 		next.desk = d
+	}
+	if c.SignKeyless {
+		return c.proposeKeyless(a, pkg, draft, next)
 	}
 	var err error
 	if next.author, err = a.author(c.signing); err != nil {

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the outputs that scripts compar
 
 // TestMain makes this test binary the program gal-pkg, and builds the program gal-registry, for scripts to run.
 func TestMain(m *testing.M) {
-	testscript.Main(programs{m}, map[string]func(){"gal-pkg": main, "code": code})
+	testscript.Main(programs{m}, map[string]func(){"gal-pkg": main, "code": code, "gal-keyless": keylessProgram})
 }
 
 type programs struct{ m *testing.M }
@@ -77,6 +77,8 @@ func code() {
 //	                          deprecate:NAME:REPLACEMENT:MESSAGE
 //	serve DIR                 run gal-registry on DIR, made where it is missing; sets REGISTRY_URL and TOKEN
 //	static DIR                serve the files of DIR as any web server would; sets STATIC_URL
+//	sigstore FILE             start a Sigstore instance and write its trusted root; sets SIGSTORE_URL
+//	identity [SUBJECT]        be a job with that identity of the instance, or none; sets SIGSTORE_ID_TOKEN
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
 func TestScripts(t *testing.T) {
@@ -93,7 +95,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"seed": seed, "vouch": vouch, "serve": serve, "static": static, "cas": cas, "edit": edit, "damage": damage,
+			"sigstore": sigstore, "identity": identify, "seed": seed, "vouch": vouch, "serve": serve, "static": static, "cas": cas, "edit": edit, "damage": damage,
 		},
 	})
 }

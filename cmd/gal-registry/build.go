@@ -1,9 +1,5 @@
 package main
 
-import (
-	"github.com/geeknik/gal-pkg/tools/site"
-)
-
 type buildCmd struct {
 	Dir string `arg:"" placeholder:"DIR" help:"The registry's folder."`
 }
@@ -18,7 +14,7 @@ EXAMPLES
 }
 
 func (c *buildCmd) Run(a *app) error {
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}

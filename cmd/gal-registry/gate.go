@@ -37,7 +37,7 @@ func (c *gateCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ EXAMPLES
 }
 
 func (c *refreshCmd) Run(a *app) error {
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (v rootView) text() string {
 }
 
 func (c *rootShowCmd) Run(a *app) error {
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *rootRotateCmd) Run(a *app) error {
 	if len(c.NewRootKey) > 0 && !slices.Contains(c.Role, "root") {
 		return fault.New(fault.Usage, "usage", "--new-root-key goes with --role root").WithHelp("gal-registry root rotate --help")
 	}
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := site.Open(c.Dir)
+	s, err := openSite(c.Dir)
 	if err != nil {
 		return err
 	}

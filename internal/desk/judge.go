@@ -32,9 +32,14 @@ func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed []*archive
 	if err != nil {
 		return nil, err
 	}
-	report, _ := gate.Judge(changesOf(lines, files), gate.Rules{
+	ledger := build.NewLedger(d.registry.ID(), published{ctx, d.registry}, lastLog)
+	changes, err := d.bundles(ctx, lines, ledger, changesOf(lines, files))
+	if err != nil {
+		return nil, err
+	}
+	report, _ := gate.Judge(changes, gate.Rules{
 		Config: config, Access: access, Reserved: strings.Fields(string(files["reserved.txt"])),
-		Ledger: build.NewLedger(d.registry.ID(), published{ctx, d.registry}, lastLog), Now: now,
+		Ledger: ledger, Now: now,
 		Archive: func(digest index.Digest) ([]byte, error) {
 			for _, a := range packed {
 				if string(digest) == a.Digest {
@@ -50,6 +55,22 @@ func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed []*archive
 		Names: func() ([]string, error) { return names(ctx, d.registry) },
 	})
 	return report, nil
+}
+
+// bundles adds the bundles of signatures by identities to what is proposed, and lets the ledger verify them.
+func (d *Desk) bundles(ctx context.Context, lines []*index.Line, ledger *build.Ledger, changes []gate.Change) (_ []gate.Change, err error) {
+	for _, l := range lines {
+		if l.Sig.Bundle == "" {
+			continue
+		}
+		if data, ok := d.Bundles[l.Sig.Bundle]; ok {
+			changes = append(changes, gate.Change{Path: index.BundlePath(l.Sig.Bundle), Regular: true, New: data})
+		}
+		if ledger.Bundles, err = d.registry.Snapshot.Bundles(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return changes, nil
 }
 
 // names lists the packages of the registry's search catalogue. The gate asks for them when a package is new.

@@ -30,6 +30,10 @@ func Words(l *index.Line) string {
 		return fmt.Sprintf("let key %s speak for publisher %s%s", hintOf(b.Key), l.Subject, inBrackets(b.Reason))
 	case *index.RevokeKey:
 		return wordsOfRevoke(l.Subject, b)
+	case *index.AddIdentity:
+		return fmt.Sprintf("let %s of %s publish for %s", b.Subject, b.Issuer, l.Subject)
+	case *index.RemoveIdentity:
+		return fmt.Sprintf("no longer let %s of %s publish for %s", b.Subject, b.Issuer, l.Subject)
 	}
 	return fmt.Sprintf("%s %s", l.Event, l.Subject)
 }

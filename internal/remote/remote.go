@@ -28,6 +28,7 @@ import (
 	"github.com/geeknik/gal-pkg/index/gitindex"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/keyless"
 	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/manifest"
 )
@@ -57,7 +58,9 @@ type Options struct {
 	Offline  bool
 	Now      time.Time // against which the age of what registries say is judged
 
-	Git string // path of the program git, where it may clone from servers that can do no better; "" for never
+	// Git returns the path of the program git where it may clone from servers that can do no better, "" where it may not.
+	// Nil is never.
+	Git func() (string, error)
 
 	UserAgent string
 	// Authorization returns, for a registry's name or address, what gives each origin its Authorization header; "" for
@@ -75,6 +78,8 @@ type Set struct {
 	open    map[string]*Registry // by name or address
 	byID    map[string]*Registry // those of open that have been asked for by their id
 	clients []*web.Client        // all that were made, for counting
+
+	helper keyless.Helper // for signatures of identities
 }
 
 // New returns a set; nothing is opened yet.
@@ -146,6 +151,9 @@ func (s *Set) Anonymous() (*web.Client, error) {
 	defer s.mu.Unlock()
 	return s.counted(web.New(web.Options{UserAgent: s.o.UserAgent}))
 }
+
+// Keyless returns the program that makes signatures of identities.
+func (s *Set) Keyless() *keyless.Helper { return &s.helper }
 
 // Offline reports whether the network may not be asked.
 func (s *Set) Offline() bool { return s.o.Offline }
@@ -340,15 +348,25 @@ func (s *Set) openTransport(r *Registry) (err error) {
 	case KindStatic:
 		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
 	default:
-		r.git, err = index.OpenGit(dir, gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure, Git: s.o.Git},
-			index.GitOptions{Offline: s.o.Offline, Plain: r.Spec.Trust.Signatures != index.SignaturesRequired})
+		r.git, err = s.openGit(r, dir)
 		r.transport = r.git
 	}
 	return err
 }
 
+func (s *Set) openGit(r *Registry, dir string) (*index.Git, error) {
+	o := gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure}
+	if s.o.Git != nil {
+		var err error
+		if o.Git, err = s.o.Git(); err != nil {
+			return nil, err
+		}
+	}
+	return index.OpenGit(dir, o, index.GitOptions{Offline: s.o.Offline, Plain: r.Spec.Trust.Signatures != index.SignaturesRequired})
+}
+
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
-	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now}
+	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, VerifyBundle: s.helper.Verify}
 	o.State = func(id string) (index.State, error) { return r.openState(filepath.Join(s.o.StateDir, "trust", id)) }
 	if r.Snapshot, err = index.Open(ctx, r.transport, o); err != nil {
 		return err
@@ -429,6 +447,7 @@ func (s *Set) Close() error {
 	for _, r := range s.open {
 		errs = append(errs, r.verified.Save(), r.folded.Save(), r.transport.Close())
 	}
+	errs = append(errs, s.helper.Close())
 	clear(s.open)
 	clear(s.byID)
 	return errors.Join(errs...)

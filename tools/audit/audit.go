@@ -277,15 +277,23 @@ func (a *auditor) checkMissing(ctx context.Context, missing int64) error {
 	for _, path := range a.o.Paths {
 		there[path] = true
 	}
-	before := a.files.Load()
 	for _, row := range rows {
-		if path := index.PackagePath(row.Name); !there[path] {
-			if _, err := a.read(ctx, []string{path}); err != nil {
-				return err
-			}
+		path := index.PackagePath(row.Name)
+		if there[path] {
+			continue
 		}
+		before := a.files.Load()
+		files, err := a.read(ctx, []string{path})
+		if err != nil {
+			return err
+		}
+		if files[path] != nil {
+			a.find(FileAltered, path, "the tree has the file under its digest alone, and not at its place")
+			missing--
+		}
+		missing -= a.files.Load() - before
 	}
-	if missing -= a.files.Load() - before; missing > 0 {
+	if missing > 0 {
 		a.find(FileAltered, "", "the lists have %d more files that the tree has not", missing)
 	}
 	return nil

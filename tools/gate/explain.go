@@ -11,7 +11,7 @@ type Check struct {
 func Checks() []Check {
 	return []Check{
 		{"G01", "only index and publisher files are touched",
-			"A proposal that could also change the registry's configuration or its lists would decide by which rules it is\njudged. Those files are the operator's, and go to main by another way."},
+			"A proposal that could also change the registry's configuration or its lists would decide by which rules it is\njudged. Those files are the operator's, and go to main by another way. The bundles of signatures by identities come\nwith their lines."},
 		{"G02", "files only grow",
 			"Whoever has read a file before must find its beginning unchanged: the transparency log names its lines, and caches\nrely on it. An event is undone by a further line."},
 		{"G03", "one publisher speaks, in at most 256 lines",

@@ -3,7 +3,7 @@
 //
 // A check has a stable id and one of three verdicts: pass, fail, or human, which leaves the decision to a person. The
 // verdict of a report is the worst of its findings; a report without findings passes. A finding whose verdict is pass is a
-// remark for the author.
+// remark for the author. Signatures of identities are verified with the ledger's Bundles and those that the proposal brings.
 //
 //	G01  only index and publisher files are touched           G21  the version follows those that are there (a remark)
 //	G02  files only grow                                      G24  a patch needs no newer toolchain
@@ -92,7 +92,7 @@ type Rules struct {
 // Judge runs every check on a proposal and reports all that they find. The lines are those that may be appended, in the
 // order of their appending; they are nil unless the verdict is not Fail.
 func Judge(changes []Change, r Rules) (*Report, []*index.Line) {
-	j := &judge{rules: r, report: &Report{Schema: Schema, Verdict: Pass, Lines: []Summary{}, Findings: []Finding{}}}
+	j := &judge{rules: r, bundles: map[index.Digest][]byte{}, report: &Report{Schema: Schema, Verdict: Pass, Lines: []Summary{}, Findings: []Finding{}}}
 	j.shape(changes)
 	if j.report.Verdict != Fail {
 		j.order()
@@ -118,6 +118,7 @@ type judge struct {
 	report  *Report
 	decoder index.Decoder
 	lines   []*index.Line
+	bundles map[index.Digest][]byte // that the proposal brings
 }
 
 // find records what a check found.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
@@ -64,7 +65,11 @@ var checkOf = map[string]string{
 func (j *judge) refused(l *index.Line, file string, err error) {
 	var dead *index.Ineffective
 	if !errors.As(err, &dead) {
-		j.fail("G50", file, err.Error(), "sign with the key that the registry knows")
+		fix := "sign with the key that the registry knows"
+		if fault.IsCode(err, "keyless-untrusted") {
+			fix = "gal-pkg publish --sign FILE      # with a key: this registry names no certificate authority that speaks for identities"
+		}
+		j.fail("G50", file, err.Error(), fix)
 		return
 	}
 	fix := ""

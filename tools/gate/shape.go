@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/sign"
 )
 
 // maxLines bounds one proposal.
@@ -19,10 +22,14 @@ func (j *judge) shape(changes []Change) {
 		j.fail("G01", "", "the proposal changes nothing", "")
 	}
 	for _, c := range changes {
+		if digest, ok := index.BundleOfPath(c.Path); ok {
+			j.bundle(c, digest)
+			continue
+		}
 		key, _, ok := index.KeyOfPath(c.Path)
 		switch {
 		case !ok:
-			j.fail("G01", c.Path, "a proposal touches files below index/ and publishers/ only", "remove the file from the commit")
+			j.fail("G01", c.Path, "a proposal touches files below index/ and publishers/, and brings bundles, only", "remove the file from the commit")
 		case c.New == nil:
 			j.fail("G02", c.Path, "the file is removed", "files of a registry only grow")
 		case !c.Regular:
@@ -35,8 +42,47 @@ func (j *judge) shape(changes []Change) {
 			j.appended(c, key)
 		}
 	}
+	j.named()
 	if len(j.lines) > maxLines {
 		j.fail("G03", "", fmt.Sprintf("%d lines are more than %d", len(j.lines), maxLines), "make several proposals")
+	}
+}
+
+// bundle takes the bundle of a signature by an identity, under its digest.
+func (j *judge) bundle(c Change, digest index.Digest) {
+	switch {
+	case c.New == nil || c.Old != nil:
+		j.fail("G02", c.Path, "a bundle that was there is changed or gone", "bundles never change")
+	case !c.Regular:
+		j.fail("G05", c.Path, "the entry is not a regular file with mode 0644", "git update-index --chmod=-x "+c.Path)
+	case len(c.New) > sign.MaxBundle || index.DigestOf(c.New) != digest:
+		j.fail("G50", c.Path, "the bundle is too long, or its digest is not its name", "gal-pkg publish --sign-keyless makes bundles")
+	default:
+		j.bundles[digest] = c.New
+	}
+}
+
+// named holds that every bundle belongs to a line, and lets the ledger read them.
+func (j *judge) named() {
+	left := maps.Clone(j.bundles)
+	for _, l := range j.lines {
+		delete(left, l.Sig.Bundle)
+		for _, c := range l.Sig.Also {
+			delete(left, c.Bundle)
+		}
+	}
+	for _, digest := range slices.Sorted(maps.Keys(left)) {
+		j.fail("G01", index.BundlePath(digest), "no line of the proposal names the bundle", "remove the file from the commit")
+	}
+	before := j.rules.Ledger.Bundles.Read
+	j.rules.Ledger.Bundles.Read = func(d index.Digest) ([]byte, error) {
+		if data, ok := j.bundles[d]; ok {
+			return data, nil
+		}
+		if before == nil {
+			return nil, index.ErrNotFound
+		}
+		return before(d)
 	}
 }
 

@@ -40,6 +40,8 @@ func layers() []layer {
 		{"internal/gitrepo/gittest", []string{"internal/gitrepo"}, nil, "it runs the real git for tests"},
 		{"internal/gitrepo", leaves, network, "it reads and writes repositories, and does not know what is in them"},
 		{"internal/githttp", append([]string{"internal/gitrepo"}, leaves...), nil, "it serves any repository"},
+		{"internal/keyless/server", []string{"internal/keyless", "sign"}, nil, "it is what a program of its own does"},
+		{"internal/keyless", []string{"sign"}, []string{"net", "net/http"}, "it asks another program, and knows no network"},
 		{"internal/web", leaves, nil, "it speaks HTTP for others, and does not know what they ask for"},
 
 		{"version", nil, []string{"os", "net", "net/http", "os/exec"}, "versions are pure: everything else compares them"},
@@ -56,7 +58,7 @@ func layers() []layer {
 		{"publish", append([]string{"scan", "internal/web", "internal/gitrepo"}, below...), nil, "it is between the formats and the programs"},
 
 		{"internal/settings", append([]string{"internal/web", "index"}, formats...), nil, "the user's files are below the programs"},
-		{"internal/remote", append([]string{"internal/tarfile", "internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
+		{"internal/remote", append([]string{"internal/keyless", "internal/tarfile", "internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
 		{"internal/desk", append([]string{"internal/web", "internal/remote", "publish", "tools/build", "tools/gate", "tools/site", "scan"}, below...), nil, "it joins an author with a registry and its gate, for programs"},
 		{"internal/project", append([]string{"internal/web", "internal/settings", "internal/remote", "publish", "scan"}, below...), nil, "it wires a project for programs"},
 

@@ -93,7 +93,7 @@ func Update(ctx context.Context, source Source, dir string, o Options) (*Report,
 	}
 	defer release()
 	report, err := update(ctx, source, dir, o, true)
-	if f := fault.Of(err); f != nil && (f.Code == "log-inconsistent" || f.Code == "log-incomplete" || f.Code == "metadata-malformed") {
+	if fault.KindOf(err) == fault.Integrity {
 		// It may be our own copy that is damaged, of files of which only the whole can be checked.
 		report, err = update(ctx, source, dir, o, false)
 	}

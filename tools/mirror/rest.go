@@ -32,8 +32,8 @@ func (r *run) copyRest(ctx context.Context) error {
 	if !whole {
 		return nil
 	}
-	// The catalogue was read for its names where the mirror is to be whole; what nothing vouches for is copied as it is.
-	paths := append(index.SearchPaths(), index.AccessPath, "allowed_signers")
+	// The catalogue was read for its names. These two nothing vouches for: they are copied as they are.
+	paths := []string{index.AccessPath, "allowed_signers"}
 	listed := slices.DeleteFunc(slices.Clone(r.source.Paths), func(path string) bool {
 		return !strings.HasPrefix(path, "advisories/") && !strings.HasPrefix(path, index.PublisherDir)
 	})

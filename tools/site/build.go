@@ -146,6 +146,9 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 	if err != nil {
 		return dist, err
 	}
+	if b.Bundles, err = s.bundles(main, published); err != nil {
+		return dist, err
+	}
 	if err := s.stamp(ctx, b, now, main, done.main, report); err != nil {
 		return dist, err
 	}
@@ -288,7 +291,7 @@ func (s *Site) added(decoder *index.Decoder, c gitrepo.Change) ([]*index.Line, e
 
 // copied are the files of main that dist has as they are.
 func copied(name string) bool {
-	return name == index.ConfigPath || name == index.AccessPath || strings.HasPrefix(name, "advisories/") || strings.HasPrefix(name, "bundles/")
+	return name == index.ConfigPath || name == index.AccessPath || strings.HasPrefix(name, "advisories/") || strings.HasPrefix(name, index.BundleDir)
 }
 
 // copies returns the edits that bring dist's copies of main's own files from one commit of main to another.

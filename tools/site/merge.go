@@ -173,6 +173,9 @@ func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, [
 		return nil, nil, err
 	}
 	ledger := build.NewLedger(config.ID, published, done.size)
+	if ledger.Bundles, err = s.bundles(p.tip, published); err != nil {
+		return nil, nil, err
+	}
 	changes, err := s.dropKnown(p.changes, ledger)
 	if err != nil {
 		return nil, nil, err
@@ -334,7 +337,9 @@ func (s *Site) append(ctx context.Context, now time.Time, p *proposal, lines []*
 func count(changes []gate.Change) int {
 	n := 0
 	for _, c := range changes {
-		n += strings.Count(string(c.New[len(c.Old):]), "\n")
+		if _, ok := index.BundleOfPath(c.Path); !ok {
+			n += strings.Count(string(c.New[len(c.Old):]), "\n")
+		}
 	}
 	return n
 }
@@ -384,6 +389,11 @@ func (s *Site) rewrite(ctx context.Context, now time.Time, p *proposal, lines []
 	var edits []gitrepo.Edit
 	for _, name := range order {
 		edits = append(edits, gitrepo.Edit{Path: name, Data: files[name]})
+	}
+	for _, c := range p.changes {
+		if _, ok := index.BundleOfPath(c.Path); ok {
+			edits = append(edits, gitrepo.Edit{Path: c.Path, Data: c.New})
+		}
 	}
 	subject, _, _ := strings.Cut(p.commit.Message, "\n")
 	message := fmt.Sprintf("%s\n\nPublisher: %s\nPublish-Commit: %s\n", subject, lines[0].By, p.commit.Hash)

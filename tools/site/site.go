@@ -7,6 +7,7 @@
 //	DIR/keys/          log.key signs checkpoints of the log, commit.pem the commits of the registry's own jobs; root.pem,
 //	                   targets.pem, snapshot.pem and timestamp.pem the metadata. Keys that were replaced are in old/
 //	DIR/root-keys/     only after `init --production`: the three root keys, to be moved to where no program reads them
+//	DIR/sigstore.json  where there is one: the trusted root of the Sigstore instance whose identities may sign
 //	DIR/tokens.toml    who may upload and push; tokens are stored as their sha256
 //	DIR/state/         what has been written to public/ and when it expires, a root that waits, and the lock of the jobs
 //
@@ -60,6 +61,9 @@ const (
 
 // Site is an open registry folder. Close it after use.
 type Site struct {
+	// VerifyBundle verifies signatures of identities; nil refuses them.
+	VerifyBundle index.VerifyBundle
+
 	dir    string
 	repo   *gitrepo.Repo
 	log    *translog.PrivateKey

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -281,20 +280,6 @@ func (s *Site) listAll(t tree) (map[string]listing.File, error) {
 		return err
 	})
 	return all, err
-}
-
-// trustedRoot returns the edit that gives dist the log's key in the form that Sigstore's tools take: with it they verify
-// the bundle beside an archive together with its place in the log, and ask nobody.
-func (s *Site) trustedRoot(published tree, start time.Time) ([]gitrepo.Edit, error) {
-	_, err := published.ReadFile(build.TrustedRootPath)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	data, err := atomicfile.Read(s.Path(PublicDir, filepath.FromSlash(build.TrustedRootPath)), index.MaxConfig)
-	if errors.Is(err, fs.ErrNotExist) {
-		data, err = sign.FormatTrustedRoot([]sign.TrustedLog{{Key: s.log.Verifier(), Start: start.UTC().Truncate(time.Second)}})
-	}
-	return []gitrepo.Edit{{Path: build.TrustedRootPath, Data: data}}, err
 }
 
 // Refresh is Build, and where that has not signed anything, new signatures on what is published: what a clock does every

@@ -21,7 +21,7 @@ import (
 	"github.com/geeknik/gal-pkg/sign/translog"
 )
 
-// Instance is a running instance; it ends with its test.
+// Instance is a running instance.
 type Instance struct {
 	URL    string // of all services, and the issuer of the tokens
 	server *httptest.Server
@@ -49,12 +49,22 @@ type Instance struct {
 
 type files map[string][]byte
 
-// New starts an instance.
+// New starts an instance that ends with the test.
 func New(t testing.TB) *Instance {
 	t.Helper()
+	i, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i
+}
+
+// Start starts an instance; close it after use.
+func Start() (*Instance, error) {
 	i := &Instance{begun: time.Now().Add(-time.Hour), secret: []byte(rand.Text()), files: files{}}
 	if err := i.makeKeys(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v2/signingCert", i.certify)
@@ -67,10 +77,12 @@ func New(t testing.TB) *Instance {
 		i.mu.Unlock()
 		mux.ServeHTTP(w, r)
 	}))
-	t.Cleanup(i.server.Close)
 	i.URL = i.server.URL
-	return i
+	return i, nil
 }
+
+// Close ends the instance.
+func (i *Instance) Close() { i.server.Close() }
 
 func (i *Instance) makeKeys() (err error) {
 	root, rootKey, err := ca.GenerateRootCa()
