@@ -17,8 +17,9 @@
 //	printf index/ma/il/mailbox | sha256sum | cut -c1-32
 //
 // The number of shards is a power of two, and the shard of a path is the number that the first bits of its hash make. It is
-// the power of two nearest to sqrt(300 N) for N files, at most 4096: a client that resolves 300 packages then fetches
-// least. Where the number of files outgrows it, all lists are made anew.
+// the power of two nearest to sqrt(300 N) for N files, so that a client that resolves 300 packages fetches least; but at
+// most 4096, and at most N/16, because a shard of fewer rows is not worth its request. Where the number of files outgrows
+// it, all lists are made anew.
 //
 // A text is accepted only if it is what is written for its meaning. A top list or a page has at most 64 KiB, a shard 4 MiB,
 // before and after compression.

@@ -93,15 +93,19 @@ func many(from, to int) map[string]listing.File {
 }
 
 func TestCount(t *testing.T) {
-	for files, want := range map[int64]int{0: 1, 1: 16, 2: 32, 100: 128, 1000: 512, 10000: 2048, 100_000: 4096, 200_000: 4096, 1 << 40: 4096} {
+	for files, want := range map[int64]int{0: 1, 1: 1, 31: 1, 32: 2, 100: 4, 1000: 32, 10_000: 512, 20_000: 1024, 100_000: 4096, 200_000: 4096, 1 << 40: 4096} {
 		if got := listing.Count(files); got != want {
 			t.Errorf("%d files: %d shards, want %d", files, got, want)
 		}
 	}
-	// The definition, said in another way: no other power of two is nearer, as factors go.
-	for files := int64(1); files < 60_000; files += 7 {
-		s := math.Sqrt(300 * float64(files))
-		if got := float64(listing.Count(files)); math.Abs(math.Log2(got/s)) > 0.5000001 && got < 4096 {
+	// The definition, said in another way: no other power of two is nearer, as factors go, but for those that would have
+	// fewer than 16 files each.
+	for files := int64(1); files < 100_000; files += 7 {
+		s, got := math.Sqrt(300*float64(files)), float64(listing.Count(files))
+		if got > 1 && float64(files)/got < 16 {
+			t.Fatalf("%d files: %v shards", files, got)
+		}
+		if math.Abs(math.Log2(got/s)) > 0.5000001 && got < 4096 && float64(files)/(2*got) >= 16 {
 			t.Fatalf("%d files: %v shards for %v", files, got, s)
 		}
 	}

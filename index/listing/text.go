@@ -71,11 +71,14 @@ type row struct {
 	file File
 }
 
+// minRows is how many files a shard has at least, on average: with fewer, a request costs more than what it brings.
+const minRows = 16
+
 // Count returns the number of shards for so many files.
 func Count(files int64) int {
 	count := 1
 	// The power of two c nearest to s is that of s/sqrt2 <= c < s*sqrt2; with s = sqrt(300 N), of c*c <= 600 N.
-	for count < maxShards && int64(2*count)*int64(2*count) <= 600*files {
+	for count < maxShards && int64(2*count)*int64(2*count) <= 600*files && int64(2*count)*minRows <= files {
 		count *= 2
 	}
 	return count
