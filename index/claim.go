@@ -109,13 +109,14 @@ func (o Obligation) Leaf(b Bundles) ([]byte, error) {
 // Bundle returns the digest of the bundle of a signature by an identity, "" for one by a key.
 func (o Obligation) Bundle() Digest { return o.bundle }
 
-// memo identifies the obligation among those that were discharged before.
+// memo identifies the obligation among those that were discharged before. The place in the log is part of it: a line that is
+// moved, behind a revocation or before one, is to be proved there anew.
 func (o Obligation) memo() Digest {
 	if o.remembered != "" {
 		return o.remembered
 	}
 	if o.bundle != "" {
-		return DigestOf(fmt.Appendf(nil, "identity\n%s\n%s\n%q\n%s", o.registry, o.bundle, o.identities, o.Line.Bytes()))
+		return DigestOf(fmt.Appendf(nil, "identity\n%d\n%s\n%s\n%q\n%s", o.log, o.registry, o.bundle, o.identities, o.Line.Bytes()))
 	}
-	return DigestOf(fmt.Appendf(nil, "%s\n%s\n%s\n%s", o.registry, o.Key.Hint(), o.value, o.Line.Bytes()))
+	return DigestOf(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s", o.log, o.registry, o.Key.Hint(), o.value, o.Line.Bytes()))
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 )
 
-// FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again:
+// FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again; of
+// publishers' files it remembers the digests alone:
 //
 //	header, sha256 of the rest, and for each package, sorted by path: path, key, sum, under, publishers, record
 //
@@ -113,6 +114,25 @@ func (c *FoldCache) under(path, lists string) (sum [sha256.Size]byte, speakers [
 		return sum, nil, false
 	}
 	return [sha256.Size]byte([]byte(f.sum)), f.speakers, true
+}
+
+// earlier returns the digest of a file as lists had it that were read before; "" where that is not known.
+func (c *FoldCache) earlier(path string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.folded[path]; f.under != "" {
+		return f.sum
+	}
+	return ""
+}
+
+// note remembers the digest of a publisher's file, for which the lists vouch.
+func (c *FoldCache) note(path, sum, lists string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.folded[path]
+	c.changed = c.changed || f.sum != sum || f.under != lists
+	c.folded[path] = folded{sum: sum, under: lists, used: true}
 }
 
 // record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it.

@@ -54,6 +54,9 @@ func (noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 		WithHelp("run once without --offline")
 }
 
+// Offline reports whether nobody is asked.
+func (t *Git) Offline() bool { return t.offline }
+
 // Lenient implements [Lenient]: without a network nothing newer can be had.
 func (t *Git) Lenient() bool { return t.offline }
 

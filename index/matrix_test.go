@@ -107,8 +107,8 @@ func (c *client) cache() string { return filepath.Join(c.dir, "cache") }
 
 func (c *client) standing() index.StandingFile { return index.StandingFile{Dir: c.dir} }
 
-// read does what an installation of mailbox 1.0.0 does before it downloads: open, verify, look into the log.
-func (c *client) read(shown tree, at time.Time, o index.Options) (*index.Snapshot, error) {
+// transport reads what the host shows from now on.
+func (c *client) transport(shown tree) *index.Static {
 	c.t.Helper()
 	c.shown = shown
 	w, err := web.New(web.Options{})
@@ -119,6 +119,13 @@ func (c *client) read(shown tree, at time.Time, o index.Options) (*index.Snapsho
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return transport
+}
+
+// read does what an installation of mailbox 1.0.0 does before it downloads: open, verify, look into the log.
+func (c *client) read(shown tree, at time.Time, o index.Options) (*index.Snapshot, error) {
+	c.t.Helper()
+	transport := c.transport(shown)
 	if o.Pin == "" {
 		o.Pin = sitetest.ID
 	}
@@ -339,9 +346,7 @@ func TestMatrix07Revoked(t *testing.T) {
 		{10, true, "version-vanished"}, {11, true, "version-vanished"},
 	} {
 		shown := revokedTree(t, row.log, revoked, since, row.compromised)
-		c := newClient(t)
-		c.shown = shown
-		s, err := c.open(shown)
+		s, err := newClient(t).open(shown)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -355,15 +360,7 @@ func TestMatrix07Revoked(t *testing.T) {
 // open opens what a host shows, at a time when it is current.
 func (c *client) open(shown tree) (*index.Snapshot, error) {
 	c.t.Helper()
-	c.shown = shown
-	w, err := web.New(web.Options{})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	transport, err := index.NewStatic(w, c.url, c.cache(), false)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	transport := c.transport(shown)
 	return index.Open(c.t.Context(), transport, index.Options{Pin: sitetest.ID, Now: sitetest.Now})
 }
 

@@ -68,7 +68,7 @@ func follow(ctx context.Context, t Transport, standing Standing, pinned string, 
 		err = advance(ctx, t, client, timestamp)
 	}
 	if err != nil {
-		return nil, standing, err
+		return nil, standing, forget(t, err, tuf.RootPath(1)) // where it was trusted just now, another may be shown next time
 	}
 	standing.Metadata = client.State()
 	return client, standing, nil

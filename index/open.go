@@ -108,10 +108,17 @@ func (s *Snapshot) vouch(ctx context.Context, raw Transport, standing *Standing)
 	if client == nil {
 		return s.unsigned(ctx)
 	}
-	if s.vouched, err = newVouched(ctx, raw, client); err == nil {
-		s.transport = s.vouched
+	if s.vouched, err = newVouched(ctx, raw, client); err != nil {
+		return err
 	}
-	return err
+	s.transport = s.vouched
+	s.vouched.earlier = func(path string) string {
+		if s.state.Folded == nil || !s.offline() {
+			return ""
+		}
+		return s.state.Folded.earlier(path)
+	}
+	return nil
 }
 
 // unsigned is what a registry without metadata means.

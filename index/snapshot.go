@@ -197,6 +197,12 @@ func (s *Snapshot) begin(ctx context.Context, keys, paths []string, anew bool) (
 	return loads, err
 }
 
+// offline reports whether the transport asks nobody.
+func (s *Snapshot) offline() bool {
+	o, ok := s.vouched.raw.(interface{ Offline() bool })
+	return ok && o.Offline()
+}
+
 // lists identifies the registry's lists of files; "" where it has none.
 func (s *Snapshot) lists() string {
 	if s.vouched == nil || s.state.Folded == nil {
@@ -337,6 +343,9 @@ func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
 		}
 		folded[i] = FoldPublisher(s.config.ID, ids[i], entries)
 		folded[i].file = sha256.Sum256(files[path])
+		if lists := s.lists(); lists != "" && len(files[path]) > 0 && !s.offline() {
+			s.state.Folded.note(path, string(folded[i].file[:]), lists)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -387,6 +396,22 @@ func (s *Snapshot) Publisher(ctx context.Context, id string) (*Publisher, error)
 // Files reads files of the registry that are neither packages nor publishers: search shards, lists.
 func (s *Snapshot) Files(ctx context.Context, paths []string) (map[string][]byte, error) {
 	return s.transport.Fetch(ctx, paths)
+}
+
+// Forget drops what the transport keeps of files that the metadata does not name, tiles of the log, where whoever has read
+// them has found them to be wrong.
+func (s *Snapshot) Forget(paths []string) {
+	if f, ok := s.raw().(Forgetful); ok {
+		f.Forget(paths)
+	}
+}
+
+// raw is the transport below what is vouched for.
+func (s *Snapshot) raw() Transport {
+	if s.vouched != nil {
+		return s.vouched.raw
+	}
+	return s.transport
 }
 
 // Want names a release that is to be used, and the checksum that a lock file expects of it, "" for none.

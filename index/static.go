@@ -55,6 +55,9 @@ func (t *Static) Refresh(context.Context) error {
 	return nil
 }
 
+// Offline reports whether nobody is asked.
+func (t *Static) Offline() bool { return t.offline }
+
 // Lenient implements [Lenient]: without a network nothing newer can be had.
 func (t *Static) Lenient() bool { return t.offline }
 

@@ -33,6 +33,10 @@ type vouched struct {
 	client *tuf.Client
 	top    listing.File
 
+	// earlier tells the digest of a file as the lists of an earlier state had it, "" where that is not known: what is good
+	// enough without a network, because nothing newer can be had. Nil means never.
+	earlier func(path string) string
+
 	mu     sync.Mutex
 	lookup *listing.Lookup
 }
@@ -73,6 +77,9 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 		}
 	}
 	found, err := v.locate(ctx, listed)
+	if isOfflineMiss(err) && v.earlier != nil {
+		found, err = v.locateEarlier(listed, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +92,27 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 		files[path] = data
 	}
 	return files, err
+}
+
+// locateEarlier finds what the lists said of files when they were last read. Files that they were not asked about then end
+// it with the error that the present lists cannot be read.
+func (v *vouched) locateEarlier(paths []string, offline error) ([]Expected, error) {
+	var expected []Expected
+	for _, path := range paths {
+		sum := v.earlier(path)
+		if len(sum) != sha256.Size {
+			return nil, offline
+		}
+		expected = append(expected, Expected{path, listing.File{Length: wholeFile, SHA256: [sha256.Size]byte([]byte(sum))}})
+	}
+	return expected, nil
+}
+
+// wholeFile stands for the length of a file of which only the digest is known.
+const wholeFile = -1
+
+func isOfflineMiss(err error) bool {
+	return fault.IsCode(err, "offline-miss") || fault.IsCode(err, "index-not-fetched")
 }
 
 // isListed reports whether the lists vouch for a file, if it exists.
@@ -192,10 +220,14 @@ func fetchExpected(ctx context.Context, t Transport, expected []Expected) (map[s
 // cut returns the part of a file that is vouched for, and whether it is what was expected. Files of packages only grow, so
 // one that is longer than its metadata says begins with just what the metadata means.
 func (e Expected) cut(data []byte) ([]byte, bool) {
-	if int64(len(data)) < e.Length {
+	length := e.Length
+	if length == wholeFile {
+		length = int64(len(data))
+	}
+	if int64(len(data)) < length {
 		return data, false
 	}
-	part := data[:e.Length:e.Length]
+	part := data[:length:length]
 	if sha256.Sum256(part) != e.SHA256 {
 		return data, false
 	}
