@@ -57,12 +57,26 @@ func (s *Snapshot) bundles(ctx context.Context, list []Obligation) (Bundles, err
 	if err != nil {
 		return Bundles{}, err
 	}
+	s.forgetSpoilt(list, files)
 	return Bundles{Verify: s.options.VerifyBundle, Root: files[trustedRootPath], Read: func(d Digest) ([]byte, error) {
 		if data, ok := files[BundlePath(d)]; ok {
 			return data, nil
 		}
 		return nil, ErrNotFound
 	}}, nil
+}
+
+// forgetSpoilt drops bundles that are not what their names say: else a transport that keeps what never changes would have
+// them for ever.
+func (s *Snapshot) forgetSpoilt(list []Obligation, files map[string][]byte) {
+	for _, o := range list {
+		if o.bundle == "" {
+			continue
+		}
+		if path := BundlePath(o.bundle); files[path] != nil && DigestOf(files[path]) != o.bundle {
+			s.Forget([]string{path})
+		}
+	}
 }
 
 // Bundles returns what the signatures of a line are verified with that is not this snapshot's own: a proposal's, or one that

@@ -53,6 +53,11 @@
 // Folding settles all of that without touching a signature. Signatures become [Obligation]s, and [Snapshot.Verify]
 // discharges those that a release rests on before it hands out the [Artifact] without which nothing is downloaded.
 //
-// What this does not detect: a host that replaces a package's line and its publisher's file together, or that shows an
-// old state. The log and the signed metadata of the registry exist for that; this package does not check them yet.
+// # Which files count
+//
+// Signatures of lines say nothing of what a host leaves out. So [Open] follows the registry's signed metadata (package
+// tuf) from the root of trust that was seen first, and every file is held against it: the registry's own files are its
+// targets, those of packages and publishers stand in its lists (package listing). [Snapshot.CheckLog] proves that the lines
+// behind what is installed stand in the registry's log, and that the log continues the one that was seen before. What is
+// kept of a registry between processes is a [State]; the [Standing] in it only ever goes forward.
 package index

@@ -27,7 +27,7 @@ type Expecting interface {
 
 // vouched reads a tree through another transport, and holds what it reads against the registry's metadata: the files of
 // packages and publishers against the lists, the registry's own files against the targets. What the metadata knows nothing
-// of (the search catalogue, tiles of the log) is read as it is, and is worth no more than its host.
+// of is read as it is, and is worth no more than its host: tiles of the log prove themselves against its checkpoint.
 type vouched struct {
 	raw    Transport
 	client *tuf.Client

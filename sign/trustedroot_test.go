@@ -85,3 +85,27 @@ func TestTrustedRootsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestWithInstance: both roots' logs and authorities are in the joined one, and what was there reads as before.
+func TestWithInstance(t *testing.T) {
+	key := logVerifier(t, "own", "registry.example")
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	own, err := sign.FormatTrustedRoot([]sign.TrustedLog{{Key: key, Start: start}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kind = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"`
+	joined, err := sign.WithInstance(own, []byte(kind+`, "tlogs":[{"baseUrl":"https://rekor.example"}], "certificateAuthorities":[{"uri":"https://fulcio.example"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := sign.ParseTrustedRoot(joined, "registry.example")
+	if err != nil || len(again) != 1 || again[0].Key != key || !strings.Contains(string(joined), `"certificateAuthorities":[{"uri":"https://fulcio.example"}]`) {
+		t.Errorf("%v, %v: %s", again, err, joined)
+	}
+	for _, bad := range []string{"", "{}", kind + "}", kind + `,"certificateAuthorities":{}}`, `{"mediaType":"x","certificateAuthorities":[{}]}`} {
+		if _, err := sign.WithInstance(own, []byte(bad)); !fault.IsCode(err, "trusted-root-invalid") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"log"
 	"os"
+	"os/exec"
+	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,5 +47,18 @@ func identify(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv("SIGSTORE_ID_TOKEN", "")
 	default:
 		ts.Setenv("SIGSTORE_ID_TOKEN", i.(*keylesstest.Instance).Token(args[0], "127.0.0.1"))
+	}
+}
+
+// TestStartsLight: what verifies identities takes milliseconds to start, and is in a program of its own.
+func TestStartsLight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []string{"github.com/sigstore/sigstore-go/", "github.com/sigstore/rekor", "google.golang.org/grpc"} {
+		if strings.Contains(string(out), heavy) {
+			t.Errorf("gal-pkg is linked with %s; package internal/keyless asks the program that has it", heavy)
+		}
 	}
 }

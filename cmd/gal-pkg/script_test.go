@@ -81,6 +81,8 @@ func code() {
 //	identity [SUBJECT]        be a job with that identity of the instance, or none; sets SIGSTORE_ID_TOKEN
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
+//
+// The condition [alone] holds where a program can be run without any network: exec unshare -rn PROGRAM.
 func TestScripts(t *testing.T) {
 	if os.Getenv("CI") == "true" {
 		needs.Program(t, "ssh-keygen", "openssh-client") // with which git verifies; without it a script looks at less
@@ -93,6 +95,16 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(env.WorkDir, ".home")
 			env.Setenv("HOME", home)
 			return os.Mkdir(home, 0o755)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "alone" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			err := exec.Command("unshare", "-rn", "true").Run()
+			if err != nil && os.Getenv("CI") == "true" {
+				return false, fmt.Errorf("unshare -rn: %w", err)
+			}
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sigstore": sigstore, "identity": identify, "seed": seed, "vouch": vouch, "serve": serve, "static": static, "cas": cas, "edit": edit, "damage": damage,

@@ -149,8 +149,8 @@ func summary(v *project.Verified) string {
 	if v.Unused > 0 {
 		unused = fmt.Sprintf(" (%d not used by this build, and not fetched)", v.Unused)
 	}
-	return fmt.Sprintf("%s: %s, %s, %s, %s in the store, %s%s", cmdline.Plural(v.Packages, "package"), cmdline.Plural(v.Lines, "checksum"),
-		cmdline.Plural(v.Signatures, "signature"), cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "tree"), cmdline.Plural(v.Linked, "link"), unused)
+	return fmt.Sprintf("%s: %s, %s, %d in the log, %s, %s in the store, %s%s", cmdline.Plural(v.Packages, "package"), cmdline.Plural(v.Lines, "checksum"),
+		cmdline.Plural(v.Signatures, "signature"), v.Logged, cmdline.Plural(v.Archives, "archive"), cmdline.Plural(v.Trees, "tree"), cmdline.Plural(v.Linked, "link"), unused)
 }
 
 func (c *verifyCmd) write(w io.Writer, v *project.Verified) {

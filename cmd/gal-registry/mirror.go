@@ -15,6 +15,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/sign/keyless"
 	"github.com/geeknik/gal-pkg/tools/mirror"
 )
 
@@ -65,7 +66,7 @@ EXAMPLES
 }
 
 func (c *mirrorUpdateCmd) Run(a *app) (err error) {
-	o := mirror.Options{Scope: mirror.Scope{Whole: len(c.Lock) == 0}, ID: c.ID, Root: c.Root, Prune: c.Prune, Now: a.now(), Say: a.Say}
+	o := mirror.Options{Scope: mirror.Scope{Whole: len(c.Lock) == 0}, ID: c.ID, Root: c.Root, Prune: c.Prune, Now: a.now(), Say: a.Say, VerifyBundle: keyless.Verify}
 	for _, path := range c.Lock {
 		lock, err := manifest.LoadLock(path)
 		if err != nil {
@@ -167,7 +168,7 @@ func (c *mirrorCheckCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	report, err := mirror.Check(a.ctx, opened, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now()})
+	report, err := mirror.Check(a.ctx, opened, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now(), VerifyBundle: keyless.Verify})
 	if err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ EXAMPLES
 }
 
 func (c *mirrorBundleCmd) Run(a *app) error {
-	done, err := mirror.Bundle(a.ctx, c.Dir, c.File, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now()})
+	done, err := mirror.Bundle(a.ctx, c.Dir, c.File, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now(), VerifyBundle: keyless.Verify})
 	if err != nil {
 		return err
 	}
@@ -246,5 +247,5 @@ func (c *mirrorImportCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	return a.mirrored("mirror-import", c.Dir, source, mirror.Options{Scope: mirror.Scope{Found: true}, ID: c.ID, Root: c.Root, Now: a.now(), Say: a.Say})
+	return a.mirrored("mirror-import", c.Dir, source, mirror.Options{Scope: mirror.Scope{Found: true}, ID: c.ID, Root: c.Root, Now: a.now(), Say: a.Say, VerifyBundle: keyless.Verify})
 }

@@ -13,9 +13,12 @@ func (refreshCmd) Help() string {
 	return `Builds what is not published yet, and signs anew that all of it is current. Clients refuse a registry whose last
 signature is older than three days, because somebody might show them its past; so run this once a day.
 
+A file sigstore.json in the registry's folder, the trusted root of a Sigstore instance, lets the identities sign that
+publishers name: without a key, in a job. It takes effect here.
+
 EXAMPLES
   gal-registry refresh ./registry
-  17 3 * * *  gal-registry refresh /srv/registry --quiet`
+  17 3 * * *  gal-registry refresh /srv/registry >/dev/null`
 }
 
 func (c *refreshCmd) Run(a *app) error {

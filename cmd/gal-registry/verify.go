@@ -12,6 +12,7 @@ import (
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign/keyless"
 	"github.com/geeknik/gal-pkg/tools/audit"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
@@ -56,7 +57,7 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	defer transport.Close()
 	begin := a.now()
-	o, err := audit.Open(a.ctx, transport, index.Options{Root: c.Root, Now: begin})
+	o, err := audit.Open(a.ctx, transport, index.Options{Root: c.Root, Now: begin, VerifyBundle: keyless.Verify})
 	if err != nil {
 		return err
 	}

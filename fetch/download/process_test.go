@@ -197,7 +197,9 @@ func TestErrorsOfTheSystem(t *testing.T) {
 				if bytes.Contains(out.Bytes(), []byte("ptrace")) {
 					needs.Missing(t, "the right to trace: %s", out)
 				}
-				if bytes.Contains(out.Bytes(), []byte("panic")) || bytes.Contains(out.Bytes(), []byte("goroutine ")) {
+				// The write with which Go's runtime wakes itself is not ours to survive.
+				own := bytes.Contains(out.Bytes(), []byte("runtime: netpollBreak"))
+				if !own && (bytes.Contains(out.Bytes(), []byte("panic")) || bytes.Contains(out.Bytes(), []byte("goroutine "))) {
 					t.Errorf("%s %s %s: %s", call, code, when, out)
 				}
 				o := patient(t, options(t, dir))

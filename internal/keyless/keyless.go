@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/sign"
@@ -72,6 +73,8 @@ func (f *Failure) err() error {
 // Helper is the program, running or not yet. It is for use by several goroutines at once; close it after use.
 type Helper struct {
 	Path string // of the program; "" is the one beside this one
+
+	running atomic.Pointer[os.Process] // to end it in the middle of an answer
 
 	mu      sync.Mutex
 	command *exec.Cmd
@@ -158,6 +161,7 @@ func (h *Helper) start() error {
 	if err := command.Start(); err != nil {
 		return failed(err)
 	}
+	h.running.Store(command.Process)
 	h.command, h.in, h.out = command, in, bufio.NewScanner(out)
 	h.out.Buffer(make([]byte, 64<<10), MaxLine)
 	return nil
@@ -186,8 +190,8 @@ func (h *Helper) find() (string, error) {
 
 // stop ends the program, in the middle of an answer if need be.
 func (h *Helper) stop() {
-	if h.command != nil {
-		h.command.Process.Kill()
+	if process := h.running.Load(); process != nil {
+		process.Kill()
 	}
 }
 

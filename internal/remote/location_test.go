@@ -20,12 +20,19 @@ func TestLocate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	bundle := filepath.Join(dir, "bundle")
+	if err := os.WriteFile(bundle, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	public := filepath.Join(whole, "public")
 	for _, row := range []struct {
 		address string
 		want    Location
 	}{
 		{tree, Location{tree, KindDir, tree, tree}},
+		{bundle, Location{bundle, KindTar, "tar+file://" + bundle + "!", ""}},
+		{"file://" + bundle, Location{bundle, KindTar, "tar+file://" + bundle + "!", ""}},
+		{dir + "/absent.tar", Location{dir + "/absent.tar", KindTar, "tar+file://" + dir + "/absent.tar!", ""}},
 		{"file://" + tree, Location{tree, KindDir, tree, tree}},
 		// The folder of a whole registry has its tree in public/, and git-url and upload beside it.
 		{"file://" + whole, Location{public, KindDir, public, whole}},

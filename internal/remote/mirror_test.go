@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -153,6 +154,30 @@ func TestBlockedOrigin(t *testing.T) {
 		config := &index.Config{GitURL: m.origin.URL + "/index.git", Upload: m.origin.URL + "/uploads"}
 		if git, upload := r.Location.GitURL(config), r.Location.UploadURL(config); git != "" || upload != "" {
 			t.Errorf("%s: proposals go to %q and %q", row.story, git, upload)
+		}
+	}
+}
+
+// A copy on this machine is used when its metadata has expired, and never without a word; a host is refused, which could
+// hide the present.
+func TestExpiredCopies(t *testing.T) {
+	m := newMirrored(t)
+	for _, row := range []struct{ story, mirror, code string }{
+		{"a folder", m.folder, ""}, {"a bundle", m.file, ""}, {"a host", m.host, "index-expired"},
+	} {
+		var notices []string
+		set := remote.New(remote.Options{
+			Specs:   map[string]remote.Spec{"r": {Name: "r", URL: m.origin.URL, ID: sitetest.ID, Mirrors: []string{row.mirror}, BlockOrigin: true}},
+			Default: "r", CacheDir: t.TempDir(), StateDir: t.TempDir(), Now: sitetest.Now.AddDate(0, 0, 12),
+			Notice: func(format string, args ...any) { notices = append(notices, fmt.Sprintf(format, args...)) },
+		})
+		_, err := set.Open(t.Context(), "r")
+		said := strings.Contains(strings.Join(notices, "\n"), "its metadata expired 2026-03-04, 9 days ago")
+		if row.code == "" && (err != nil || !said) || row.code != "" && !fault.IsCode(err, row.code) {
+			t.Errorf("%s: %v, %q", row.story, err, notices)
+		}
+		if err := set.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

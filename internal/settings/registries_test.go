@@ -68,6 +68,11 @@ func TestParseRegistries(t *testing.T) {
 		{"http to loopback", "[registries.a]\nurl = 'http://127.0.0.1:9'", "", ""},
 		{"insecure", "[registries.a]\nurl = 'http://a.example'\nallow_insecure = true", "", "everybody on the way"},
 		{"insecure mirror", one + "mirrors = ['http://m.example']", "mirrors[0]", ""},
+		{"origin", one + "mirrors = ['/m']\norigin = 'block'", "", ""},
+		{"origin is asked", one + "origin = 'ask'", "", ""},
+		{"origin blocked, and nothing else", one + "origin = 'block'", "no mirrors to ask instead", ""},
+		{"origin in other words", one + "mirrors = ['/m']\norigin = 'never'", `"ask" or "block"`, ""},
+		{"origin type", one + "mirrors = ['/m']\norigin = false", "must be a string", ""},
 		{"verify text", one + "verify_signatures = 'true'", `true, false or "warn"`, ""},
 		{"verify off", one + "verify_signatures = false", "", "from anybody"},
 		{"timeout", one + "timeout_seconds = 0", "between 1 and 3600", ""},
@@ -176,10 +181,10 @@ func content(t *testing.T, path string) string {
 func TestEditsKeepBytes(t *testing.T) {
 	ctx := context.Background()
 	full := Registry{URL: "http://Host.example/", AuthType: "basic", VerifySignatures: VerifyWarn, AllowInsecure: true, TimeoutSeconds: 5, MaxRetries: -1,
-		PublicKeys: []string{aKey}, TrustedPublishers: []string{"alice"}, Mirrors: []string{"/m/"}, Packages: []string{"x/*"},
+		PublicKeys: []string{aKey}, TrustedPublishers: []string{"alice"}, Mirrors: []string{"/m/"}, BlockOrigin: true, Packages: []string{"x/*"},
 		Root: "sha256:" + strings.Repeat("0", 64), ID: "x.example"}
 	fullText := "[registries.x]\nname = \"x\"\nurl = \"http://host.example\"\nauth_type = \"Basic\"\nverify_signatures = \"warn\"\nallow_insecure = true\n" +
-		"timeout_seconds = 5\nmax_retries = 0\npublic_keys = [\"" + aKey + "\"]\ntrusted_publishers = [\"alice\"]\nmirrors = [\"/m\"]\npackages = [\"x/*\"]\n" +
+		"timeout_seconds = 5\nmax_retries = 0\npublic_keys = [\"" + aKey + "\"]\ntrusted_publishers = [\"alice\"]\nmirrors = [\"/m\"]\norigin = \"block\"\npackages = [\"x/*\"]\n" +
 		"root = \"sha256:" + strings.Repeat("0", 64) + "\"\nid = \"x.example\"\n"
 	plain := Registry{URL: "https://x.example"}
 	odd := "# mine\r\n\r\n  [registries.a]   # a\r\nurl='/a' # here\r\n"

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -89,19 +90,28 @@ func newestCheckpoint(targets map[string]tuf.Target) (name string, err error) {
 	return name, nil
 }
 
-// at returns the log as it stood, or will have stood, at a signed checkpoint.
-func (l *Log) at(ctx context.Context, c translog.Checkpoint) *translog.Log {
-	return translog.Open(storage{ctx, l.snapshot}, c)
-}
-
 // storage reads the files of the log from the registry's host.
 type storage struct {
 	ctx      context.Context
 	snapshot *index.Snapshot
+	read     *paths
+}
+
+// paths are the files that have been read.
+type paths struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (p *paths) add(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(p.list, path)
 }
 
 // Read implements [translog.Storage].
 func (s storage) Read(path string) ([]byte, error) {
+	s.read.add(logDir + path)
 	files, err := s.snapshot.Files(s.ctx, []string{logDir + path})
 	if err != nil {
 		return nil, err
@@ -127,7 +137,10 @@ func (l *Log) Compare(ctx context.Context, other []byte) (translog.Checkpoint, e
 	if theirs.Size > newer.Size {
 		older, newer = newer, theirs
 	}
-	err = l.at(ctx, newer).CheckConsistency(older)
+	files := storage{ctx, l.snapshot, &paths{}}
+	if err = translog.Open(files, newer).CheckConsistency(older); fault.KindOf(err) == fault.Integrity {
+		l.snapshot.Forget(files.read.list)
+	}
 	if f := fault.Of(err); f != nil && theirs.Size > l.Checkpoint.Size && (f.Code == "log-incomplete" || f.Code == "log-inconsistent") {
 		f.WithFact("here   size %d, root %s", l.Checkpoint.Size, l.Checkpoint.Root).
 			WithFact("there  size %d, root %s", theirs.Size, theirs.Root).
@@ -151,7 +164,8 @@ func (a *auditor) readLog(ctx context.Context) error {
 	a.leaves, a.seen = make([]translog.Hash, size), make([]atomic.Bool, size)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tilesAtOnce)
-	log := l.at(ctx, l.Checkpoint)
+	files := storage{ctx, l.snapshot, &paths{}}
+	log := translog.Open(files, l.Checkpoint)
 	for n := range (size + tileLeaves - 1) / tileLeaves {
 		group.Go(func() error {
 			leaves, err := log.Entries(n)
@@ -161,5 +175,9 @@ func (a *auditor) readLog(ctx context.Context) error {
 			return err
 		})
 	}
-	return group.Wait()
+	err = group.Wait()
+	if fault.KindOf(err) == fault.Integrity {
+		l.snapshot.Forget(files.read.list) // one wrong answer is not to be the answer for ever
+	}
+	return err
 }

@@ -117,7 +117,7 @@ func readBundle(ctx context.Context, file string, o CheckOptions) (done *Bundled
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	s, err := index.Open(ctx, t, index.Options{Pin: o.ID, Root: o.Root, Now: o.Now})
+	s, err := index.Open(ctx, t, index.Options{Pin: o.ID, Root: o.Root, Now: o.Now, VerifyBundle: o.VerifyBundle})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ const maxFindings = 1000
 type CheckOptions struct {
 	ID, Root string // the registry's id and the fingerprint of its root of trust; "" for those that are found
 	Now      time.Time
+	// VerifyBundle verifies signatures of identities; nil refuses what rests on one.
+	VerifyBundle index.VerifyBundle
 }
 
 // Checked is what a check has found. A mirror that is as it should be has neither damaged nor missing files.
@@ -102,7 +104,7 @@ func (c bundleCopy) Open(path string) (io.ReadCloser, error) {
 // Errors: those of [index.Open]: without metadata that holds together nothing else can be judged.
 func Check(ctx context.Context, c Copy, o CheckOptions) (*Checked, error) {
 	seen := &remembered{}
-	s, err := index.Open(ctx, c, index.Options{Pin: o.ID, Root: o.Root, Now: o.Now, State: func(string) (index.State, error) {
+	s, err := index.Open(ctx, c, index.Options{Pin: o.ID, Root: o.Root, Now: o.Now, VerifyBundle: o.VerifyBundle, State: func(string) (index.State, error) {
 		return index.State{Standing: seen}, nil
 	}})
 	if err != nil {

@@ -62,6 +62,8 @@ type Options struct {
 	Prune bool   // remove at once what the mirror does not need
 	Now   time.Time
 	Say   func(format string, args ...any) // told what happens; nil for nobody
+	// VerifyBundle verifies signatures of identities; nil refuses what rests on one.
+	VerifyBundle index.VerifyBundle
 }
 
 // Report says what a run did.
@@ -189,7 +191,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		pin = known
 	}
 	r.snapshot, err = index.Open(ctx, r.from, index.Options{
-		Pin: pin, Root: r.o.Root, Now: r.o.Now, State: func(string) (index.State, error) { return state, nil },
+		Pin: pin, Root: r.o.Root, Now: r.o.Now, VerifyBundle: r.o.VerifyBundle, State: func(string) (index.State, error) { return state, nil },
 	})
 	if err != nil {
 		return err

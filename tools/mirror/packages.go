@@ -138,9 +138,6 @@ func (r *run) copyBatch(ctx context.Context, names []string, wanted map[string]i
 			return err
 		}
 		r.report.Packages++
-		if err := r.copyOwners(ctx, p); err != nil {
-			return err
-		}
 		for _, release := range p.Releases {
 			checksum, ok := wanted[releaseKey(name, release.Version)]
 			if release.Offered() && (ok || len(wanted) == 0) && r.isThere(name, release) {
@@ -170,44 +167,51 @@ func (r *run) isThere(name string, release *index.Release) bool {
 	return found
 }
 
-// copyOwners reads the files of a package's owners: the next line of the package may be anyone's of them.
-func (r *run) copyOwners(ctx context.Context, p *index.Package) error {
-	if r.o.Scope.Found {
-		return nil // those who have spoken are there
-	}
-	for _, owner := range p.Owners {
-		if _, err := r.snapshot.Publisher(ctx, owner); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyBundles copies the bundles that keyless signatures of some packages' lines are in.
+// copyBundles copies the bundles that signatures by identities are in, of some packages' lines and of their speakers'. Which
+// of them a client reads depends on what it has verified before; a mirror has all.
 func (r *run) copyBundles(ctx context.Context, names []string) error {
 	paths := make([]string, len(names))
 	for i, name := range names {
 		paths[i] = index.PackagePath(name)
 	}
-	data, err := r.snapshot.Files(ctx, paths)
+	speakers, wanted, err := r.readLines(ctx, paths)
 	if err != nil {
 		return err
 	}
-	var wanted []string
+	paths = paths[:0]
+	for _, id := range speakers {
+		paths = append(paths, index.PublisherPath(id))
+	}
+	_, more, err := r.readLines(ctx, paths)
+	if err != nil {
+		return err
+	}
+	_, err = r.from.Fetch(ctx, append(wanted, more...))
+	return err
+}
+
+// readLines returns who speaks in some files, and the paths of the bundles that their lines refer to.
+func (r *run) readLines(ctx context.Context, paths []string) (speakers, bundles []string, err error) {
+	found, err := r.snapshot.Files(ctx, paths)
+	if err != nil {
+		return nil, nil, err
+	}
 	decoder := new(index.Decoder)
-	for path, file := range data {
-		entries, err := decoder.ParseStamped(path, file)
+	for path, data := range found {
+		entries, err := decoder.ParseStamped(path, data)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
+		speakers = append(speakers, index.Speakers(entries)...)
 		for _, e := range entries {
 			for _, digest := range bundlesOf(e.Line.Sig) {
-				wanted = append(wanted, index.BundlePath(digest))
+				bundles = append(bundles, index.BundlePath(digest))
 			}
 		}
 	}
-	_, err = r.from.Fetch(ctx, wanted)
-	return err
+	slices.Sort(speakers)
+	slices.Sort(bundles)
+	return slices.Compact(speakers), slices.Compact(bundles), nil
 }
 
 func bundlesOf(s index.Signature) (digests []index.Digest) {

@@ -120,7 +120,7 @@ func (r *run) readBack(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	timestamp := r.standing.now.Metadata.Timestamp
-	s, err := index.Open(ctx, dated{dir, timestamp}, index.Options{Pin: r.report.Registry, Root: r.report.Root, Now: r.o.Now})
+	s, err := index.Open(ctx, dated{dir, timestamp}, index.Options{Pin: r.report.Registry, Root: r.report.Root, Now: r.o.Now, VerifyBundle: r.o.VerifyBundle})
 	if err != nil {
 		return err
 	}

@@ -83,14 +83,10 @@ func (i *Instance) issue(token claims, key crypto.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	life := i.Life
-	if life == 0 {
-		life = 10 * time.Minute
-	}
 	from := time.Now().Add(i.Late - time.Minute)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{subject},
-		NotBefore: from, NotAfter: from.Add(life),
+		NotBefore: from, NotAfter: from.Add(10 * time.Minute),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 		ExtraExtensions: []pkix.Extension{{Id: oidIssuerV1, Value: []byte(token.Issuer)}, {Id: oidIssuerV2, Value: issuer}},
 	}

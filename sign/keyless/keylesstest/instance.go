@@ -41,10 +41,10 @@ type Instance struct {
 	Requests []string // paths that were asked for
 
 	// What a test may spoil before it signs.
-	Refuse  string        // the certificate authority answers 403 with this
-	Life    time.Duration // of certificates, from Backdate before now on; zero is ten minutes
-	Late    time.Duration // how far after now certificates begin
-	NoStamp bool          // certificates get no SCT
+	Before  func(*http.Request) // is called with every request; nil for nothing
+	Refuse  string              // the certificate authority answers 403 with this
+	Late    time.Duration       // how far after now certificates begin; they are good for ten minutes
+	NoStamp bool                // certificates get no SCT
 }
 
 type files map[string][]byte
@@ -75,6 +75,9 @@ func Start() (*Instance, error) {
 		i.mu.Lock()
 		i.Requests = append(i.Requests, r.URL.Path)
 		i.mu.Unlock()
+		if i.Before != nil {
+			i.Before(r)
+		}
 		mux.ServeHTTP(w, r)
 	}))
 	i.URL = i.server.URL

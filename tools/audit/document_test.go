@@ -1,0 +1,68 @@
+package audit_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestMatrixIsTested: docs/security.md has a row for each of 50 attacks, and what it names exists.
+func TestMatrixIsTested(t *testing.T) {
+	text, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testsBelow(t, "../..")
+	row := regexp.MustCompile(`^\| (\d+) \| (.*) \| (.*) \| (.*)\|$`)
+	seen := 0
+	for line := range strings.Lines(string(text)) {
+		for _, name := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1) {
+			if !slices.Contains(tests, name[1]) {
+				t.Errorf("%s does not exist: %s", name[1], line)
+			}
+		}
+		for _, script := range regexp.MustCompile(`[a-z-]+/[a-z0-9/-]+\.txtar`).FindAllString(line, -1) {
+			if _, err := os.Stat(filepath.Join("../../cmd/gal-pkg/testdata", script)); err != nil {
+				t.Error(err)
+			}
+		}
+		m := row.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil {
+			continue
+		}
+		seen++
+		if number, err := strconv.Atoi(m[1]); err != nil || number != seen {
+			t.Errorf("row %s is the %dth", m[1], seen)
+		}
+		if (strings.TrimSpace(m[4]) == "") != strings.HasPrefix(m[3], "not reached: ") {
+			t.Errorf("row %s has no test and no reason, or both", m[1])
+		}
+	}
+	if seen != 50 {
+		t.Errorf("%d rows, want 50", seen)
+	}
+}
+
+func testsBelow(t *testing.T, root string) (names []string) {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range declared.FindAllSubmatch(source, -1) {
+			names = append(names, string(m[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
