@@ -8,6 +8,7 @@
 //	access.toml                      who may write what: see [Access]; clients never read it
 //	index/<shard>/<key>              events of one package, one a line
 //	publishers/<shard>/<id>          events of one publisher: keys and identities
+//	bundles/<hh>/<sha256>.json       signatures by identities
 //
 // Branch `dist`, and the static host, hold what clients read: the same files with a stamp before every line, and beside
 // them `search/` ([SearchRow]), `log/` and `packages/`. The path of a file follows from its subject: [PackagePath],
@@ -49,6 +50,11 @@
 //   - The key that `sig` names belongs to the publisher `by`, was added before the line and not revoked before it.
 //   - `by` is an owner at that place; owners and tombstone need the signatures of `threshold` owners. The first publish
 //     makes its signer the owner, and the first publish of a version wins.
+//
+// Where `sig` names a bundle, one of the publisher's identities signed, which lived from the line that added it to the one
+// that removed it. That stands in bundles/<hh>/<sha256>.json, an immutable file of at most 64 KiB (package sign/keyless says
+// what must hold of it). Folding does not read it: the line counts if any identity was live, and the obligation is that the
+// bundle is by one that was. A publisher's own file takes keys alone.
 //
 // Folding settles all of that without touching a signature. Signatures become [Obligation]s, and [Snapshot.Verify]
 // discharges those that a release rests on before it hands out the [Artifact] without which nothing is downloaded.

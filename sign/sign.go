@@ -74,5 +74,6 @@
 //	cosign verify-blob-attestation --key FILE.pub --bundle ARCHIVE.sigstore.json --trusted-root trusted_root.json \
 //	    --type https://gal-lang.org/attestation/publish/v1 ARCHIVE
 //
-// This package writes bundles; it does not read those of others.
+// A keyless signature is a bundle too, by a key that a certificate binds to an identity: [OpenCertified] reads the signature
+// out of it, and package keyless verifies whose it is.
 package sign
