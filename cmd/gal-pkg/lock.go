@@ -42,6 +42,16 @@ type lockResult struct {
 }
 
 func (c *lockCmd) Run(a *app) error {
+	words, err := a.lockWords()
+	if err != nil {
+		return err
+	}
+	keep := !c.Upgrade && c.Resolution == "highest" && c.Explain == ""
+	if file, err := a.manifestFile(); keep && err == nil {
+		if packages, fresh := project.LockIsFreshIn(file, words...); fresh {
+			return c.finished(a, packages)
+		}
+	}
 	p, err := a.lockProject(c.Resolve)
 	if err != nil {
 		return err
@@ -49,13 +59,8 @@ func (c *lockCmd) Run(a *app) error {
 	if c.Explain != "" {
 		return c.explain(a, p)
 	}
-	words, err := a.lockWords()
-	if err != nil {
-		return err
-	}
-	if !c.Upgrade && c.Resolution == "highest" && p.LockIsFresh(words...) {
-		a.Status("Finished", "gal.lock is up to date")
-		return a.Result("lock", lockResult{len(p.Lock.Packages), false, []project.Change{}}, nil)
+	if keep && p.LockIsFresh(words...) {
+		return c.finished(a, len(p.Lock.Packages))
 	}
 	a.g.Locked = a.g.Locked || c.Check
 	plan, err := a.plan(p, project.Locking{Unlock: resolve.Unlock{All: c.Upgrade}, Resolution: resolutions[c.Resolution]})
@@ -71,6 +76,11 @@ func (c *lockCmd) Run(a *app) error {
 		}
 	}
 	return a.Result("lock", lockResult{len(plan.Lock.Packages), p.Changed(plan.Lock), orEmpty(plan.Changes)}, nil)
+}
+
+func (c *lockCmd) finished(a *app, packages int) error {
+	a.Status("Finished", "gal.lock is up to date")
+	return a.Result("lock", lockResult{packages, false, []project.Change{}}, nil)
 }
 
 // lockProject opens the project; with mend a lock that a merge has torn is joined first.

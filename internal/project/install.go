@@ -2,11 +2,8 @@ package project
 
 import (
 	"context"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -335,32 +331,6 @@ func (p *Project) Stamp(words ...string) (install.Stamp, error) {
 		}
 	}
 	return install.NewStamp(p.Dir, files, words...)
-}
-
-// lockedFile holds the stamp under which gal.lock was last found right.
-const lockedFile = install.Dir + "/locked"
-
-// LockIsFresh reports whether gal.lock was made, or found right, from exactly what is there now.
-func (p *Project) LockIsFresh(words ...string) bool {
-	stamp, err := p.Stamp(words...)
-	if err != nil || p.Lock == nil {
-		return false
-	}
-	kept, err := atomicfile.Read(filepath.Join(p.Dir, filepath.FromSlash(lockedFile)), 1<<10)
-	return err == nil && strings.TrimSpace(string(kept)) == string(stamp)
-}
-
-// RecordLock notes that gal.lock, as it was written just now, is right.
-func (p *Project) RecordLock(words ...string) error {
-	stamp, err := p.Stamp(words...)
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(p.Dir, install.Dir)
-	if err := os.Mkdir(dir, 0o755); err != nil && !isFolder(dir) {
-		return err // a link may lead to the user's own files
-	}
-	return atomicfile.WriteCache(filepath.Join(p.Dir, filepath.FromSlash(lockedFile)), []byte(string(stamp)+"\n"))
 }
 
 // ErrNoLock is the error of what needs a lock where there is none.
