@@ -50,6 +50,10 @@ func (c *checker) collect(p *Package, r *Release) error {
 	if err := c.narrow(trust, p, r); err != nil {
 		return err
 	}
+	if p.recalled {
+		c.hear(list) // the snapshot has seen to it that all of the list is remembered
+		return nil
+	}
 	c.gather(list)
 	return nil
 }
@@ -57,6 +61,11 @@ func (c *checker) collect(p *Package, r *Release) error {
 // gather adds obligations, and those that the registrations and keys of their signers rest on.
 func (c *checker) gather(list []Obligation) {
 	c.add(list)
+	c.hear(list)
+}
+
+// hear adds what the registrations and keys of signers rest on.
+func (c *checker) hear(list []Obligation) {
 	for _, o := range list {
 		if c.heard[o.By] {
 			continue
