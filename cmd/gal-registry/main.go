@@ -13,8 +13,8 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Signals stay taken to the end: one that comes when all is done must not turn success into a death.
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
-	stop()
 	os.Exit(code)
 }
