@@ -1,0 +1,197 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// Load reads the files of the named packages that have not been read yet, and those of the publishers who speak in
+// them: all in two rounds. It waits for the loads of others that read the same.
+func (s *Snapshot) Load(ctx context.Context, names []string) error {
+	for {
+		keys, paths, others := s.claim(names)
+		if len(keys) > 0 {
+			err := s.load(ctx, keys, paths, false)
+			s.release(keys)
+			if err != nil {
+				return err
+			}
+		}
+		if len(others) == 0 {
+			return nil
+		}
+		for _, done := range others {
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		// A load of somebody else may have failed; then what it did not read is ours to read.
+	}
+}
+
+// claim takes the packages that nobody has read or is reading, and returns what to wait for of the others.
+func (s *Snapshot) claim(names []string) (keys, paths []string, others []chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := make(chan struct{})
+	for _, name := range names {
+		key := manifest.Key(name)
+		if _, known := s.packages[key]; known || manifest.CheckName(name) != nil {
+			continue
+		}
+		if done, busy := s.loading[key]; busy {
+			if done != mine {
+				others = append(others, done)
+			}
+			continue
+		}
+		s.loading[key] = mine
+		keys = append(keys, key)
+		paths = append(paths, PackagePath(name))
+	}
+	return keys, paths, others
+}
+
+func (s *Snapshot) release(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.loading[keys[0]])
+	for _, key := range keys {
+		delete(s.loading, key)
+	}
+}
+
+// load reads packages from their files, or what the cache has of these; anew does not ask the cache.
+func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) error {
+	loads, err := s.begin(ctx, keys, paths, anew)
+	if err != nil {
+		return err
+	}
+	if err := s.each(ctx, loads, s.look); err != nil {
+		return err
+	}
+	var speakers []string
+	for _, l := range loads {
+		speakers = append(speakers, l.speakers...)
+	}
+	if err := s.loadPublishers(ctx, speakers); err != nil {
+		return err
+	}
+	if err := s.each(ctx, loads, s.fold); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	keys, paths = nil, nil
+	for _, l := range loads {
+		if s.packages[l.key] = l.folded; l.stale {
+			keys, paths = append(keys, l.key), append(paths, l.path)
+		}
+	}
+	s.mu.Unlock()
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.load(ctx, keys, paths, true)
+}
+
+// loading is a package on its way from its file.
+type loading struct {
+	key, path string
+	data      []byte
+	sum       [sha256.Size]byte // of the file
+	speakers  []string
+	entries   []Entry // nil where the cache may know what they fold to
+	folded    *Package
+	anew      bool // the cache is not to be asked
+	listed    bool // the lists vouch for what the cache was made from, as they did then: the file need not be read
+	stale     bool // it was listed, and the cache does not have it after all
+}
+
+// begin reads the files that are needed. Those that the cache knows, and of which the lists have not changed since, are
+// not.
+func (s *Snapshot) begin(ctx context.Context, keys, paths []string, anew bool) ([]*loading, error) {
+	loads := make([]*loading, len(paths))
+	var needed []string
+	top := s.lists()
+	for i, path := range paths {
+		l := &loading{key: keys[i], path: path, anew: anew}
+		if loads[i] = l; !anew && top != "" {
+			l.sum, l.speakers, l.listed = s.state.Folded.under(path, top)
+		}
+		if !l.listed {
+			needed = append(needed, path)
+		}
+	}
+	if len(needed) == 0 {
+		return loads, nil
+	}
+	files, err := s.transport.Fetch(ctx, needed)
+	for _, l := range loads {
+		l.data = files[l.path]
+	}
+	return loads, err
+}
+
+// offline reports whether the transport asks nobody.
+func (s *Snapshot) offline() bool {
+	o, ok := s.vouched.raw.(interface{ Offline() bool })
+	return ok && o.Offline()
+}
+
+// lists identifies the registry's lists of files; "" where it has none.
+func (s *Snapshot) lists() string {
+	if s.vouched == nil || s.state.Folded == nil {
+		return ""
+	}
+	return string(s.vouched.top.SHA256[:])
+}
+
+// known returns a publisher whose file has been read.
+func (s *Snapshot) known(id string) *Publisher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publishers[id]
+}
+
+func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	s.mu.Lock()
+	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := s.publishers[id]; return known })
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	paths := make([]string, len(ids))
+	for i, id := range ids {
+		paths[i] = PublisherPath(id)
+	}
+	files, err := s.transport.Fetch(ctx, paths)
+	if err != nil {
+		return err
+	}
+	folded := make([]*Publisher, len(ids))
+	d := s.decoders.Get().(*Decoder)
+	defer s.decoders.Put(d)
+	for i, path := range paths {
+		entries, err := s.entries(d, path, files[path])
+		if err != nil {
+			return malformed(err)
+		}
+		folded[i] = FoldPublisher(s.config.ID, ids[i], entries)
+		folded[i].file = sha256.Sum256(files[path])
+		if lists := s.lists(); lists != "" && len(files[path]) > 0 && !s.offline() {
+			s.state.Folded.note(path, string(folded[i].file[:]), lists)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, id := range ids {
+		s.publishers[id] = folded[i]
+	}
+	return nil
+}

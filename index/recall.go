@@ -1,0 +1,112 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// each calls do for every package that has a file, as many at once as there are cores.
+func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.Context, *loading, *Decoder) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for batch := range slices.Chunk(loads, 64) {
+		group.Go(func() error {
+			d := s.decoders.Get().(*Decoder)
+			defer s.decoders.Put(d)
+			for _, l := range batch {
+				if len(l.data) == 0 && !l.listed {
+					continue
+				}
+				if err := do(ctx, l, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// look finds out who speaks in a package's file.
+func (s *Snapshot) look(_ context.Context, l *loading, d *Decoder) error {
+	if l.listed {
+		return nil
+	}
+	l.sum = sha256.Sum256(l.data)
+	if !l.anew {
+		var known bool
+		if l.speakers, known = s.state.Folded.speakers(l.path); known {
+			return nil
+		}
+	}
+	return s.parse(l, d)
+}
+
+func (s *Snapshot) parse(l *loading, d *Decoder) (err error) {
+	l.entries, err = s.entries(d, l.path, l.data)
+	l.speakers = Speakers(l.entries)
+	return malformed(err)
+}
+
+// fold makes the package: from the cache where that has it for these very bytes, else from its lines.
+func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
+	if l.entries == nil && s.recall(l, d) {
+		return nil
+	}
+	if l.stale = l.listed; l.stale {
+		return nil
+	}
+	if l.entries == nil {
+		before := l.speakers
+		if err := s.parse(l, d); err != nil {
+			return err
+		}
+		if !slices.Equal(before, l.speakers) {
+			if err := s.loadPublishers(ctx, l.speakers); err != nil {
+				return err
+			}
+		}
+	}
+	p := FoldPackage(s.config.ID, l.key, l.entries, s.known)
+	if !p.Exists() && !p.Closed() {
+		return nil
+	}
+	l.folded = p
+	if s.state.Folded != nil {
+		s.state.Folded.keep(l.path, folded{key: s.keyOf(l), sum: string(l.sum[:]), under: s.lists(), speakers: l.speakers}, p)
+	}
+	return nil
+}
+
+func (s *Snapshot) recall(l *loading, d *Decoder) bool {
+	record, ok := s.state.Folded.record(l.path, s.keyOf(l), s.lists())
+	if ok {
+		l.folded, ok = parseFolded(s.config.ID, l.key, record, d, s.known)
+	}
+	return ok
+}
+
+func (s *Snapshot) keyOf(l *loading) string {
+	publishers := make([]*Publisher, len(l.speakers))
+	for i, id := range l.speakers {
+		publishers[i] = s.known(id)
+	}
+	return fileKey(s.config.ID, l.sum, publishers)
+}
+
+func malformed(err error) error {
+	var m *MalformedError
+	if !errors.As(err, &m) {
+		return err
+	}
+	return fault.New(fault.Integrity, "index-malformed", "SECURITY: the index holds a line that no registry writes").
+		WithFact("file %s, line %d", m.Path, m.Line).WithFact("%v", m.Err).
+		WithFact("the index was altered on its host or in transit, or its registry is broken")
+}

@@ -1,0 +1,166 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/index/gitindex"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
+)
+
+// Registry is an open registry.
+type Registry struct {
+	Spec     Spec
+	Location Location
+	Snapshot *index.Snapshot
+	Client   *web.Client
+
+	transport index.Transport
+	options   index.Options
+	standing  index.StandingFile
+	verified  *index.FileMemory
+	folded    *index.FoldCache
+	git       *index.Git // nil for other transports
+}
+
+// ID returns the registry's id.
+func (r *Registry) ID() string { return r.Snapshot.Config().ID }
+
+// Verifies reports whether nothing of the registry is used whose signatures do not verify.
+func (r *Registry) Verifies() bool { return r.Spec.Trust.Signatures == index.SignaturesRequired }
+
+// Transport describes how the registry is read, for -v and diagnosis.
+func (r *Registry) Transport() string {
+	if r.git != nil {
+		return fmt.Sprintf("%s (%s)", r.Location.Kind, r.git.Tier())
+	}
+	return string(r.Location.Kind)
+}
+
+func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
+	location, err := Locate(spec.URL)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{Spec: spec}
+	if r.Client, err = s.client(spec); err != nil {
+		return nil, err
+	}
+	pin := cmp.Or(spec.ID, s.pinned(spec.URL))
+	if spec.BlockOrigin {
+		err = s.openMirror(ctx, r, pin)
+	} else {
+		err = s.openAt(ctx, r, location, pin)
+	}
+	if err != nil || pin != "" {
+		return r, err
+	}
+	if location.Kind != KindDir {
+		s.o.Notice("trusting registry %s at %s, seen for the first time%s", r.ID(), web.Redact(spec.URL), r.rootWords())
+	}
+	return r, s.pin(spec.URL, r.ID())
+}
+
+// rootWords tells the root of trust, so that the user can compare it with what the registry's operator says.
+func (r *Registry) rootWords() string {
+	c, ok := r.Snapshot.Currency()
+	if !ok {
+		return ""
+	}
+	return ", with root " + c.Root
+}
+
+func (s *Set) client(spec Spec) (*web.Client, error) {
+	o := web.Options{
+		Timeout: spec.Timeout, Retries: spec.Retries, UserAgent: s.o.UserAgent,
+		AllowInsecure: func(string) bool { return spec.AllowInsecure },
+		Blocked:       spec.blocked(),
+	}
+	if s.o.Authorization != nil {
+		var err error
+		if o.Credentials, err = s.o.Authorization(spec.Name); err != nil {
+			return nil, err
+		}
+	}
+	return s.counted(web.New(o))
+}
+
+// openAt opens a registry at one of the places where it is.
+func (s *Set) openAt(ctx context.Context, r *Registry, at Location, pin string) error {
+	r.Location, r.git = at, nil
+	if err := s.openTransport(r); err != nil {
+		return err
+	}
+	if err := s.openSnapshot(ctx, r, pin); err != nil {
+		r.transport.Close()
+		return err
+	}
+	return nil
+}
+
+func (s *Set) openTransport(r *Registry) (err error) {
+	// What is kept of a place belongs to it: what another copy has under the same path may be another state.
+	dir := filepath.Join(s.o.CacheDir, "index", addressKey(r.address()))
+	switch r.Location.Kind {
+	case KindDir:
+		r.transport, err = index.OpenDir(r.Location.URL)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "registry-not-found", "there is no folder %s", r.Location.URL)
+		}
+	case KindTar:
+		r.transport, err = index.OpenTar(r.Location.URL)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "registry-not-found", "there is no file %s", r.Location.URL)
+		}
+	case KindStatic:
+		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
+	default:
+		r.git, err = s.openGit(r, dir)
+		r.transport = r.git
+	}
+	return err
+}
+
+func (s *Set) openGit(r *Registry, dir string) (*index.Git, error) {
+	o := gitindex.Options{URL: r.Location.URL, HTTP: r.Client.HTTP(), AllowInsecure: r.Spec.AllowInsecure}
+	if s.o.Git != nil {
+		var err error
+		if o.Git, err = s.o.Git(); err != nil {
+			return nil, err
+		}
+	}
+	return index.OpenGit(dir, o, index.GitOptions{Offline: s.o.Offline, Plain: r.Spec.Trust.Signatures != index.SignaturesRequired})
+}
+
+func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
+	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, VerifyBundle: s.helper.Verify}
+	o.State = func(id string) (index.State, error) { return r.openState(filepath.Join(s.o.StateDir, "trust", id)) }
+	if r.Snapshot, err = index.Open(ctx, r.transport, o); err != nil {
+		return err
+	}
+	r.options, r.options.Pin = o, r.ID()
+	for _, notice := range r.Snapshot.Notices() {
+		s.o.Notice("%s", notice)
+	}
+	return nil
+}
+
+// openState opens what is kept of a registry.
+func (r *Registry) openState(dir string) (index.State, error) {
+	r.standing = index.StandingFile{Dir: dir}
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		r.verified, err = index.OpenMemory(filepath.Join(dir, "verified"))
+	}
+	if err == nil {
+		r.folded, err = index.OpenFoldCache(filepath.Join(dir, "folded"))
+	}
+	return index.State{Verified: r.verified, Folded: r.folded, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, err
+}
