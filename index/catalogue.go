@@ -104,9 +104,7 @@ func (s *Snapshot) catalogue(ctx context.Context) (*compact, error) {
 func (s *Snapshot) catalogueFiles(ctx context.Context, old *compact) (files map[string][]byte, sums map[string]string, err error) {
 	sums = map[string]string{}
 	if s.vouched != nil {
-		if _, ok := s.vouched.client.Target(SearchSums); ok {
-			return s.changedCatalogue(ctx, old)
-		}
+		return s.changedCatalogue(ctx, old)
 	}
 	if files, err = s.transport.Fetch(ctx, SearchPaths()); err != nil {
 		return nil, nil, err
@@ -119,6 +117,9 @@ func (s *Snapshot) catalogueFiles(ctx context.Context, old *compact) (files map[
 }
 
 func (s *Snapshot) changedCatalogue(ctx context.Context, old *compact) (map[string][]byte, map[string]string, error) {
+	if _, ok := s.vouched.client.Target(SearchSums); !ok {
+		return nil, nil, nil // a registry that has published nothing has no catalogue
+	}
 	list, err := s.transport.Fetch(ctx, []string{SearchSums})
 	if err != nil {
 		return nil, nil, err

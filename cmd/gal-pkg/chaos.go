@@ -216,18 +216,8 @@ func usesOf(m *manifest.Manifest) []chaosUse {
 }
 
 func (c *chaosCheckCmd) judge(a *app, file string, r chaosCheckResult) error {
-	for i, f := range r.Findings {
-		r.Findings[i].Path = a.relative(f.Path)
-		if f.Level == manifest.LevelError {
-			r.Errors++
-		} else {
-			r.Warnings++
-		}
-	}
 	var bad *fault.Error
-	if r.Errors > 0 {
-		bad = fault.New(fault.Negative, "check-failed", "%s and %s", cmdline.Plural(r.Errors, "error"), cmdline.Plural(r.Warnings, "warning"))
-	} else {
+	if r.Errors, r.Warnings, bad = a.weigh(r.Findings); bad == nil {
 		a.Status("Checked", "%s: %s, %s", a.relative(file), cmdline.Plural(len(r.Profiles), "chaos profile"), cmdline.Plural(r.Warnings, "warning"))
 	}
 	return a.verdict("chaos-check", r, func(w io.Writer) { (&checkCmd{}).write(w, r.Findings) }, bad)

@@ -42,18 +42,8 @@ func (c *checkCmd) Run(a *app) error {
 		return err
 	}
 	r := checkResult{Findings: orEmpty(findings)}
-	for i, f := range r.Findings {
-		r.Findings[i].Path = a.relative(f.Path)
-		if f.Level == manifest.LevelError {
-			r.Errors++
-		} else {
-			r.Warnings++
-		}
-	}
 	var bad *fault.Error
-	if r.Errors > 0 {
-		bad = fault.New(fault.Negative, "check-failed", "%s and %s", cmdline.Plural(r.Errors, "error"), cmdline.Plural(r.Warnings, "warning"))
-	} else {
+	if r.Errors, r.Warnings, bad = a.weigh(r.Findings); bad == nil {
 		a.Status("Checked", "%s: %s", a.relative(file), cmdline.Plural(r.Warnings, "warning"))
 	}
 	return a.verdict("check", r, func(w io.Writer) { c.write(w, r.Findings) }, bad)
@@ -73,6 +63,22 @@ func (c *checkCmd) write(w io.Writer, findings []project.Finding) {
 			fmt.Fprintln(w, cmdline.Indent("   ", "help: "+f.Help))
 		}
 	}
+}
+
+// weigh counts findings, and makes their paths those that the user would type; with an error among them the check has failed.
+func (a *app) weigh(findings []project.Finding) (errors, warnings int, bad *fault.Error) {
+	for i, f := range findings {
+		findings[i].Path = a.relative(f.Path)
+		if f.Level == manifest.LevelError {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	if errors > 0 {
+		bad = fault.New(fault.Negative, "check-failed", "%s and %s", cmdline.Plural(errors, "error"), cmdline.Plural(warnings, "warning"))
+	}
+	return errors, warnings, bad
 }
 
 // manifestFile is the gal.toml that the working directory, or --manifest-path, is about; it may be wrong.

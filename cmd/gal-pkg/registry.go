@@ -74,6 +74,11 @@ func (c *registryAddCmd) Run(a *app) error {
 	if err := settings.CheckRegistryName(c.Name); err != nil {
 		return fault.New(fault.Usage, "bad-registry", "%v", err)
 	}
+	if c.Root != "" {
+		if err := settings.CheckRoot(c.Root); err != nil {
+			return fault.New(fault.Usage, "bad-registry", "%v", err)
+		}
+	}
 	if old, ok := user.Registries.All[c.Name]; ok && (old.ID != "" || old.URL != settings.DefaultURL) {
 		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
 			WithHelp("gal-pkg registry remove %s", old.Name)

@@ -149,7 +149,7 @@ func (t *table) address(key, raw string, allowInsecure bool) string {
 }
 
 func (r *Registry) checkPins(t *table) {
-	if digest, ok := strings.CutPrefix(r.Root, "sha256:"); r.Root != "" && (!ok || len(digest) != 64 || !only(digest, "0123456789abcdef")) {
+	if r.Root != "" && CheckRoot(r.Root) != nil {
 		t.fail("%s is %q; it must be sha256: and 64 lower-case hex digits", t.name("root"), r.Root)
 	}
 	if r.ID != "" && !isRegistryID(r.ID) {
@@ -158,6 +158,15 @@ func (r *Registry) checkPins(t *table) {
 	if r.VerifySignatures == VerifyNot {
 		t.warn("%s is false: packages of this registry are accepted from anybody", t.name("verify_signatures"))
 	}
+}
+
+// CheckRoot says what is wrong with the fingerprint of a root of trust, nil for nothing: it is `sha256:` and 64 lower-case
+// hex digits, as `gal-registry root show` prints it.
+func CheckRoot(root string) error {
+	if digest, ok := strings.CutPrefix(root, "sha256:"); !ok || len(digest) != 64 || !only(digest, "0123456789abcdef") {
+		return fmt.Errorf("%q is no fingerprint of a root: it is sha256: and 64 lower-case hex digits", root)
+	}
+	return nil
 }
 
 func isRegistryID(id string) bool {
