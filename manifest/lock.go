@@ -153,61 +153,79 @@ func (l *Lock) Find(name string) []*LockedPackage {
 // LockIndex answers questions about a lock that must not change while it is in use.
 type LockIndex struct {
 	packages []LockedPackage
-	names    map[string][]int // exact names
+	order    []int32 // places in packages, sorted by exact name
 }
 
 // Index prepares a lock for [LockIndex.Resolve].
 func (l *Lock) Index() *LockIndex {
-	x := &LockIndex{l.Packages, make(map[string][]int, len(l.Packages))}
-	for i := range l.Packages {
-		x.names[l.Packages[i].Name] = append(x.names[l.Packages[i].Name], i)
+	x := &LockIndex{l.Packages, make([]int32, len(l.Packages))}
+	for i := range x.order {
+		x.order[i] = int32(i)
 	}
+	slices.SortStableFunc(x.order, func(a, b int32) int { return strings.Compare(x.packages[a].Name, x.packages[b].Name) })
 	return x
+}
+
+// named lists the places of the packages of a name.
+func (x *LockIndex) named(name string) []int32 {
+	from, _ := slices.BinarySearchFunc(x.order, name, func(at int32, name string) int { return strings.Compare(x.packages[at].Name, name) })
+	to := from
+	for to < len(x.order) && x.packages[x.order[to]].Name == name {
+		to++
+	}
+	return x.order[from:to]
 }
 
 // Resolve returns the one package that a reference means. None, and more than one, are errors.
 func (x *LockIndex) Resolve(r Ref) (*LockedPackage, error) {
-	matches := x.matches(r)
-	switch len(matches) {
+	found, n := x.match(x.named(r.Name), r)
+	switch n {
 	case 1:
-		return &x.packages[matches[0]], nil
+		return found, nil
 	case 0:
 		return nil, fmt.Errorf("%s is not among the packages", quote(r.String()))
 	}
-	texts := make([]string, len(matches))
-	for i, m := range matches {
-		texts[i] = quote(x.packages[m].Ref().String())
-	}
-	return nil, fmt.Errorf("%s is ambiguous: it may be %s", quote(r.String()), strings.Join(texts[:min(len(texts), 5)], ", "))
-}
-
-func (x *LockIndex) matches(r Ref) []int {
-	named := x.names[r.Name]
-	if r.Version.IsZero() {
-		return named
-	}
-	var found []int
-	for _, i := range named {
-		p := &x.packages[i]
-		if sameVersion(p.Version, r.Version) && (r.Source.IsZero() || p.Source == r.Source) {
-			found = append(found, i)
+	var texts []string
+	for _, i := range x.named(r.Name) {
+		if p := &x.packages[i]; r.means(p) && len(texts) < 5 {
+			texts = append(texts, quote(p.Ref().String()))
 		}
 	}
-	return found
+	return nil, fmt.Errorf("%s is ambiguous: it may be %s", quote(r.String()), strings.Join(texts, ", "))
+}
+
+// match returns the first of some packages that a reference may mean, and how many they are.
+func (x *LockIndex) match(among []int32, r Ref) (first *LockedPackage, n int) {
+	for _, i := range among {
+		if p := &x.packages[i]; r.means(p) {
+			if n == 0 {
+				first = p
+			}
+			n++
+		}
+	}
+	return first, n
+}
+
+// means reports whether nothing in a reference speaks against a package of its name.
+func (r Ref) means(p *LockedPackage) bool {
+	return r.Version.IsZero() || sameVersion(p.Version, r.Version) && (r.Source.IsZero() || p.Source == r.Source)
 }
 
 // Shorten returns the shortest reference that means the same package; one that means none or several is returned as
 // it is.
 func (x *LockIndex) Shorten(r Ref) Ref {
-	p, err := x.Resolve(r)
-	if err != nil {
+	named := x.named(r.Name)
+	p, n := x.match(named, r)
+	if n != 1 {
 		return r
 	}
 	short := Ref{Name: r.Name}
-	if len(x.names[r.Name]) > 1 {
-		short.Version = p.Version
+	if len(named) == 1 {
+		return short
 	}
-	if len(x.names[r.Name]) > 1 && len(x.matches(short)) > 1 {
+	short.Version = p.Version
+	if _, n := x.match(named, short); n > 1 {
 		short.Source = p.Source
 	}
 	return short
@@ -243,7 +261,7 @@ func (l *Lock) Check() error {
 // crowded finds a package that is listed too often, which would make every look-up of its name slow.
 func (x *LockIndex) crowded() (int, error) {
 	for i := range x.packages {
-		if n := len(x.names[x.packages[i].Name]); n > MaxLockedVersions {
+		if n := len(x.named(x.packages[i].Name)); n > MaxLockedVersions {
 			return i, fmt.Errorf("package %s is listed %d times, at most %d are allowed", quote(x.packages[i].Name), n, MaxLockedVersions)
 		}
 	}
@@ -265,9 +283,9 @@ func (x *LockIndex) check(i int) error {
 	if reason := checksumReason(p.Checksum); reason != "" {
 		return fail("checksum %s %s", quote(p.Checksum), reason)
 	}
-	for _, j := range x.names[p.Name] {
+	for _, j := range x.named(p.Name) {
 		other := &x.packages[j]
-		if j < i && sameVersion(other.Version, p.Version) && (other.Source == p.Source || other.Source.IsZero() || p.Source.IsZero()) {
+		if int(j) < i && sameVersion(other.Version, p.Version) && (other.Source == p.Source || other.Source.IsZero() || p.Source.IsZero()) {
 			return fail("version %s is listed twice", p.Version)
 		}
 	}
@@ -299,13 +317,15 @@ func checksumReason(text string) string {
 	return ""
 }
 
-// sorted returns a copy of a lock with everything in order.
+// sorted returns a copy of a lock with everything in order; lists that are in order already are shared.
 func (l *Lock) sorted() *Lock {
 	ordered := *l
 	ordered.Packages = make([]LockedPackage, len(l.Packages))
 	for i, p := range l.Packages {
-		p.Features, p.Dependencies = slices.Clone(p.Features), slices.Clone(p.Dependencies)
-		p.sortLists()
+		if !slices.IsSorted(p.Features) || !slices.IsSortedFunc(p.Dependencies, Ref.Compare) {
+			p.Features, p.Dependencies = slices.Clone(p.Features), slices.Clone(p.Dependencies)
+			p.sortLists()
+		}
 		ordered.Packages[i] = p
 	}
 	ordered.sortPackages()

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,54 +13,48 @@ const lockTime = "2006-01-02T15:04:05Z"
 func (l *Lock) Format() []byte {
 	sorted := l.sorted()
 	index := sorted.Index()
-	var b strings.Builder
-	b.WriteString("version = " + strconv.Itoa(LockVersion) + "\n")
-	writeString(&b, "root", l.Root, true)
+	b := make([]byte, 0, 256*(len(l.Packages)+1))
+	b = append(b, "version = "+strconv.Itoa(LockVersion)+"\n"...)
+	b = appendString(b, "root", l.Root, true)
 	if !l.ExcludeNewer.IsZero() {
-		writeString(&b, "exclude-newer", l.ExcludeNewer.UTC().Format(lockTime), true)
+		b = appendString(b, "exclude-newer", l.ExcludeNewer.UTC().Format(lockTime), true)
 	}
 	for i := range sorted.Packages {
-		sorted.Packages[i].format(&b, index)
+		b = sorted.Packages[i].format(b, index)
 	}
-	return []byte(b.String())
+	return b
 }
 
-func (p *LockedPackage) format(b *strings.Builder, index *LockIndex) {
-	b.WriteString("\n[[packages]]\n")
-	writeString(b, "name", p.Name, true)
-	writeString(b, "version", p.Version.String(), true)
-	writeString(b, "source", p.Source.String(), false)
-	writeString(b, "checksum", p.Checksum, false)
-	writeList(b, "features", p.Features)
-	refs := make([]string, len(p.Dependencies))
-	for i, d := range p.Dependencies {
-		refs[i] = index.Shorten(d).String()
-	}
-	writeList(b, "dependencies", refs)
+func (p *LockedPackage) format(b []byte, index *LockIndex) []byte {
+	b = append(b, "\n[[packages]]\n"...)
+	b = appendString(b, "name", p.Name, true)
+	b = appendString(b, "version", p.Version.String(), true)
+	b = appendString(b, "source", p.Source.String(), false)
+	b = appendString(b, "checksum", p.Checksum, false)
+	b = appendList(b, "features", len(p.Features), func(i int) string { return p.Features[i] })
+	return appendList(b, "dependencies", len(p.Dependencies), func(i int) string { return index.Shorten(p.Dependencies[i]).String() })
 }
 
-func writeString(b *strings.Builder, key, value string, always bool) {
-	if value != "" || always {
-		b.WriteString(key)
-		b.WriteString(" = ")
-		b.WriteString(tomlString(value))
-		b.WriteByte('\n')
+func appendString(b []byte, key, value string, always bool) []byte {
+	if value == "" && !always {
+		return b
 	}
+	b = append(append(b, key...), " = "...)
+	return append(appendTOMLString(b, value), '\n')
 }
 
-func writeList(b *strings.Builder, key string, list []string) {
-	if len(list) == 0 {
-		return
+func appendList(b []byte, key string, n int, text func(i int) string) []byte {
+	if n == 0 {
+		return b
 	}
-	b.WriteString(key)
-	b.WriteString(" = [")
-	for i, s := range list {
+	b = append(append(b, key...), " = ["...)
+	for i := range n {
 		if i > 0 {
-			b.WriteString(", ")
+			b = append(b, ", "...)
 		}
-		b.WriteString(tomlString(s))
+		b = appendTOMLString(b, text(i))
 	}
-	b.WriteString("]\n")
+	return append(b, "]\n"...)
 }
 
 // parseLockTime reads the time of exclude-newer.

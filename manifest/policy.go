@@ -11,7 +11,7 @@ type Security struct {
 	MaxRiskLevel      string         `json:"max_risk_level,omitempty"` // one of RiskLevels, "" where not said
 	VulnerabilityScan *bool          `json:"vulnerability_scan,omitempty"`
 	DependencyAudit   *bool          `json:"dependency_audit,omitempty"`
-	AllowedLicenses   []string       `json:"allowed_licenses,omitempty"` // as written
+	AllowedLicenses   []string       `json:"allowed_licenses,omitempty"` // as written; empty, and not nil, allows none
 	MinReleaseAge     time.Duration  `json:"min_release_age,omitempty"`  // in nanoseconds
 	Ignore            []IgnoredEntry `json:"ignore,omitempty"`
 }

@@ -24,29 +24,30 @@ func tomlPath(parts []string) string {
 }
 
 // tomlString writes a basic string.
-func tomlString(text string) string {
-	if !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == '"' || c == '\\' || c == 0x7f }) {
-		return `"` + text + `"`
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case c < 0x20 || c == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, c)
+func tomlString(text string) string { return string(appendTOMLString(nil, text)) }
+
+func appendTOMLString(b []byte, text string) []byte {
+	b = append(b, '"')
+	plain := 0 // what is not appended yet begins here
+	for i := range len(text) {
+		c := text[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
+			continue
+		}
+		b = append(b, text[plain:i]...)
+		plain = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\t':
+			b = append(b, `\t`...)
 		default:
-			b.WriteRune(c)
+			b = fmt.Appendf(b, `\u%04X`, c)
 		}
 	}
-	b.WriteByte('"')
-	return b.String()
+	return append(append(b, text[plain:]...), '"')
 }
 
 // field is one key of an inline table.

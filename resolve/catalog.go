@@ -67,7 +67,7 @@ const maxVersions = 10_000
 
 // load returns a package, from the source if need be.
 func (s *solver) load(ctx context.Context, id PackageID) (*pkg, error) {
-	if p, ok := s.packages[id]; ok {
+	if p := s.packages[id]; p != nil {
 		return p, nil
 	}
 	p := &pkg{id: id, matches: map[string][]option{}}
@@ -106,8 +106,8 @@ func (s *solver) hint(c *Candidate, root bool) {
 			continue
 		}
 		id := s.target(d)
-		if _, loaded := s.packages[id]; !loaded && !s.asked[id] {
-			s.asked[id] = true
+		if _, asked := s.packages[id]; !asked {
+			s.packages[id] = nil
 			hints = append(hints, Hint{id, d.Requirement})
 		}
 	}
@@ -197,6 +197,9 @@ func (s *solver) cutoff(id PackageID) time.Time {
 
 // target is the package that a dependency means, after [patch].
 func (s *solver) target(d *Dependency) PackageID {
+	if len(s.req.Patches) == 0 {
+		return d.ID
+	}
 	if id, ok := s.req.Patches[d.ID]; ok {
 		return id
 	}

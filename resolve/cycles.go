@@ -1,30 +1,19 @@
 package resolve
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
-	"github.com/geeknik/gal-pkg/version"
 )
-
-// chosenKey is a package in the answer.
-type chosenKey struct {
-	id     PackageID
-	bucket version.Bucket
-}
 
 // refuseCycles fails where normal and build dependencies form a circle, and names it. The search itself does not look
 // for circles: to avoid one is rarely what anybody wants, and its author can tell better where to cut.
-func refuseCycles(sol *Solution) error {
-	byKey := map[chosenKey]*Package{}
-	for i := range sol.Packages {
-		p := &sol.Packages[i]
-		byKey[chosenKey{p.ID, p.Version.Bucket()}] = p
-	}
-	w := cycleWalk{byKey: byKey, state: map[*Package]uint8{}}
-	for i := range sol.Packages {
-		if circle := w.from(&sol.Packages[i]); circle != nil {
-			return cycleError(circle)
+func (a *answer) refuseCycles() error {
+	w := cycleWalk{answer: a, state: make([]uint8, len(a.chosen))}
+	for i := range a.chosen {
+		if circle := w.from(int32(i)); circle != nil {
+			return a.cycleError(circle)
 		}
 	}
 	return nil
@@ -32,29 +21,25 @@ func refuseCycles(sol *Solution) error {
 
 // cycleWalk is a depth-first walk; state is 1 on the path, 2 when done.
 type cycleWalk struct {
-	byKey map[chosenKey]*Package
-	state map[*Package]uint8
-	path  []*Package
+	*answer
+	state []uint8
+	path  []int32
 }
 
-func (w *cycleWalk) from(p *Package) []*Package {
+func (w *cycleWalk) from(p int32) []int32 {
 	switch w.state[p] {
 	case 1:
-		for i, q := range w.path {
-			if q == p {
-				return append(w.path[i:], p)
-			}
-		}
+		return append(w.path[slices.Index(w.path, p):], p)
 	case 2:
 		return nil
 	}
 	w.state[p] = 1
 	w.path = append(w.path, p)
-	for _, e := range p.Dependencies {
-		if e.Kind == Dev {
+	for _, u := range w.chosen[p].uses {
+		if u.dep.Kind == Dev {
 			continue
 		}
-		if circle := w.from(w.byKey[chosenKey{e.ID, e.Version.Bucket()}]); circle != nil {
+		if circle := w.from(w.place[u.target]); circle != nil {
 			return circle
 		}
 	}
@@ -63,9 +48,10 @@ func (w *cycleWalk) from(p *Package) []*Package {
 	return nil
 }
 
-func cycleError(circle []*Package) error {
+func (a *answer) cycleError(circle []int32) error {
 	var names []string
-	for _, p := range circle {
+	for _, at := range circle {
+		p := &a.Packages[at]
 		names = append(names, p.ID.Name+" "+p.Version.String())
 	}
 	return fault.New(fault.NoSolution, "dependency-cycle", "packages depend on each other in a circle").

@@ -3,6 +3,7 @@ package resolve
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 )
 
@@ -121,7 +122,7 @@ func (s *solver) expandBucket(ctx context.Context, id uint32, v int) error {
 func (s *solver) expandVersion(ctx context.Context, id uint32, v int) error {
 	c, root := s.candidate(id, v), s.nodes[id].pkg.root
 	s.hint(c, root != nil)
-	for _, d := range inOrder(c.Dependencies) {
+	for d := range inOrder(c.Dependencies) {
 		if root == nil && (d.Optional || d.Kind == Dev) {
 			continue
 		}
@@ -141,7 +142,7 @@ func (s *solver) expandRootFeatures(ctx context.Context, id uint32, c *Candidate
 	for _, name := range sortedKeys(c.Features) {
 		for _, text := range c.Features[name] {
 			value := parseFeatureValue(c, text)
-			for _, d := range inOrder(c.Dependencies) {
+			for d := range inOrder(c.Dependencies) {
 				if value.alias == "" || d.Alias != value.alias {
 					continue
 				}
@@ -180,7 +181,7 @@ func (s *solver) expandFeature(ctx context.Context, feature uint32, v int) error
 // expandOptional makes the clauses of the dependencies that a "dep:x" node turns on.
 func (s *solver) expandOptional(ctx context.Context, feature uint32, c *Candidate) error {
 	owner, name := s.nodes[feature].owner, s.nodes[feature].name
-	for _, d := range inOrder(c.Dependencies) {
+	for d := range inOrder(c.Dependencies) {
 		if !d.Optional || d.Kind == Dev || optionalName(d.Alias) != name {
 			continue
 		}
@@ -202,7 +203,7 @@ func (s *solver) expandValue(ctx context.Context, feature uint32, c *Candidate, 
 		s.turnOn(feature, s.versionsWhere(owner, same), value.feature)
 		return nil
 	}
-	for _, d := range inOrder(c.Dependencies) {
+	for d := range inOrder(c.Dependencies) {
 		if d.Alias != value.alias || d.Kind == Dev {
 			continue
 		}
@@ -246,16 +247,33 @@ func (s *solver) turnOn(feature uint32, versions set, other string) {
 	s.addFact(f, s.is(feature, 0), s.oneOf(owner, versions), s.absent(target))
 }
 
-// inOrder returns pointers to the dependencies, sorted by kind, then alias, then package.
-func inOrder(dependencies []Dependency) []*Dependency {
+// inOrder goes through dependencies by kind, then alias, then package.
+func inOrder(dependencies []Dependency) iter.Seq[*Dependency] {
+	for i := 1; i < len(dependencies); i++ {
+		if compareDependencies(&dependencies[i-1], &dependencies[i]) > 0 {
+			return slices.Values(sortedDependencies(dependencies))
+		}
+	}
+	return func(yield func(*Dependency) bool) {
+		for i := range dependencies {
+			if !yield(&dependencies[i]) {
+				return
+			}
+		}
+	}
+}
+
+func sortedDependencies(dependencies []Dependency) []*Dependency {
 	sorted := make([]*Dependency, len(dependencies))
 	for i := range dependencies {
 		sorted[i] = &dependencies[i]
 	}
-	slices.SortStableFunc(sorted, func(a, b *Dependency) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Alias, b.Alias), a.ID.Compare(b.ID))
-	})
+	slices.SortStableFunc(sorted, compareDependencies)
 	return sorted
+}
+
+func compareDependencies(a, b *Dependency) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Alias, b.Alias), a.ID.Compare(b.ID))
 }
 
 // hasDependency reports whether a candidate has the same dependency, so that both can share a clause.

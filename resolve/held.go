@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/version"
 )
 
 // checkPrecise fails where a version that was asked for by name is not part of the answer.
@@ -37,38 +38,43 @@ type need struct {
 }
 
 // needs lists, for every chosen version, who depends on it.
-func (s *solver) needs(sol *Solution) map[chosenKey][]need {
-	all := map[chosenKey][]need{}
-	for i := range sol.Packages {
-		p := &sol.Packages[i]
-		c := s.candidateOf(*p)
-		for _, d := range inOrder(c.Dependencies) {
-			at := slices.IndexFunc(p.Dependencies, func(e Edge) bool { return e.Alias == d.Alias && e.Kind == d.Kind })
-			if at < 0 || d.Kind == Dev && !p.Root {
-				continue
-			}
-			e := p.Dependencies[at]
-			key := chosenKey{e.ID, e.Version.Bucket()}
-			all[key] = append(all[key], need{p, d})
+func (a *answer) needs() [][]need {
+	counts := make([]int, len(a.chosen))
+	total := 0
+	for i := range a.chosen {
+		for _, u := range a.chosen[i].uses {
+			counts[a.place[u.target]]++
+			total++
+		}
+	}
+	all, rest := make([][]need, len(a.chosen)), make([]need, total)
+	for i, n := range counts {
+		all[i], rest = rest[:0:n], rest[n:]
+	}
+	for i := range a.chosen {
+		for _, u := range a.chosen[i].uses {
+			at := a.place[u.target]
+			all[at] = append(all[at], need{&a.Packages[i], u.dep})
 		}
 	}
 	return all
 }
 
 // held tells which packages are not at their newest version, and why.
-func (s *solver) held(sol *Solution) []Held {
+func (s *solver) held(a *answer) []Held {
 	var result []Held
-	needs := s.needs(sol)
-	for i, p := range sol.Packages {
+	needs := a.needs()
+	for i := range a.Packages {
+		p := &a.Packages[i]
 		if p.Root {
 			continue
 		}
-		newest, why := s.newest(p, highest(sol.Packages[i:]))
+		newest, why := s.newest(s.nodes[a.chosen[i].node].pkg, p.Version, highest(a.Packages[i:]))
 		if newest == nil || !p.Version.Less(newest.Version) {
 			continue
 		}
 		if why == "" {
-			why = s.whyNot(sol, needs, p, newest)
+			why = s.whyNot(a, i, needs[i], newest)
 		}
 		result = append(result, Held{ID: p.ID, Version: p.Version, Newest: newest.Version, Reason: why})
 	}
@@ -90,11 +96,10 @@ func highest(packages []Package) bool {
 
 // newest is the newest release of a package that is not yanked (of the chosen version's bucket only, where a newer
 // bucket is in the graph as well), with the reason why it is hidden.
-func (s *solver) newest(p Package, everyBucket bool) (newest *Candidate, why string) {
+func (s *solver) newest(loaded *pkg, v version.Version, everyBucket bool) (newest *Candidate, why string) {
 	fits := func(c *Candidate) bool {
-		return c.Version.Pre() == "" && (everyBucket || c.Version.Bucket() == p.Version.Bucket())
+		return c.Version.Pre() == "" && (everyBucket || c.Version.Bucket() == v.Bucket())
 	}
-	loaded := s.packages[p.ID]
 	if at := slices.IndexFunc(loaded.usable, fits); at >= 0 {
 		newest = loaded.usable[at]
 	}
@@ -110,8 +115,9 @@ func (s *solver) newest(p Package, everyBucket bool) (newest *Candidate, why str
 }
 
 // whyNot finds the reason why another version of a chosen package was not chosen.
-func (s *solver) whyNot(sol *Solution, needs map[chosenKey][]need, p Package, other *Candidate) string {
-	for _, n := range needs[chosenKey{p.ID, p.Version.Bucket()}] {
+func (s *solver) whyNot(a *answer, at int, needs []need, other *Candidate) string {
+	p := &a.Packages[at]
+	for _, n := range needs {
 		if !n.dep.accepts(other.Version) {
 			where := ""
 			if n.dep.Where != "" {
@@ -134,33 +140,47 @@ func (s *solver) whyNot(sol *Solution, needs map[chosenKey][]need, p Package, ot
 	if s.req.Options.Resolution == Lowest || s.req.Options.Resolution == LowestDirect {
 		return "the lowest version was asked for"
 	}
-	return s.conflictOf(sol, p, other)
+	return s.conflictOf(a, p, other)
 }
 
 // conflictOf names what in the solution another version would not get along with.
-func (s *solver) conflictOf(sol *Solution, p Package, other *Candidate) string {
-	for _, d := range inOrder(other.Dependencies) {
+func (s *solver) conflictOf(a *answer, p *Package, other *Candidate) string {
+	for d := range inOrder(other.Dependencies) {
 		if d.Kind == Dev || d.Optional && !slices.Contains(p.Features, d.Alias) {
 			continue
 		}
 		id := s.target(d)
-		at := slices.IndexFunc(sol.Packages, func(q Package) bool { return q.ID == id })
-		fits := slices.ContainsFunc(sol.Packages, func(q Package) bool { return q.ID == id && d.accepts(q.Version) })
-		if at >= 0 && !fits {
-			return fmt.Sprintf("conflicts with %s %s: it needs %s", id.Name, sol.Packages[at].Version, d.Requirement)
+		loaded := s.packages[id]
+		if loaded == nil {
+			continue
 		}
-		if loaded := s.packages[id]; loaded != nil && !loaded.fits(d.Requirement) {
+		used := s.versionsUsed(a, loaded)
+		if len(used) > 0 && !slices.ContainsFunc(used, d.accepts) {
+			return fmt.Sprintf("conflicts with %s %s: it needs %s", id.Name, used[0], d.Requirement)
+		}
+		if !loaded.fits(d.Requirement) {
 			return fmt.Sprintf("depends on %s, which no version fits", asks(id.Name, d.Requirement))
 		}
 	}
 	if other.Links != "" {
-		for _, q := range sol.Packages {
-			if q.ID != p.ID && s.candidateOf(q).Links == other.Links {
+		for i, q := range a.Packages {
+			if q.ID != p.ID && a.chosen[i].candidate.Links == other.Links {
 				return fmt.Sprintf("conflicts with %s %s: both have the link %q", q.ID.Name, q.Version, other.Links)
 			}
 		}
 	}
 	return "conflicts with other packages of the graph"
+}
+
+// versionsUsed lists the versions of a package that an answer has, oldest first.
+func (s *solver) versionsUsed(a *answer, p *pkg) []version.Version {
+	var used []version.Version
+	for _, b := range slices.Backward(p.buckets) {
+		if b.made && a.place[b.node] >= 0 {
+			used = append(used, a.Packages[a.place[b.node]].Version)
+		}
+	}
+	return used
 }
 
 func keys[K comparable, V any](m map[K]V) func(yield func(K) bool) { return maps.Keys(m) }

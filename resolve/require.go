@@ -33,11 +33,11 @@ func (s *solver) require(ctx context.Context, by claim, d *Dependency) error {
 	if s.alreadySaid(by) {
 		return nil
 	}
-	target, err := s.load(ctx, s.target(d))
+	served, err := s.serve(ctx, d)
 	if err != nil {
 		return err
 	}
-	options := s.matching(target, d.Requirement)
+	target, options := served.target, served.options
 	s.hintBelow(options)
 	f := fact{kind: factRequires, owner: by.owner, versions: by.versions, feature: by.because, dep: d, target: target}
 	left := s.claimTerms(by)
@@ -60,6 +60,26 @@ func (s *solver) require(ctx context.Context, by claim, d *Dependency) error {
 	return nil
 }
 
+// served is what a dependency means: a package, and those of its versions that fit, by bucket.
+type served struct {
+	target  *pkg
+	options []option
+}
+
+// serve looks up what a dependency means, once for all versions that share it.
+func (s *solver) serve(ctx context.Context, d *Dependency) (served, error) {
+	if known, ok := s.served[d]; ok {
+		return known, nil
+	}
+	target, err := s.load(ctx, s.target(d))
+	if err != nil {
+		return served{}, err
+	}
+	found := served{target, s.matching(target, d.Requirement)}
+	s.served[d] = found
+	return found, nil
+}
+
 // alreadySaid reports whether one of the versions was expanded before: then these clauses exist.
 func (s *solver) alreadySaid(by claim) bool {
 	n := &s.nodes[by.owner]
@@ -75,11 +95,11 @@ func (s *solver) want(ctx context.Context, by claim, d *Dependency, name string)
 	if by.feature != 0 && s.alreadySaid(by) {
 		return nil
 	}
-	target, err := s.load(ctx, s.target(d))
+	served, err := s.serve(ctx, d)
 	if err != nil {
 		return err
 	}
-	s.wantOf(by, d, target, s.matching(target, d.Requirement), name)
+	s.wantOf(by, d, served.target, served.options, name)
 	return nil
 }
 

@@ -143,7 +143,7 @@ func (sel *selection) visit(u *use) error {
 			sel.carryOut(u, parseFeatureValue(c, text))
 		}
 	}
-	for _, d := range inOrder(c.Dependencies) {
+	for d := range inOrder(c.Dependencies) {
 		if !sel.inUse(u, d) {
 			continue
 		}

@@ -7,72 +7,127 @@ import (
 	"strings"
 )
 
-// solution reads the answer off the nodes: what the roots reach over the edges of chosen versions.
+// answer is a solution, with what the solver knows its packages by.
+type answer struct {
+	*Solution
+	chosen []chosen // by the place in Packages
+	place  []int32  // by node: the place in Packages, or -1
+}
+
+// chosen is one package of an answer.
+type chosen struct {
+	node      uint32
+	candidate *Candidate
+	uses      []taken // by kind, alias and package
+}
+
+// taken is a dependency of a chosen version, with the bucket that serves it.
+type taken struct {
+	dep    *Dependency
+	target uint32
+}
+
+// solution reads the answer off the nodes, and says what there is to say of it.
 func (s *solver) solution() (*Solution, error) {
-	result := &Solution{Steps: s.conflicts}
-	seen := map[uint32]bool{}
-	var pending []uint32
+	a, err := s.answer()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.refuseCycles(); err != nil {
+		return nil, err
+	}
+	if err := s.checkPrecise(a.Solution); err != nil {
+		return nil, err
+	}
+	a.Warnings = s.warnings(a)
+	a.Held = s.held(a)
+	return a.Solution, nil
+}
+
+// answer finds what the roots reach over the edges of chosen versions.
+func (s *solver) answer() (*answer, error) {
+	a := &answer{Solution: &Solution{Steps: s.conflicts}, place: make([]int32, len(s.nodes))}
+	for i := range a.place {
+		a.place[i] = -1
+	}
+	var found []chosen
 	visit := func(id uint32) {
-		if !seen[id] {
-			seen[id] = true
-			pending = append(pending, id)
+		if a.place[id] < 0 {
+			a.place[id] = int32(len(found))
+			found = append(found, chosen{node: id})
 		}
 	}
 	for i := range s.req.Roots {
 		visit(s.packages[s.req.Roots[i].ID].buckets[0].node)
 	}
-	for len(pending) > 0 {
-		id := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		p, err := s.packageOf(id, visit)
+	for at := 0; at < len(found); at++ {
+		c, err := s.use(found[at].node, visit)
 		if err != nil {
 			return nil, err
 		}
-		result.Packages = append(result.Packages, p)
+		found[at] = c
 	}
-	slices.SortFunc(result.Packages, func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.ID.Name, b.ID.Name), a.Version.Compare(b.Version), cmp.Compare(a.ID.Source, b.ID.Source))
+	slices.SortFunc(found, func(a, b chosen) int {
+		x, y := s.nodes[a.node].pkg.id, s.nodes[b.node].pkg.id
+		return cmp.Or(cmp.Compare(x.Name, y.Name), a.candidate.Version.Compare(b.candidate.Version), cmp.Compare(x.Source, y.Source))
 	})
-	if err := refuseCycles(result); err != nil {
-		return nil, err
+	a.chosen, a.Packages = found, make([]Package, len(found))
+	for i := range found {
+		a.place[found[i].node] = int32(i)
+		a.Packages[i] = s.packageOf(&found[i])
 	}
-	if err := s.checkPrecise(result); err != nil {
-		return nil, err
-	}
-	result.Warnings = s.warnings(result)
-	result.Held = s.held(result)
-	return result, nil
+	return a, nil
 }
 
-// packageOf describes the chosen version of a bucket, and visits what it depends on.
-func (s *solver) packageOf(id uint32, visit func(uint32)) (Package, error) {
+// use finds the chosen version of a bucket and what serves its dependencies, and visits these.
+func (s *solver) use(id uint32, visit func(uint32)) (chosen, error) {
 	v := s.chosen(id)
 	if v < 0 {
-		return Package{}, fmt.Errorf("internal: no version of %s was chosen", s.nodes[id].pkg.id)
+		return chosen{}, fmt.Errorf("internal: no version of %s was chosen", s.nodes[id].pkg.id)
 	}
-	c, root := s.candidate(id, v), s.nodes[id].pkg.root
-	p := Package{ID: s.nodes[id].pkg.id, Version: c.Version, Features: s.featuresOf(id, c), Root: root != nil}
-	for _, d := range inOrder(c.Dependencies) {
-		if root == nil && (d.Kind == Dev || d.Optional && !s.isOn(id, optionalName(d.Alias))) {
+	c := chosen{node: id, candidate: s.candidate(id, v)}
+	root := s.nodes[id].pkg.root != nil
+	c.uses = make([]taken, 0, len(c.candidate.Dependencies))
+	for d := range inOrder(c.candidate.Dependencies) {
+		if !root && (d.Kind == Dev || d.Optional && !s.isOn(id, optionalName(d.Alias))) {
 			continue
 		}
 		target := s.targetOf(id, d)
 		if s.chosen(target) < 0 {
-			return Package{}, fmt.Errorf("internal: %s %s has no version for its dependency %s", p.ID.Name, p.Version, d.Alias)
+			return chosen{}, fmt.Errorf("internal: %s %s has no version for its dependency %s", s.nodes[id].pkg.id.Name, c.candidate.Version, d.Alias)
 		}
 		visit(target)
-		t := s.candidate(target, s.chosen(target))
-		p.Dependencies = append(p.Dependencies, Edge{Alias: d.Alias, Kind: d.Kind, ID: s.nodes[target].pkg.id, Version: t.Version})
+		c.uses = append(c.uses, taken{d, target})
+	}
+	return c, nil
+}
+
+// packageOf describes a chosen version.
+func (s *solver) packageOf(c *chosen) Package {
+	from := s.nodes[c.node].pkg
+	p := Package{ID: from.id, Version: c.candidate.Version, Features: s.featuresOf(c.node, c.candidate), Root: from.root != nil}
+	if len(c.uses) == 0 {
+		return p
+	}
+	p.Dependencies = make([]Edge, len(c.uses))
+	for i, u := range c.uses {
+		t := s.candidate(u.target, s.chosen(u.target))
+		p.Dependencies[i] = Edge{Alias: u.dep.Alias, Kind: u.dep.Kind, ID: s.nodes[u.target].pkg.id, Version: t.Version}
 	}
 	slices.SortFunc(p.Dependencies, func(a, b Edge) int {
 		return cmp.Or(cmp.Compare(a.Alias, b.Alias), cmp.Compare(a.Kind, b.Kind), a.ID.Compare(b.ID), a.Version.Compare(b.Version))
 	})
-	return p, nil
+	return p
 }
 
 // targetOf is the bucket that serves a dependency of a chosen version.
 func (s *solver) targetOf(owner uint32, d *Dependency) uint32 {
-	options := s.matching(s.packages[s.target(d)], d.Requirement)
+	known, ok := s.served[d]
+	if !ok { // another version wrote the same, and was served first
+		target := s.packages[s.target(d)]
+		known = served{target, s.matching(target, d.Requirement)}
+	}
+	options := known.options
 	if len(options) == 1 {
 		return options[0].node
 	}
@@ -112,30 +167,21 @@ func (s *solver) featuresOf(id uint32, c *Candidate) []string {
 }
 
 // warnings tells of what is chosen, and should not be for long.
-func (s *solver) warnings(sol *Solution) []string {
+func (s *solver) warnings(a *answer) []string {
 	var lines []string
-	for i, p := range sol.Packages {
-		if s.req.Options.Duplicates == DuplicatesWarn && !highest(sol.Packages[i:]) {
+	for i, p := range a.Packages {
+		if s.req.Options.Duplicates == DuplicatesWarn && !highest(a.Packages[i:]) {
 			lines = append(lines, fmt.Sprintf("%s %s is not the only version of %s in the graph", p.ID.Name, p.Version, p.ID.Name))
 		}
-		if c := s.candidateOf(p); c.Yanked {
+		if c := a.chosen[i].candidate; c.Yanked {
 			lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s %s is yanked: %s", p.ID.Name, p.Version, c.YankReason), ": "))
 		}
 	}
 	for _, from := range slices.SortedFunc(keys(s.req.Patches), PackageID.Compare) {
-		used := slices.ContainsFunc(sol.Packages, func(p Package) bool { return p.ID == s.req.Patches[from] })
+		used := slices.ContainsFunc(a.Packages, func(p Package) bool { return p.ID == s.req.Patches[from] })
 		if !used {
 			lines = append(lines, fmt.Sprintf("the patch of %s is not used", from.Name))
 		}
 	}
 	return lines
-}
-
-func (s *solver) candidateOf(p Package) *Candidate {
-	for _, c := range s.packages[p.ID].usable {
-		if c.Version.Equal(p.Version) {
-			return c
-		}
-	}
-	return &Candidate{}
 }

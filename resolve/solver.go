@@ -16,9 +16,9 @@ type solver struct {
 	locks  locks
 	gal    version.Version
 
-	packages map[PackageID]*pkg
+	packages map[PackageID]*pkg // nil for one that was only hinted at
+	served   map[*Dependency]served
 	hinted   map[*Candidate]bool
-	asked    map[PackageID]bool  // by a hint
 	claims   map[string][]uint32 // links value -> buckets that may claim it
 	choices  map[choiceKey]uint32
 	direct   []uint32 // what roots depend on, in the order of their decision
@@ -87,15 +87,18 @@ func newSolver(ctx context.Context, req Request, source Source) (*solver, error)
 	if err != nil {
 		return nil, err
 	}
+	size := expectedPackages(req)
 	s := &solver{
 		req: req, source: source, locks: kept, gal: minimumGal(req.Roots), broken: -1,
-		packages: map[PackageID]*pkg{}, hinted: map[*Candidate]bool{}, asked: map[PackageID]bool{}, claims: map[string][]uint32{}, choices: map[choiceKey]uint32{},
+		packages: make(map[PackageID]*pkg, size), served: make(map[*Dependency]served, size), hinted: make(map[*Candidate]bool, size),
+		claims: map[string][]uint32{}, choices: map[choiceKey]uint32{},
+		nodes: make([]node, 0, 2*size), clauses: make([]clause, 0, 4*size), facts: make([]fact, 0, 4*size), terms: make([]term, 0, 8*size),
 	}
 	s.hintLocked()
 	roots := slices.Clone(req.Roots)
 	slices.SortStableFunc(roots, func(a, b Root) int { return a.ID.Compare(b.ID) })
 	for i := range roots {
-		if _, twice := s.packages[roots[i].ID]; twice {
+		if s.packages[roots[i].ID] != nil {
 			return nil, fmt.Errorf("root %s is listed twice", roots[i].ID)
 		}
 		s.addRoot(&roots[i])
@@ -103,11 +106,20 @@ func newSolver(ctx context.Context, req Request, source Source) (*solver, error)
 	return s, nil
 }
 
+// expectedPackages guesses how large a graph will be, so that what holds it need not grow often.
+func expectedPackages(req Request) int {
+	size := len(req.Locked)
+	for i := range req.Roots {
+		size = max(size, 3*len(req.Roots[i].Dependencies))
+	}
+	return size
+}
+
 // hintLocked asks for all locked packages at once: most of them will stay.
 func (s *solver) hintLocked() {
 	ids := slices.DeleteFunc(lockedIDs(s.req), func(id PackageID) bool { return len(s.locks.kept[id]) == 0 })
 	for _, id := range ids {
-		s.asked[id] = true
+		s.packages[id] = nil
 	}
 	if len(ids) > 0 {
 		s.source.Prefetch(hintsOf(ids))

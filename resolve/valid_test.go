@@ -4,7 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/geeknik/gal-pkg/version"
 )
+
+// chosenKey is a package in the answer.
+type chosenKey struct {
+	id     PackageID
+	bucket version.Bucket
+}
 
 // graph is a choice of versions, held against the rules by a fixed point of its own: no code of the solver.
 type graph struct {
@@ -36,7 +44,7 @@ func (u *universe) rootOf(id PackageID) *Root {
 
 func rootCandidate(r *Root) *Candidate {
 	c := &Candidate{Version: r.Version, Links: r.Links, Features: r.Features}
-	for _, d := range inOrder(r.Dependencies) {
+	for d := range inOrder(r.Dependencies) {
 		c.Dependencies = append(c.Dependencies, *d)
 	}
 	return c

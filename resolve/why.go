@@ -39,16 +39,19 @@ func Explain(ctx context.Context, req Request, source Source, name string) ([]Ex
 	if !found {
 		return nil, s.explain()
 	}
-	sol, err := s.solution()
+	if _, err := s.solution(); err != nil {
+		return nil, err
+	}
+	a, err := s.answer()
 	if err != nil {
 		return nil, err
 	}
 	var result []Explanation
-	for _, p := range sol.Packages {
-		if p.ID.Name != name {
+	for i, needs := range a.needs() {
+		if a.Packages[i].ID.Name != name {
 			continue
 		}
-		e, err := s.explainPackage(ctx, sol, p)
+		e, err := s.explainPackage(ctx, a, i, needs)
 		if err != nil {
 			return nil, err
 		}
@@ -60,10 +63,10 @@ func Explain(ctx context.Context, req Request, source Source, name string) ([]Ex
 	return result, nil
 }
 
-func (s *solver) explainPackage(ctx context.Context, sol *Solution, p Package) (Explanation, error) {
+func (s *solver) explainPackage(ctx context.Context, a *answer, at int, needs []need) (Explanation, error) {
+	p := &a.Packages[at]
 	e := Explanation{ID: p.ID, Version: p.Version}
-	needs := s.needs(sol)
-	for _, n := range needs[chosenKey{p.ID, p.Version.Bucket()}] {
+	for _, n := range needs {
 		text := asks(n.owner.ID.Name, n.dep.Requirement)
 		if n.dep.Where != "" {
 			text += " (" + n.dep.Where + ")"
@@ -84,7 +87,7 @@ func (s *solver) explainPackage(ctx context.Context, sol *Solution, p Package) (
 		if c.Version.Pre() == "" && newest == nil {
 			newest = c
 		}
-		e.Newer = append(e.Newer, Skipped{c.Version, s.whyNot(sol, needs, p, c)})
+		e.Newer = append(e.Newer, Skipped{c.Version, s.whyNot(a, at, needs, c)})
 	}
 	if newest == nil || p.Root {
 		return e, nil

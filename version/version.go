@@ -30,9 +30,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
+	"golang.org/x/mod/semver"
 )
 
 // MaxLength is the greatest length of a version, in bytes.
@@ -51,11 +52,41 @@ func Parse(text string) (Version, error) {
 	if len(text) > MaxLength {
 		return Version{}, fmt.Errorf("version of %d bytes is longer than %d", len(text), MaxLength)
 	}
-	sv, err := semver.StrictNewVersion(text)
-	if err != nil {
+	v := Version{text: text}
+	rest, ok := text, true
+	for _, part := range []*uint64{&v.major, &v.minor, &v.patch} {
+		if part != &v.major {
+			rest, ok = strings.CutPrefix(rest, ".")
+		}
+		if ok {
+			*part, rest, ok = leadingNumber(rest)
+		}
+		if !ok {
+			return Version{}, fmt.Errorf("version %q: %w", text, explainVersion(text))
+		}
+	}
+	if rest == "" {
+		return v, nil
+	}
+	if rest[0] != '-' && rest[0] != '+' || !semver.IsValid("v0.0.0"+rest) {
 		return Version{}, fmt.Errorf("version %q: %w", text, explainVersion(text))
 	}
-	return Version{text: text, major: sv.Major(), minor: sv.Minor(), patch: sv.Patch(), pre: sv.Prerelease()}, nil
+	pre, _, _ := strings.Cut(rest, "+")
+	v.pre = strings.TrimPrefix(pre, "-")
+	return v, nil
+}
+
+// leadingNumber reads a number without leading zeros.
+func leadingNumber(text string) (n uint64, rest string, ok bool) {
+	digits := 0
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
+	if digits > 1 && text[0] == '0' {
+		return 0, text, false
+	}
+	n, err := strconv.ParseUint(text[:digits], 10, 64)
+	return n, text[digits:], err == nil
 }
 
 // explainVersion finds words for the most common slips; the library's own are about its parser.
@@ -141,10 +172,15 @@ func (v Version) Compare(w Version) int {
 
 // comparePre orders pre-releases; none comes after all.
 func comparePre(a, b string) int {
-	if a == b {
+	switch {
+	case a == b:
 		return 0
+	case a == "":
+		return 1
+	case b == "":
+		return -1
 	}
-	return semver.New(0, 0, 0, a, "").Compare(semver.New(0, 0, 0, b, ""))
+	return semver.Compare("v0.0.0-"+a, "v0.0.0-"+b)
 }
 
 // Equal reports whether v and w have the same precedence.
@@ -152,6 +188,11 @@ func (v Version) Equal(w Version) bool { return v.Compare(w) == 0 }
 
 // Less reports whether v comes before w.
 func (v Version) Less(w Version) bool { return v.Compare(w) < 0 }
+
+// Same reports whether v and w have the same [Version.Key].
+func (v Version) Same(w Version) bool {
+	return v.major == w.major && v.minor == w.minor && v.patch == w.patch && strings.EqualFold(v.pre, w.pre)
+}
 
 // Key is the form in which two versions that a registry takes for the same have equal text: lower case, no build
 // metadata.

@@ -95,9 +95,11 @@ type exited int
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, sys system) (code int) {
 	defer func() {
-		if e, ok := recover().(exited); ok {
+		switch e := recover().(type) {
+		case nil:
+		case exited:
 			code = int(e)
-		} else if e != 0 {
+		default:
 			panic(e)
 		}
 	}()

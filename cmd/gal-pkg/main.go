@@ -6,19 +6,17 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 )
 
-// gcPercent lets the heap grow to three times what is in use before it is swept: a process that lives for a fraction of a
-// second spends less on sweeping than it would, for some MiB. GOGC overrides it.
-const gcPercent = 200
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		collectLate()
 	}
 	// Signals stay taken to the end: one that comes when all is done must not turn success into a death.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -27,4 +25,22 @@ func main() {
 		env: os.Getenv,
 	})
 	os.Exit(code)
+}
+
+// The memory at which garbage is first collected, in bytes, and how far the heap may grow from then on, in percent of what
+// is in use: most commands live for a fraction of a second and never need to sweep.
+const (
+	firstCollection = 64 << 20
+	gcPercent       = 200
+)
+
+// collectLate puts the first collection off. The limit would have the collector run without end where more than that is
+// really in use, so the first collection takes it away: nothing holds the sentinel.
+func collectLate() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(firstCollection)
+	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
+		debug.SetGCPercent(gcPercent)
+		debug.SetMemoryLimit(math.MaxInt64)
+	})
 }

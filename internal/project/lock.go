@@ -54,13 +54,17 @@ func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	s.prefetchLock()
 	solution, err := resolve.Resolve(ctx, request, s)
 	if err != nil {
+		p.noteAge(err, o.Now)
 		return nil, cmp.Or(s.missing(ctx, request, err), s.imprecise(ctx, request, err), err)
 	}
 	plan := &Plan{Project: p, Solution: solution, Warnings: solution.Warnings, source: s, artifacts: map[manifest.Ref]placed{}}
 	if err := plan.verify(ctx); err != nil {
 		return nil, err
 	}
-	plan.Lock = locked(plan.lock(request.Options.ExcludeNewer))
+	if err := plan.obey(ctx, o.Now); err != nil {
+		return nil, err
+	}
+	plan.Lock = locked(plan.lock(s.cutoff(o)))
 	plan.Changes = Diff(p.Lock, plan.Lock.Lock)
 	return plan, nil
 }
@@ -158,6 +162,7 @@ func (s *source) request(ctx context.Context, o Locking) (resolve.Request, error
 		Suggestions: resolve.Suggesting{Now: o.Clock},
 	}
 	r.Options.ExcludeNewerFor, err = s.cutoffs(ctx, o.Now)
+	s.project.withhold(&r.Options, o.Now)
 	return r, err
 }
 
@@ -242,6 +247,9 @@ func (p *Plan) verify(ctx context.Context) error {
 		}
 		p.Warnings = append(p.Warnings, warnings...)
 		for _, a := range artifacts {
+			for _, r := range a.Recoveries() {
+				p.Warnings = append(p.Warnings, r.Warning(a.Name()))
+			}
 			p.artifacts[ref(manifest.Registry(id), a.Name(), a.Version())] = placed{a, r}
 		}
 	}
@@ -271,33 +279,35 @@ func (p *Plan) lock(excludeNewer time.Time) *manifest.Lock {
 	if p.Project.root.Package != nil {
 		lock.Root = p.Project.root.Package.Name
 	}
-	for _, pkg := range p.Solution.Packages {
-		from, _ := manifest.ParseSource(pkg.ID.Source)
-		l := manifest.LockedPackage{Name: pkg.ID.Name, Version: pkg.Version, Source: from, Features: pkg.Features}
+	sources := sources{}
+	lock.Packages = make([]manifest.LockedPackage, len(p.Solution.Packages))
+	for i, pkg := range p.Solution.Packages {
+		from := sources.of(pkg.ID)
+		l := &lock.Packages[i]
+		l.Name, l.Version, l.Source, l.Features = pkg.ID.Name, pkg.Version, from, pkg.Features
 		if a, ok := p.artifacts[ref(from, pkg.ID.Name, pkg.Version)]; ok {
 			l.Checksum = string(a.artifact.Publish().Checksum)
 		}
-		for _, edge := range pkg.Dependencies {
-			to, _ := manifest.ParseSource(edge.ID.Source)
-			l.Dependencies = append(l.Dependencies, ref(to, edge.ID.Name, edge.Version))
+		l.Dependencies = make([]manifest.Ref, len(pkg.Dependencies))
+		for j, edge := range pkg.Dependencies {
+			l.Dependencies[j] = ref(sources.of(edge.ID), edge.ID.Name, edge.Version)
 		}
 		slices.SortFunc(l.Dependencies, manifest.Ref.Compare)
 		l.Dependencies = slices.CompactFunc(l.Dependencies, func(a, b manifest.Ref) bool { return a.Compare(b) == 0 })
-		lock.Packages = append(lock.Packages, l)
-	}
-	return shorten(lock)
-}
-
-// shorten writes every edge with no more than it takes to tell the packages apart.
-func shorten(lock *manifest.Lock) *manifest.Lock {
-	x := lock.Index()
-	for i := range lock.Packages {
-		deps := lock.Packages[i].Dependencies
-		for j := range deps {
-			deps[j] = x.Shorten(deps[j])
-		}
 	}
 	return lock
+}
+
+// sources are those of packages, each parsed once.
+type sources map[string]manifest.Source
+
+func (s sources) of(id resolve.PackageID) manifest.Source {
+	from, ok := s[id.Source]
+	if !ok {
+		from, _ = manifest.ParseSource(id.Source)
+		s[id.Source] = from
+	}
+	return from
 }
 
 // Change is one difference between two locks.

@@ -18,7 +18,7 @@ const maxAhead = 20_000
 // walks it. Errors are left to whoever really needs the file.
 func (s *source) Prefetch(hints []resolve.Hint) {
 	byRegistry := map[string][]resolve.Hint{}
-	for _, h := range hints {
+	for _, h := range s.unseen(hints) {
 		if location, ok := strings.CutPrefix(h.ID.Source, "registry+"); ok {
 			byRegistry[location] = append(byRegistry[location], h)
 		}
@@ -40,7 +40,7 @@ func (s *source) wait() {
 
 // lookAhead reads packages of one registry, and those that they need, until nothing is new.
 func (s *source) lookAhead(r *remote.Registry, hints []resolve.Hint) {
-	for hints = s.unseen(hints); len(hints) > 0; hints = s.unseen(hints) {
+	for ; len(hints) > 0; hints = s.unseen(hints) {
 		names := make([]string, len(hints))
 		for i, h := range hints {
 			names[i] = h.ID.Name
@@ -50,15 +50,31 @@ func (s *source) lookAhead(r *remote.Registry, hints []resolve.Hint) {
 		}
 		var next []resolve.Hint
 		for _, h := range hints {
-			if h.Requirement.IsZero() {
+			p, err := r.Snapshot.Package(s.background, h.ID.Name)
+			if err != nil {
 				continue
 			}
-			if p, err := r.Snapshot.Package(s.background, h.ID.Name); err == nil {
+			s.prepare(h.ID, p)
+			if !h.Requirement.IsZero() {
 				next = append(next, below(h.ID.Source, p, h.Requirement)...)
 			}
 		}
 		hints = next
 	}
+}
+
+// prepare has the answer ready before the resolver asks.
+func (s *source) prepare(id resolve.PackageID, p *index.Package) {
+	s.mu.Lock()
+	_, known := s.cached[id]
+	s.mu.Unlock()
+	if known {
+		return
+	}
+	list := candidates(p, id.Source)
+	s.mu.Lock()
+	s.cached[id] = list
+	s.mu.Unlock()
 }
 
 // unseen leaves out what has been through here before.

@@ -37,6 +37,7 @@ type source struct {
 
 // newSource returns a source; what it reads ahead ends with ctx, or with wait.
 func newSource(ctx context.Context, p *Project, set *remote.Set) *source {
+	p.requireSignatures(set)
 	background, stop := context.WithCancel(ctx)
 	return &source{
 		background: background, stop: stop,
@@ -84,7 +85,11 @@ func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]res
 	if err != nil {
 		return nil, WithSimilar(ctx, r, name, err)
 	}
-	own := manifest.Registry(registry).String()
+	return candidates(p, manifest.Registry(registry).String()), nil
+}
+
+// candidates shows a package's releases to the resolver; own is the source of its registry.
+func candidates(p *index.Package, own string) []resolve.Candidate {
 	list := make([]resolve.Candidate, 0, len(p.Releases))
 	var before *index.Publish // of the last of list
 	for _, release := range p.Releases {
@@ -103,7 +108,7 @@ func (s *source) fromRegistry(ctx context.Context, registry, name string) ([]res
 		before = release.Publish
 		list = append(list, c)
 	}
-	return list, nil
+	return list
 }
 
 func sameDependencies(a, b []index.Dependency) bool {
