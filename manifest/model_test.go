@@ -285,6 +285,12 @@ rand = { path = "../rand" }
 	if m.Patch["rand"].Path != "../rand" {
 		t.Errorf("%+v", m.Patch)
 	}
+	if none := parse(t, "[security]\nallowed_licenses = []").Security.AllowedLicenses; none == nil || len(none) > 0 {
+		t.Errorf("a list that allows nothing is %#v, as if it were not there", none)
+	}
+	if bare := parse(t, ""); bare.Security.AllowedLicenses != nil {
+		t.Errorf("%#v", bare.Security)
+	}
 	if bare := parse(t, ""); bare.Resolver.Duplicates != "allow" || !bare.Resolver.ExcludeNewer.IsZero() {
 		t.Errorf("%+v", bare.Resolver)
 	}

@@ -45,6 +45,9 @@ func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) 
 		}
 	}()
 	failpoint.Reach(failpoint.FileCreated)
+	if err := failpoint.Fail(failpoint.FileCreated, path); err != nil {
+		return err
+	}
 	if err := f.Chmod(perm); err != nil {
 		return err
 	}
@@ -52,6 +55,9 @@ func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) 
 		return err
 	}
 	failpoint.Reach(failpoint.FileWritten)
+	if err := failpoint.Fail(failpoint.FileWritten, path); err != nil {
+		return err
+	}
 	if sync {
 		if err := f.Sync(); err != nil {
 			return err
@@ -81,6 +87,9 @@ func Create(path string, data []byte, perm fs.FileMode) (err error) {
 		}
 	}()
 	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := failpoint.Fail(failpoint.FileWritten, path); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

@@ -8,6 +8,9 @@
 //	GAL_FAILPOINT_LOG=FILE             append the name of every point that is reached, a line each
 //
 // With the log of one run a test knows every crash that there is to try.
+//
+// [Fail] stands at the same places where a disk may refuse, in every build: a rehearsal of bad days ([Rehearse]) makes the
+// step fail as the disk would have. Without one it is a single atomic load.
 package failpoint
 
 // Point is a step.

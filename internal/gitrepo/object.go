@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -30,7 +29,7 @@ func newObject(kind plumbing.ObjectType, data []byte) object {
 func (r *Repo) Has(h Hash) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.retry(func() error { return r.objects.HasEncodedObject(h) }) == nil
+	return r.retry(func() error { return r.objects.has(h) }) == nil
 }
 
 // viewTries bounds how often retry takes a fresh view.
@@ -38,8 +37,7 @@ const viewTries = 5
 
 // retry runs read again with a fresh view of the packs where another process may have come between: an object is missing
 // and the packs have changed (a push has added one), or a pack is gone that was there a moment ago (git has repacked).
-// After any other failure the view is dropped too: go-git keeps a list of packs that it could not read to the end. Call it
-// with r.mu held.
+// After any other failure the view is dropped too. Call it with r.mu held.
 func (r *Repo) retry(read func() error) error {
 	for try := 1; ; try++ {
 		err := read()
@@ -61,7 +59,7 @@ func (r *Repo) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 	var kind plumbing.ObjectType
 	var data []byte
 	err := r.retry(func() (err error) {
-		kind, data, err = r.readOnce(h, limit)
+		kind, data, err = r.objects.read(h, limit)
 		return err
 	})
 	switch {
@@ -73,29 +71,6 @@ func (r *Repo) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 		return kind, nil, fault.New(fault.Integrity, "git-object-corrupt", "object %s does not have the content of its id", h)
 	}
 	return kind, data, nil
-}
-
-// readOnce asks for the size before the content, so that a bomb is never unpacked.
-func (r *Repo) readOnce(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
-	size, err := r.objects.EncodedObjectSize(h)
-	if err != nil {
-		return 0, nil, err
-	}
-	if size > limit {
-		return 0, nil, fmt.Errorf("%d bytes where %d are allowed: %w", size, limit, ErrTooLarge)
-	}
-	obj, err := r.objects.EncodedObject(plumbing.AnyObject, h)
-	if err != nil {
-		return 0, nil, err
-	}
-	rd, err := obj.Reader()
-	if err != nil {
-		return 0, nil, err
-	}
-	defer rd.Close()
-	data := make([]byte, size)
-	_, err = io.ReadFull(rd, data)
-	return obj.Type(), data, err
 }
 
 // readKind is read for an object that must be of one type.

@@ -180,7 +180,7 @@ func (r *Repo) RemovePack(h Hash) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.reload()
-	r.objects.Close()
+	r.objects.close()
 	for _, suffix := range []string{".pack", ".idx", ".promisor"} { // readers go by the pack
 		if err := os.Remove(r.path("objects/pack/pack-" + h.String() + suffix)); err != nil && !isNotExist(err) {
 			return err

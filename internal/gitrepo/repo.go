@@ -37,13 +37,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/config"
-	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -59,8 +54,7 @@ const (
 	MaxTree   = 64 << 20 // bytes of one tree object
 	MaxCommit = 1 << 20  // bytes of one commit object
 
-	cacheBytes = 16 << 20 // objects kept in memory, mostly delta bases
-	configMax  = 1 << 20
+	configMax = 1 << 20
 )
 
 var (
@@ -79,8 +73,8 @@ var (
 type Repo struct {
 	dir string
 
-	mu      sync.Mutex // guards objects, which are not safe for concurrent use
-	objects *filesystem.ObjectStorage
+	mu      sync.Mutex // guards objects
+	objects *store
 	packs   string // names of the packs that objects knows
 }
 
@@ -209,64 +203,39 @@ func (r *Repo) Dir() string { return r.dir }
 func (r *Repo) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.objects.Close()
+	return r.objects.close()
 }
 
 // reload forgets what is known of the packs. Call it with r.mu held, or before r is shared.
 func (r *Repo) reload() {
 	if r.objects != nil {
-		r.objects.Close()
+		r.objects.close()
 	}
-	r.packs = r.packNames()
-	dir := dotgit.New(steadyFS{osfs.New(r.dir), r.dir})
-	options := filesystem.Options{KeepDescriptors: true}
-	r.objects = filesystem.NewObjectStorageWithOptions(dir, cache.NewObjectLRU(cacheBytes), options)
+	names := r.listPacks()
+	r.packs = strings.Join(names, "")
+	r.objects = openStore(r.dir, names)
 }
 
-// steadyFS lists folders while others write to them. The file system of go-git's own fails to list a folder of which a
-// file goes away at that moment; go-git then goes on with the packs that it has read so far, and takes the objects of all
-// others for missing.
-type steadyFS struct {
-	billy.Filesystem
-	dir string
-}
+// packNames is to notice packs that git or another process has added or replaced.
+func (r *Repo) packNames() string { return strings.Join(r.listPacks(), "") }
 
-func (s steadyFS) ReadDir(name string) ([]fs.FileInfo, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, name))
-	if err != nil {
-		return nil, err
-	}
-	infos := make([]fs.FileInfo, 0, len(entries))
-	for _, e := range entries {
-		info, err := e.Info()
-		if isNotExist(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
-	}
-	return infos, nil
-}
-
-// packNames lists the packs, to notice those that git or another process has added or replaced.
-func (r *Repo) packNames() string {
+// listPacks returns the file names of the packs.
+func (r *Repo) listPacks() []string {
 	entries, err := os.ReadDir(filepath.Join(r.dir, "objects", "pack"))
 	if err != nil {
-		return ""
+		return nil
 	}
-	var names strings.Builder
+	var names []string
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".pack") {
-			names.WriteString(e.Name())
+			names = append(names, e.Name())
 		}
 	}
-	return names.String()
+	return names
 }
 
 // PackCount returns how many packs the repository has.
-func (r *Repo) PackCount() int { return strings.Count(r.packNames(), ".pack") }
+func (r *Repo) PackCount() int { return len(r.listPacks()) }
 
 // PackedObjects returns how many objects the packs hold, by their index files.
 func (r *Repo) PackedObjects() int64 {

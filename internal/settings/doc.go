@@ -21,15 +21,21 @@
 //	auth_type = "Token"                       # Token (the default), Basic, OAuth2, None
 //	verify_signatures = true                  # true (the default), "warn", false
 //	allow_insecure = false                    # plain http beyond loopback
-//	timeout_seconds = 30                      # 1 to 3600
+//	timeout_seconds = 30                      # 1 to 3600: for how long a request may bring nothing, all attempts together
 //	max_retries = 3                           # 0 to 20
 //	public_keys = ["MFkw..."]                 # publishers' keys, base64 of SPKI: only signatures by these count
 //	trusted_publishers = ["company-team"]     # ids of publishers, likewise
 //	mirrors = ["https://mirror.company.com"]  # asked first; they need no trust
 //	origin = "ask"                            # ask (the default), block: nothing but the mirrors, for the index too
+//	max_age = "30 days"                       # take an index that expired so long ago all the same, with a warning each time
 //	packages = ["company/*", "gal-company-*"] # names that are this registry's: a name, or a beginning and a star
 //	root = "sha256:..."                       # pins the registry's root of trust
 //	id = "packages.company.com"               # the registry's own name for itself, pinned when it was added
+//	client_cert = "/home/alice/alice.pem"     # certificate that the registry's host asks for, PEM; an absolute path
+//	client_key = "/home/alice/alice.key"      # its key, where it is not in the same file; not encrypted
+//
+// One attempt that stands still is given up after a third of timeout_seconds, 10 s, and another one is made. The
+// certificate is shown to the origin of url alone; its key is not read when anybody but its owner may read it.
 //
 // Keys are accepted with `-` for `_`. A registry's name has 1 to 64 bytes of a-z, 0-9, `-` and `_`, and begins and ends
 // with a letter or digit; two names that differ by `-` and `_` alone are refused, because they share a variable. An address is

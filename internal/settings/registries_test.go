@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
@@ -70,6 +71,12 @@ func TestParseRegistries(t *testing.T) {
 		{"insecure mirror", one + "mirrors = ['http://m.example']", "mirrors[0]", ""},
 		{"origin", one + "mirrors = ['/m']\norigin = 'block'", "", ""},
 		{"origin is asked", one + "origin = 'ask'", "", ""},
+		{"an old index", one + "max_age = '30 days'", "", ""},
+		{"an old index, shorter", one + "max-age = '12h'", "", ""},
+		{"an index of any age", one + "max_age = 'any'", "must be a span of at most ten years", ""},
+		{"an index of no age", one + "max_age = '0 days'", "must be a span of at most ten years", ""},
+		{"an index of all ages", one + "max_age = '4000 days'", "must be a span of at most ten years", ""},
+		{"an index that is a number of days old", one + "max_age = 30", "max_age must be a string", ""},
 		{"origin blocked, and nothing else", one + "origin = 'block'", "no mirrors to ask instead", ""},
 		{"origin in other words", one + "mirrors = ['/m']\norigin = 'never'", `"ask" or "block"`, ""},
 		{"origin type", one + "mirrors = ['/m']\norigin = false", "must be a string", ""},
@@ -183,6 +190,8 @@ func TestEditsKeepBytes(t *testing.T) {
 	full := Registry{URL: "http://Host.example/", AuthType: "basic", VerifySignatures: VerifyWarn, AllowInsecure: true, TimeoutSeconds: 5, MaxRetries: -1,
 		PublicKeys: []string{aKey}, TrustedPublishers: []string{"alice"}, Mirrors: []string{"/m/"}, BlockOrigin: true, Packages: []string{"x/*"},
 		Root: "sha256:" + strings.Repeat("0", 64), ID: "x.example"}
+	old := Registry{URL: "https://x.example", MaxAge: 30 * 24 * time.Hour}
+	shown := Registry{URL: "https://x.example", ClientCert: "/c.pem", ClientKey: "/k.pem"}
 	fullText := "[registries.x]\nname = \"x\"\nurl = \"http://host.example\"\nauth_type = \"Basic\"\nverify_signatures = \"warn\"\nallow_insecure = true\n" +
 		"timeout_seconds = 5\nmax_retries = 0\npublic_keys = [\"" + aKey + "\"]\ntrusted_publishers = [\"alice\"]\nmirrors = [\"/m\"]\norigin = \"block\"\npackages = [\"x/*\"]\n" +
 		"root = \"sha256:" + strings.Repeat("0", 64) + "\"\nid = \"x.example\"\n"
@@ -194,6 +203,8 @@ func TestEditsKeepBytes(t *testing.T) {
 	}{
 		{"add to nothing", "", "[registries.x]\nname = \"x\"\nurl = \"https://x.example\"\n", func(rs *Registries) error { return rs.Add(ctx, "x", plain) }},
 		{"add everything", "# top\n", "# top\n\n" + fullText, func(rs *Registries) error { return rs.Add(ctx, "x", full) }},
+		{"add that may be old", "", "[registries.x]\nname = \"x\"\nurl = \"https://x.example\"\nmax_age = \"30d\"\n", func(rs *Registries) error { return rs.Add(ctx, "x", old) }},
+		{"add with a certificate", "", "[registries.x]\nname = \"x\"\nurl = \"https://x.example\"\nclient_cert = \"/c.pem\"\nclient_key = \"/k.pem\"\n", func(rs *Registries) error { return rs.Add(ctx, "x", shown) }},
 		{"add to CRLF", odd, odd + "\r\n[registries.x]\r\nname = \"x\"\r\nurl = \"https://x.example\"\r\n", func(rs *Registries) error { return rs.Add(ctx, "x", plain) }},
 		{"add without a final newline", "registries.a.url = '/a'", "registries.a.url = '/a'\nregistries.x.name = \"x\"\nregistries.x.url = \"https://x.example\"", func(rs *Registries) error { return rs.Add(ctx, "x", plain) }},
 		{"add inline", "registries = { a = { url = '/a' } } # all\n", "registries = { a = { url = '/a' }, x.name = \"x\", x.url = \"https://x.example\" } # all\n", func(rs *Registries) error { return rs.Add(ctx, "x", plain) }},

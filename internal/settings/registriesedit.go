@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
 )
 
 // change edits registries.toml: it calls do with what the file holds now, which may be newer than rs, and an editor of its
@@ -107,9 +108,12 @@ func (e *editor) add(r Registry) {
 	set("trusted_publishers", r.TrustedPublishers, len(r.TrustedPublishers) > 0)
 	set("mirrors", r.Mirrors, len(r.Mirrors) > 0)
 	set("origin", "block", r.BlockOrigin)
+	set("max_age", manifest.Duration(r.MaxAge).String(), r.MaxAge > 0)
 	set("packages", r.Packages, len(r.Packages) > 0)
 	set("root", r.Root, r.Root != "")
 	set("id", r.ID, r.ID != "")
+	set("client_cert", r.ClientCert, r.ClientCert != "")
+	set("client_key", r.ClientKey, r.ClientKey != "")
 }
 
 // Remove takes a registry out of the file. The default cannot be removed: kind Usage, code "registry-is-default".

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/geeknik/gal-pkg/manifest"
 )
@@ -28,20 +29,23 @@ const (
 // Registry is one registry as the user configured it. In one that was read every field is checked, canonical and
 // filled in; in one that is to be added, the zero value of a field is its default.
 type Registry struct {
-	Name              string // the key in registries.toml
-	URL               string // canonical, without a slash at its end
-	AuthType          string // Token, Basic, OAuth2 or None
-	VerifySignatures  string // Verify, VerifyWarn or VerifyNot
-	AllowInsecure     bool   // plain http beyond loopback
-	TimeoutSeconds    int
-	MaxRetries        int      // attempts after the first; less than 0 none, as package web counts
-	PublicKeys        []string // base64 SPKI; where there is one, nothing else verifies
-	TrustedPublishers []string // ids, likewise
-	Mirrors           []string // addresses of the same kinds as URL
-	BlockOrigin       bool     // origin = "block": nothing but the mirrors is asked
-	Packages          []string // `company/*`, `gal-company-*` or a name
-	Root              string   // "sha256:" and 64 hex digits; "" until it is pinned
-	ID                string   // the registry's own id; "" until it is pinned
+	Name              string        // the key in registries.toml
+	URL               string        // canonical, without a slash at its end
+	AuthType          string        // Token, Basic, OAuth2 or None
+	VerifySignatures  string        // Verify, VerifyWarn or VerifyNot
+	AllowInsecure     bool          // plain http beyond loopback
+	TimeoutSeconds    int           // for how long a request may bring nothing, all attempts together
+	MaxRetries        int           // attempts after the first; less than 0 none, as package web counts
+	PublicKeys        []string      // base64 SPKI; where there is one, nothing else verifies
+	TrustedPublishers []string      // ids, likewise
+	Mirrors           []string      // addresses of the same kinds as URL
+	MaxAge            time.Duration // for how long after it expired an index is taken all the same; 0 is not at all
+	BlockOrigin       bool          // origin = "block": nothing but the mirrors is asked
+	Packages          []string      // `company/*`, `gal-company-*` or a name
+	Root              string        // "sha256:" and 64 hex digits; "" until it is pinned
+	ID                string        // the registry's own id; "" until it is pinned
+	ClientCert        string        // absolute path of the PEM certificate that its host asks for, "" for none
+	ClientKey         string        // that of its key; "" where it is in the same file
 }
 
 // BuiltIn is the registry of those who have configured none.

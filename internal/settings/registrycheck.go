@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/sign"
@@ -24,9 +25,12 @@ func readRegistry(t *table, key string) Registry {
 		TrustedPublishers: t.texts("trusted_publishers"),
 		Mirrors:           t.texts("mirrors"),
 		BlockOrigin:       t.blocks("origin"),
+		MaxAge:            t.span("max_age"),
 		Packages:          t.texts("packages"),
 		Root:              t.text("root"),
 		ID:                t.text("id"),
+		ClientCert:        t.text("client_cert"),
+		ClientKey:         t.text("client_key"),
 	}
 	r.TimeoutSeconds, _ = t.integer("timeout_seconds", 1, 3600)
 	if n, ok := t.integer("max_retries", 0, 20); ok {
@@ -68,6 +72,23 @@ func (t *table) blocks(key string) bool {
 	return false
 }
 
+// maxMaxAge bounds for how long an index may have expired.
+const maxMaxAge = 10 * 365 * 24 * time.Hour
+
+// span reads a span of time such as "30 days".
+func (t *table) span(key string) time.Duration {
+	text := t.text(key)
+	if text == "" {
+		return 0
+	}
+	d, err := manifest.ParseSpan(text)
+	if err != nil || d <= 0 || d > maxMaxAge {
+		t.fail("%s is %q; it must be a span of at most ten years, such as \"30 days\"", t.name(key), text)
+		return 0
+	}
+	return d
+}
+
 // check fills in and makes canonical what r holds, and reports what is wrong to t, whose place is that of the registry.
 func (r *Registry) check(t *table, key string) {
 	if err := CheckRegistryName(key); err != nil {
@@ -95,6 +116,7 @@ func (r *Registry) check(t *table, key string) {
 	for i, m := range r.Mirrors {
 		r.Mirrors[i] = t.address(fmt.Sprintf("%s[%d]", t.name("mirrors"), i), m, r.AllowInsecure)
 	}
+	r.checkIdentity(t)
 	r.checkPins(t)
 	r.checkTrust(t)
 	r.checkPackages(t)

@@ -69,6 +69,10 @@ func cause(err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "it did not answer in time"
 	}
+	if strings.Contains(err.Error(), "http2: client conn could not be established") {
+		// The library keeps the host's reason to itself where its alert is faster than our request.
+		return "it ends the connection at once, as a host does that asks for another client certificate"
+	}
 	return innermost(err)
 }
 

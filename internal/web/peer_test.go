@@ -88,8 +88,11 @@ func TestClientCertificate(t *testing.T) {
 		note(w, r)
 	})
 	without, _ := quick(t, Options{CAFile: hostFile})
-	if _, err := without.Get(t.Context(), home.URL, GetOptions{}); fault.KindOf(err) != fault.Network {
+	if _, err := without.Get(t.Context(), home.URL, GetOptions{}); !fault.IsCode(err, "client-certificate") || !strings.Contains(err.Error(), "asks for a client certificate") {
 		t.Errorf("without a certificate: %v", err)
+	}
+	if n := without.Counts().Requests; n != 1 {
+		t.Errorf("asked %d times for what cannot be had", n)
 	}
 	c, _ := quick(t, Options{CAFile: hostFile, Identity: Identity{Origin: home.URL, CertFile: mine}})
 	for path, want := range map[string]int64{home.URL: 1, other.URL: 0, home.URL + "/away": 0} {
@@ -101,6 +104,78 @@ func TestClientCertificate(t *testing.T) {
 	for _, bad := range []Identity{{Origin: home.URL, CertFile: "/no/such"}, {Origin: home.URL, CertFile: mine, KeyFile: hostFile}} {
 		if _, err := New(Options{Identity: bad}); !fault.IsCode(err, "bad-client-certificate") {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+// A host that knows its clients says what it does not like of one that it does not know, in every version of TLS.
+func TestRefusedClientCertificate(t *testing.T) {
+	hostFile, hostCertificate := identity(t, time.Hour)
+	known, _ := identity(t, time.Hour)
+	stranger, _ := identity(t, time.Hour)
+	text, err := os.ReadFile(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(text)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, h2 := range []bool{false, true} {
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "welcome") }))
+			s.Config.ErrorLog = log.New(io.Discard, "", 0)
+			s.EnableHTTP2 = h2
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{hostCertificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: version}
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			for _, tt := range []struct{ file, says string }{{known, ""}, {stranger, "does not take our client certificate: it says "}, {"", ""}} {
+				o := Options{CAFile: hostFile}
+				if tt.file == "" && version == tls.VersionTLS12 {
+					continue // there the host says no more than "handshake failure", as for much else
+				}
+				if tt.file != "" {
+					o.Identity = Identity{Origin: s.URL, CertFile: tt.file}
+				}
+				c, _ := quick(t, o)
+				r, err := c.Get(t.Context(), s.URL, GetOptions{})
+				switch {
+				case tt.file == known && (err != nil || string(r.Body) != "welcome"):
+					t.Errorf("%x: a known client: %v", version, err)
+				case h2 && tt.file != known && fault.KindOf(err) == fault.Network && strings.Contains(err.Error(), "client certificate"):
+				case tt.file != known && (fault.KindOf(err) != fault.Auth || !fault.IsCode(err, "client-certificate") || !strings.Contains(err.Error(), tt.says)):
+					t.Errorf("%x, h2 %v: %q: %v", version, h2, tt.file, err)
+				}
+			}
+		}
+	}
+}
+
+// What is wrong with the files is said in words.
+func TestBadClientCertificates(t *testing.T) {
+	good, _ := identity(t, time.Hour)
+	other, _ := identity(t, time.Hour)
+	old, _ := identity(t, -24*time.Hour)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, _, _ := strings.Cut(string(text), "-----BEGIN PRIVATE KEY-----")
+	locked := write("locked", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	for _, tt := range []struct{ cert, key, says string }{
+		{filepath.Join(dir, "none"), good, "no such file"}, {good, filepath.Join(dir, "none"), "no such file"},
+		{good, other, "private key does not match public key"}, {old, "", "it has expired on "}, {good, locked, "its key is encrypted"},
+		{write("cert", certificate), "", "there is no private key in"}, {write("text", "hello"), good, "there is no certificate in it"},
+	} {
+		_, err := New(Options{Identity: Identity{Origin: "https://registry.example", CertFile: tt.cert, KeyFile: tt.key}})
+		if !fault.IsCode(err, "bad-client-certificate") || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s with %s: %v", tt.cert, tt.key, err)
 		}
 	}
 }
@@ -176,4 +251,69 @@ func TestStallTakesTenSeconds(t *testing.T) {
 			c.http.CloseIdleConnections()
 		})
 	}
+}
+
+// TestSilentHostIsGivenUp holds the worst case: with all attempts a host that says nothing costs at most the time that it may
+// bring nothing, and one attempt more.
+func TestSilentHostIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		silence, least, most time.Duration
+		attempts             int64
+	}{
+		{0, 30 * time.Second, 40 * time.Second, 3}, // the default, which is 30 s
+		{30 * time.Second, 30 * time.Second, 40 * time.Second, 3},
+		{2 * time.Minute, 2 * time.Minute, 160 * time.Second, 3}, // an attempt may take 40 s
+		{3 * time.Second, 3 * time.Second, 4 * time.Second, 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := New(Options{
+				Silence: tt.silence, AllowInsecure: func(string) bool { return true }, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+				Dial: func(context.Context, string, string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					go func() { _, _ = io.Copy(io.Discard, theirs) }()
+					return ours, nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, err = c.Get(t.Context(), "http://registry.example/", GetOptions{})
+			if took := time.Since(began); fault.KindOf(err) != fault.Network || took < tt.least || took > tt.most || c.Counts().Requests != tt.attempts {
+				t.Errorf("%v: %v after %v and %d attempts", tt.silence, err, took, c.Counts().Requests)
+			}
+			c.http.CloseIdleConnections()
+		})
+	}
+}
+
+// A pause that the host asks for is no silence: it has answered.
+func TestAskedPausesAreNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		c, err := New(Options{AllowInsecure: func(string) bool { return true }, Around: func(http.RoundTripper) http.RoundTripper {
+			return answering(func() (int, string) {
+				if n++; n < 3 {
+					return http.StatusServiceUnavailable, "45"
+				}
+				return http.StatusOK, ""
+			})
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = c.Get(t.Context(), "http://registry.example/", GetOptions{})
+		if took := time.Since(began); err != nil || took != 90*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// answering is a host that is asked without a network: for its status and its Retry-After.
+type answering func() (status int, after string)
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, after := a()
+	return &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
 }

@@ -51,31 +51,13 @@ func (c *Client) Get(ctx context.Context, target string, o GetOptions) (*Respons
 		case resp.StatusCode != http.StatusOK:
 			return c.refused(target, resp)
 		}
-		answer.Body, err = readAll(target, resp, limit)
+		answer.Body, err = c.readAll(ctx, target, resp, limit)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return answer, nil
-}
-
-func readAll(target string, resp *http.Response, limit int64) ([]byte, error) {
-	if resp.ContentLength > limit {
-		return nil, tooLarge(target, limit)
-	}
-	var body bytes.Buffer
-	if resp.ContentLength > 0 {
-		body.Grow(int(resp.ContentLength) + bytes.MinRead)
-	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
-	switch {
-	case n > limit:
-		return nil, tooLarge(target, limit)
-	case err != nil:
-		return nil, &transient{err: err}
-	}
-	return body.Bytes(), nil
 }
 
 // Put sends body to target and reads at most 64 KiB of answer. It is repeated like a Get, as PUT allows; redirects are
@@ -117,7 +99,7 @@ func (c *Client) put(ctx context.Context, target string, size int64, header http
 		return nil, c.refused(target, resp)
 	}
 	answer := &Response{Status: resp.StatusCode, URL: Redact(resp.Request.URL.String()), Header: resp.Header}
-	answer.Body, err = readAll(target, resp, 64<<10)
+	answer.Body, err = c.readAll(ctx, target, resp, 64<<10)
 	return answer, err
 }
 
@@ -166,6 +148,9 @@ func (c *Client) send(ctx context.Context, method, target string, header http.He
 		return resp, nil
 	}
 	if f := fault.Of(err); f != nil {
+		return nil, f
+	}
+	if f := certificateRefused(target, err); f != nil {
 		return nil, f
 	}
 	return nil, &transient{err: err}

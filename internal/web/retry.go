@@ -64,7 +64,7 @@ func (c *Client) policy() policy { return policy{retries: c.o.Retries} }
 func (c *Client) repeat(ctx context.Context, target string, p policy, attempt func() error) error {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, Multiplier: 2.5, MaxInterval: 5 * time.Second}
 	pauses.Reset()
-	began := c.o.Now()
+	began, asked := c.o.Now(), time.Duration(0)
 	for left := p.retries; ; left-- {
 		err := attempt()
 		var again *transient
@@ -73,12 +73,17 @@ func (c *Client) repeat(ctx context.Context, target string, p policy, attempt fu
 		}
 		if again.progress {
 			pauses.Reset()
-			left, began = max(p.retries, 0), c.o.Now()
+			left, began, asked = max(p.retries, 0), c.o.Now(), 0
 		}
 		// Half of each pause is chance, so that many who failed together do not come back together.
 		pause := pauses.NextBackOff()
-		pause = max(pause/2+time.Duration(c.o.Jitter()*float64(pause)), again.wait)
-		if left <= 0 || ctx.Err() != nil || c.o.Now().Add(pause).Sub(began) > c.o.Patience {
+		pause = pause/2 + time.Duration(c.o.Jitter()*float64(pause))
+		if again.wait > pause {
+			asked += again.wait - pause
+			pause = again.wait
+		}
+		passed := c.o.Now().Add(pause).Sub(began)
+		if left <= 0 || ctx.Err() != nil || passed > c.o.Patience || passed-asked > c.o.Silence {
 			return connectionError(ctx, target, again.err)
 		}
 		if p.pausing != nil {

@@ -15,8 +15,8 @@
 //   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.
 //   - Tried again are failed connections, answers cut short, 429 and 5xx, and only for requests that change nothing when
 //     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer, and
-//     never once [Options.Patience] is over. What was cut short goes on where it was, if the host says by a strong ETag
-//     that it is still the same file.
+//     never once [Options.Silence] or [Options.Patience] is over. What was cut short goes on where it was, if the host says
+//     by a strong ETag that it is still the same file.
 //
 // # Errors
 //
@@ -55,9 +55,14 @@ const (
 
 // Options shape a Client. The zero value is a client without credentials.
 type Options struct {
-	Timeout   time.Duration // longest time without progress; 0 means 10 s
+	// Silence is for how long a request may bring nothing, all attempts together: none begins later than this after the first
+	// one, or after the last progress. Pauses that the host asks for do not count. 0 means 30 s, or Timeout where that is more.
+	Silence time.Duration
+	// Timeout is for how long one attempt may stand still. 0 means a third of Silence, 10 s. A host that says nothing is so
+	// given up after Silence and Timeout together at the latest, 40 s.
+	Timeout   time.Duration
 	Retries   int           // attempts after the first; 0 means 3, less than 0 none
-	Patience  time.Duration // no attempt begins later than this after the first one; 0 means 2 minutes
+	Patience  time.Duration // bounds all attempts with all pauses, like Silence; 0 means 2 minutes, or Silence where that is more
 	UserAgent string
 
 	// Credentials returns the Authorization value for exactly this origin ("https://host:port", the port only where it
@@ -71,6 +76,10 @@ type Options struct {
 	CAFile string
 	// Identity is a certificate that one origin asks for. The zero value is none.
 	Identity Identity
+
+	// Around stands between the rules of this package and the connections that carry a request, for rehearsing failures:
+	// every check is above it. Nil is nothing.
+	Around func(http.RoundTripper) http.RoundTripper
 
 	// The rest is for tests; nil means the real thing.
 	Proxy   func(*http.Request) (*url.URL, error)
@@ -88,14 +97,7 @@ type Client struct {
 	requests atomic.Int64
 	bytes    atomic.Int64
 	retries  atomic.Int64
-}
-
-// Identity is the certificate of a client, in PEM files. It is shown to its origin ("https://host:port", the port only
-// where it is not the scheme's own) and to nobody else, also not after a redirect: it says who the user is.
-type Identity struct {
-	Origin   string
-	CertFile string
-	KeyFile  string // "" where the key is in CertFile
+	large    chan [][]byte // has the buffers for bodies that are longer than smallBody, while nobody reads one
 }
 
 // New returns a Client; the error is about CAFile or Identity.
@@ -105,7 +107,8 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o}
+	c := &Client{o: o, large: make(chan [][]byte, 1)}
+	c.large <- nil
 	if c.o.Dial == nil {
 		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
 		c.o.Dial = d.DialContext
@@ -123,13 +126,13 @@ func New(o Options) (*Client, error) {
 		IdleConnTimeout:        90 * time.Second,
 		ForceAttemptHTTP2:      true,
 	}
-	g := &gate{client: c, next: transport}
+	g := &gate{client: c, next: o.around(transport)}
 	if o.Identity.Origin != "" {
-		known, err := identified(transport, o.Identity)
+		known, err := identified(transport, o.Identity, o.Now())
 		if err != nil {
 			return nil, err
 		}
-		g.known = known
+		g.known = o.around(known)
 	}
 	c.http = &http.Client{Transport: g, CheckRedirect: c.checkRedirect}
 	return c, nil
@@ -146,30 +149,25 @@ func connected(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Re
 	return fault.New(fault.Network, codeUnreachable, "the proxy %s does not lead there: it answers %d", printable(proxy.Host), resp.StatusCode)
 }
 
-// identified is a transport that shows a certificate.
-func identified(t *http.Transport, id Identity) (*http.Transport, error) {
-	key := id.KeyFile
-	if key == "" {
-		key = id.CertFile
+func (o Options) around(t http.RoundTripper) http.RoundTripper {
+	if o.Around == nil {
+		return t
 	}
-	certificate, err := tls.LoadX509KeyPair(id.CertFile, key)
-	if err != nil {
-		return nil, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate %q for %s cannot be used", id.CertFile, id.Origin).Because(err)
-	}
-	t = t.Clone()
-	t.TLSClientConfig.Certificates = []tls.Certificate{certificate}
-	return t, nil
+	return o.Around(t)
 }
 
 func (o Options) withDefaults() Options {
+	if o.Silence <= 0 {
+		o.Silence = max(30*time.Second, o.Timeout)
+	}
 	if o.Timeout <= 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = o.Silence / 3
 	}
 	if o.Retries == 0 {
 		o.Retries = 3
 	}
 	if o.Patience <= 0 {
-		o.Patience = 2 * time.Minute
+		o.Patience = max(2*time.Minute, o.Silence)
 	}
 	if o.Proxy == nil {
 		o.Proxy = http.ProxyFromEnvironment

@@ -584,3 +584,71 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("only %d requests at once", now.Load())
 	}
 }
+
+// Bodies of every length around the sizes of buffers come whole, with and without a length in the head, and one byte more than
+// allowed is too much.
+func TestBodies(t *testing.T) {
+	for _, size := range []int{0, 1, 8<<10 - 1, 8 << 10, 8<<10 + 1, smallBody - 1, smallBody, smallBody + 1, maxChunk, 3*maxChunk + 5} {
+		content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+		for _, said := range []bool{true, false} {
+			s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				if said {
+					w.Header().Set("Content-Length", fmt.Sprint(size))
+				} else {
+					w.(http.Flusher).Flush()
+				}
+				_, _ = w.Write(content)
+			})
+			c, _ := quick(t, Options{})
+			if r, err := c.Get(t.Context(), s.URL, GetOptions{MaxBytes: int64(max(size, 1))}); err != nil || !bytes.Equal(r.Body, content) {
+				t.Errorf("%d bytes, length said %v: %v", size, said, err)
+			}
+			if size < 2 {
+				continue
+			}
+			if _, err := c.Get(t.Context(), s.URL, GetOptions{MaxBytes: int64(size - 1)}); !fault.IsCode(err, TooLarge) {
+				t.Errorf("%d bytes where one less is allowed: %v", size, err)
+			}
+		}
+	}
+}
+
+// Long bodies wait for each other and all arrive, also when one of them breaks off or its reader goes away.
+func TestLongBodiesTakeTurns(t *testing.T) {
+	content := bytes.Repeat([]byte("x"), 4*smallBody)
+	begun := make(chan struct{}, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		_, _ = w.Write(content[:2*smallBody])
+		w.(http.Flusher).Flush()
+		switch r.URL.Path {
+		case "/breaks":
+			panic(http.ErrAbortHandler)
+		case "/hangs":
+			begun <- struct{}{}
+			<-r.Context().Done()
+		default:
+			_, _ = w.Write(content[2*smallBody:])
+		}
+	})
+	c, _ := quick(t, Options{Retries: -1})
+	ctx, cancel := context.WithCancel(t.Context())
+	var gets sync.WaitGroup
+	gets.Go(func() {
+		if _, err := c.Get(ctx, s.URL+"/hangs", GetOptions{MaxBytes: 1 << 30}); fault.KindOf(err) != fault.Cancelled {
+			t.Errorf("given up: %v", err)
+		}
+	})
+	<-begun
+	for i := range 8 {
+		gets.Go(func() {
+			path := map[bool]string{true: "/breaks", false: "/whole"}[i%2 == 0]
+			r, err := c.Get(t.Context(), s.URL+path, GetOptions{MaxBytes: 1 << 30})
+			if (err != nil) != (path == "/breaks") || err == nil && !bytes.Equal(r.Body, content) {
+				t.Errorf("%s: %v", path, err)
+			}
+		})
+	}
+	cancel()
+	gets.Wait()
+}

@@ -86,7 +86,7 @@ func servicesOf(trustedRoot []byte, registry string, now time.Time) (s services,
 		if service.url == "" {
 			return s, untrusted(fmt.Errorf("it names no %s that is in use", service.kind))
 		}
-		if err := checkService(service.url); err != nil {
+		if err := CheckService(service.url); err != nil {
 			return s, untrusted(err)
 		}
 	}

@@ -31,8 +31,9 @@ func Ambient(ctx context.Context, client *http.Client, env func(string) string, 
 	if env("GITHUB_ACTIONS") == "true" {
 		return "", err.WithFact("the job may not ask for its token").WithHelp("permissions: {id-token: write}      # in the workflow")
 	}
-	return "", err.WithFact("identities are those of jobs on GitHub and GitLab").
+	return "", err.WithFact("identities are those of jobs on GitHub and GitLab, and of people who log in").
 		WithHelp("id_tokens: {SIGSTORE_ID_TOKEN: {aud: %s}}      # in .gitlab-ci.yml", audience).
+		WithHelp("gal-pkg publish --sign-keyless --login device      # log in, in a browser on any machine").
 		WithHelp("gal-pkg publish --sign FILE      # with a key")
 }
 
@@ -42,7 +43,7 @@ const maxTokenAnswer = 1 << 20
 func runnerToken(ctx context.Context, client *http.Client, address, secret, audience string) (string, error) {
 	refused := fault.New(fault.Auth, "token-refused", "the runner gives the job no identity token")
 	u, err := url.Parse(address)
-	if err != nil || checkService(address) != nil {
+	if err != nil || CheckService(address) != nil {
 		return "", refused.WithFact("ACTIONS_ID_TOKEN_REQUEST_URL is no https address")
 	}
 	query := u.Query()
@@ -79,8 +80,8 @@ func Audience(authority string) string {
 	return u.Hostname()
 }
 
-// checkService holds that a service is asked over https, but for one on this machine.
-func checkService(address string) error {
+// CheckService holds that a service is asked over https, but for one on this machine.
+func CheckService(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return err

@@ -127,6 +127,9 @@ func (c *Client) Root(data []byte) error {
 	if root.LogSize < c.root.LogSize {
 		return rootInvalid("root %d was signed at %d lines of the log, and its predecessor at %d", root.Version, root.LogSize, c.root.LogSize)
 	}
+	if root.Before != "" && root.Before != c.root.Fingerprint {
+		return rootInvalid("root %d follows root %s, and the trusted one is %s", root.Version, root.Before, c.root.Fingerprint)
+	}
 	before, old := c.state, c.root
 	c.state, c.root, c.keys = State{Root: data}, root, keys
 	c.next, c.wanted = State{}, root.Version < c.told

@@ -23,6 +23,7 @@ const (
 	maxSignature  = 72  // bytes of DER, of P-256
 	maxName       = 512 // of a target, in bytes
 	logMember     = "x-gal-log"
+	beforeMember  = "x-gal-before"
 	rootMember    = "x-gal-root"
 	specPrefix    = "1.0."
 	keyType       = metadata.KeyTypeECDSA_SHA2_P256

@@ -12,10 +12,14 @@
 //	trust/timestamp.json    version, length and sha256 of the snapshot file; the only one that is ever overwritten
 //
 // Every file is JSON of the shape that TUF gives it, without blanks, the members of every object sorted, and is accepted
-// only in these bytes: what is read and written again must be the same. Beyond TUF's members there are two:
+// only in these bytes: what is read and written again must be the same. Beyond TUF's members there are three:
 //
-//	x-gal-log   in a signed root: the size of the transparency log when it was signed
-//	x-gal-root  in a signed timestamp: the version of the newest root
+//	x-gal-log     in a signed root: the size of the transparency log when it was signed
+//	x-gal-before  in a signed root but the first: the sha256 of the file of the root before it, as sha256:HEX
+//	x-gal-root    in a signed timestamp: the version of the newest root
+//
+// A root is proved forwards by the signatures of its predecessor's keys, and backwards by x-gal-before: who trusts one
+// root knows which ones came before it. [Chain] goes both ways.
 //
 // Further members of `signed` that begin with x- are accepted and mean nothing; any other unknown member is refused.
 // Keys are ECDSA P-256 (keytype ecdsa, scheme ecdsa-sha2-nistp256, PEM). consistent_snapshot is true for the metadata; the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -28,7 +29,8 @@ type Roles struct {
 type Root struct {
 	Version     int64
 	Expires     time.Time
-	LogSize     int64 // of the transparency log when it was signed: from this index on it speaks, up to that of the next
+	LogSize     int64  // of the transparency log when it was signed: from this index on it speaks, up to that of the next
+	Before      string // fingerprint of the root before it; "" for the first, and for roots of older programs
 	Roles       Roles
 	Fingerprint string
 }
@@ -65,6 +67,10 @@ func (r *Root) read(s *metadata.RootType) error {
 		return err
 	}
 	r.Version, r.Expires, r.LogSize = s.Version, s.Expires, integer(s.UnrecognizedFields, logMember)
+	var err error
+	if r.Before, err = readBefore(s); err != nil {
+		return err
+	}
 	if r.LogSize < 0 || !s.ConsistentSnapshot || len(s.Roles) != len(metadata.TOP_LEVEL_ROLE_NAMES) {
 		return errors.New("it does not say the size of the log, or has other roles or rules than a registry's")
 	}
@@ -78,6 +84,20 @@ func (r *Root) read(s *metadata.RootType) error {
 		return errors.New("it has keys without a role")
 	}
 	return nil
+}
+
+// readBefore returns the fingerprint that a root has of its predecessor, "" where it has none.
+func readBefore(s *metadata.RootType) (string, error) {
+	value, there := s.UnrecognizedFields[beforeMember]
+	if !there {
+		return "", nil
+	}
+	text, _ := value.(string)
+	hex, ok := strings.CutPrefix(text, "sha256:")
+	if !ok || !isKeyID(hex) || s.Version == 1 {
+		return "", errors.New("what it says of the root before it is no fingerprint, or there is none")
+	}
+	return text, nil
 }
 
 func (r *Roles) byName() map[string]*Role {
@@ -139,7 +159,7 @@ type RootOptions struct {
 //
 // Errors: fault.Usage "bad-role"; fault.Auth "key-missing".
 func NewRoot(roles Roles, o RootOptions, signers []*sign.PrivateKey) ([]byte, error) {
-	m, err := rootOf(1, roles, o)
+	m, err := rootOf(1, "", roles, o)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +182,7 @@ func RotateRoot(old []byte, roles Roles, o RootOptions, signers []*sign.PrivateK
 		return nil, err
 	}
 	o.LogSize = max(o.LogSize, before.LogSize)
-	m, err := rootOf(before.Version+1, roles, o)
+	m, err := rootOf(before.Version+1, before.Fingerprint, roles, o)
 	if err != nil {
 		return nil, err
 	}
@@ -172,13 +192,16 @@ func RotateRoot(old []byte, roles Roles, o RootOptions, signers []*sign.PrivateK
 	return m.ToBytes(false)
 }
 
-func rootOf(version int64, roles Roles, o RootOptions) (*metadata.Metadata[metadata.RootType], error) {
+func rootOf(version int64, before string, roles Roles, o RootOptions) (*metadata.Metadata[metadata.RootType], error) {
 	if o.Lifetime == 0 {
 		o.Lifetime = RootLife
 	}
 	m := metadata.Root(expiry(o.Now, o.Lifetime))
 	m.Signed.Version = version
 	m.Signed.UnrecognizedFields = map[string]any{logMember: o.LogSize}
+	if before != "" {
+		m.Signed.UnrecognizedFields[beforeMember] = before
+	}
 	for name, role := range roles.byName() {
 		if err := role.check(name); err != nil {
 			return nil, err

@@ -47,10 +47,19 @@ func faults() map[string]fault {
 				s.serve(w, r, d)
 			}
 		}},
+		"bandwidth":  {check: isCount, bytes: bandwidth},
+		"slices":     {check: isCount, bytes: slices},
+		"slow-close": {check: isDuration, bytes: slowClose},
+		"reset-body": {bytes: func(s *Server, w http.ResponseWriter, r *http.Request, d []byte, _ string) {
+			s.serve(&breaking{ResponseWriter: w, left: len(d) / 2, then: func() { reset(w); abort() }}, r, d)
+		}},
 		"html":    {answer: page},
 		"status":  {check: isStatus, answer: status},
 		"hang":    {answer: func(s *Server, _ http.ResponseWriter, r *http.Request, _ string) { s.wait(r, 0); abort() }},
-		"endless": {answer: endless},
+		"endless": {answer: func(_ *Server, w http.ResponseWriter, _ *http.Request, _ string) { endless(w, "", 0) }},
+		"endless-line": {answer: func(_ *Server, w http.ResponseWriter, _ *http.Request, _ string) {
+			endless(w, `{"v":1,"type":"publish","name":"`, 'x')
+		}},
 		"headers": {answer: headers},
 		"gzip":    {answer: falseGzip},
 		"loop": {answer: func(_ *Server, w http.ResponseWriter, r *http.Request, _ string) {
@@ -131,6 +140,71 @@ func drip(s *Server, w http.ResponseWriter, r *http.Request, data []byte, _ stri
 	}
 }
 
+func isCount(arg string) bool {
+	n, err := strconv.Atoi(arg)
+	return err == nil && n > 0
+}
+
+// bandwidth sends twenty pieces a second.
+func bandwidth(s *Server, w http.ResponseWriter, r *http.Request, data []byte, arg string) {
+	if rate, err := strconv.Atoi(arg); err == nil {
+		s.pieces(w, r, data, max(rate/20, 1), 50*time.Millisecond)
+	}
+}
+
+func slices(s *Server, w http.ResponseWriter, r *http.Request, data []byte, arg string) {
+	if size, err := strconv.Atoi(arg); err == nil {
+		s.pieces(w, r, data, size, 2*time.Millisecond)
+	}
+}
+
+// pieces serves as usual through a writer that takes its time.
+func (s *Server) pieces(w http.ResponseWriter, r *http.Request, data []byte, size int, pause time.Duration) {
+	s.serve(&pacing{ResponseWriter: w, size: size, wait: func() bool { return s.wait(r, pause) }}, r, data)
+}
+
+// pacing sends pieces, each when it is time for it.
+type pacing struct {
+	http.ResponseWriter
+	size int
+	wait func() bool // false when nobody listens any more
+}
+
+func (p *pacing) Write(b []byte) (int, error) {
+	sent := 0
+	for sent < len(b) {
+		n, err := p.ResponseWriter.Write(b[sent:min(sent+p.size, len(b))])
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+		flush(p.ResponseWriter)
+		if sent < len(b) && !p.wait() {
+			return sent, io.ErrShortWrite
+		}
+	}
+	return sent, nil
+}
+
+// ReadFrom hides that of the connection, as for [breaking].
+func (p *pacing) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{p}, r) }
+
+// slowClose sends everything at once; that it is everything only the end of the connection says.
+func slowClose(s *Server, w http.ResponseWriter, r *http.Request, data []byte, arg string) {
+	pause, err := time.ParseDuration(arg)
+	if err != nil {
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Transfer-Encoding", "identity")
+	if _, err := w.Write(data); err != nil {
+		return
+	}
+	flush(w)
+	s.wait(r, pause)
+}
+
 func page(_ *Server, w http.ResponseWriter, _ *http.Request, _ string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = io.WriteString(w, "<!doctype html><title>Guest network</title><form>Please log in</form>\n")
@@ -148,9 +222,13 @@ func status(_ *Server, w http.ResponseWriter, _ *http.Request, arg string) {
 	http.Error(w, "<html>a long page\n\x1b[2Jthat nobody wants to see</html>", n)
 }
 
-func endless(_ *Server, w http.ResponseWriter, _ *http.Request, _ string) {
+// endless begins like a file and goes on with one byte for ever.
+func endless(w http.ResponseWriter, begin string, fill byte) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	block := make([]byte, 64<<10)
+	if _, err := io.WriteString(w, begin); err != nil {
+		return
+	}
+	block := bytes.Repeat([]byte{fill}, 64<<10)
 	for {
 		if _, err := w.Write(block); err != nil {
 			return

@@ -15,12 +15,17 @@
 //	hang                nothing, not even a head
 //	hang-body           half a file, then nothing more
 //	drip                a byte every 100 ms
+//	bandwidth:N         the right answer, at N bytes a second
+//	slices:N            the right answer, in pieces of N bytes with a moment between them
+//	slow-close:300ms    the right answer, of unsaid length, and the connection is closed that much later
 //	endless             a file that does not end
+//	endless-line        the beginning of a line of JSON that does not end
 //	headers             a head of a megabyte
 //	gzip                a body that says it is compressed and is not
 //	loop                a redirect to itself
 //	redirect:URL        a redirect to URL followed by the path; to plain http it is a downgrade
 //	reset               the connection is reset
+//	reset-body          half a file, then the connection is reset
 //	delay:30ms          the right answer, later
 //
 // PATTERN is a path as in [path.Match], or a prefix that ends in `**`. FIRST and LAST count the requests for each path

@@ -57,7 +57,10 @@ func TestEveryFault(t *testing.T) {
 		{"truncate", false, 200, 5000}, {"truncate:7", false, 200, 7}, {"truncate:0", false, 200, 0}, {"short", true, 200, 5000},
 		{"long", true, 200, 10_001}, {"corrupt", true, 200, 10_000}, {"html", true, 200, -1}, {"status:503", true, 503, -1},
 		{"status:429:7", true, 429, -1}, {"hang", false, 0, -1}, {"hang-body", false, 200, 5000}, {"drip", false, 200, -1},
-		{"endless", true, 200, 1 << 20}, {"headers", false, 0, -1}, {"gzip", false, 0, -1}, {"loop", false, 0, -1}, {"reset", false, 0, -1},
+		{"bandwidth:2000", false, 200, -1}, {"bandwidth:1000000", true, 200, 10_000}, {"slices:1000", true, 200, 10_000},
+		{"slow-close:1ms", true, 200, 10_000}, {"slow-close:1m", false, 200, 10_000},
+		{"endless", true, 200, 1 << 20}, {"endless-line", true, 200, 1 << 20}, {"headers", false, 0, -1}, {"gzip", false, 0, -1},
+		{"loop", false, 0, -1}, {"reset", false, 0, -1}, {"reset-body", false, 200, -1},
 		{"redirect:http://127.0.0.1:1", false, 0, -1}, {"delay:1ms", true, 200, 10_000},
 	} {
 		s, url := start(t, tt.rule+" /a/*")
@@ -68,7 +71,7 @@ func TestEveryFault(t *testing.T) {
 		if tt.length >= 0 && len(body) != tt.length {
 			t.Errorf("%s: %d bytes", tt.rule, len(body))
 		}
-		if bytes.Equal(body, content) != (tt.rule == "delay:1ms") {
+		if bytes.Equal(body, content) != (tt.length == len(content) && tt.rule != "corrupt") {
 			t.Errorf("%s: the file came whole, or did not", tt.rule)
 		}
 		if _, body, err := get(t, url+"/b/file", nil); err != nil || !bytes.Equal(body, content) {
@@ -115,7 +118,7 @@ func TestParts(t *testing.T) {
 
 func TestBadRules(t *testing.T) {
 	for _, rule := range []string{
-		"", "truncate", "nothing /a", "status /a", "status:99 /a", "status:x /a", "truncate:-1 /a", "delay /a", "short a", "short /[", "short /a 0",
+		"", "truncate", "nothing /a", "bandwidth /a", "slices:0 /a", "slow-close:x /a", "status /a", "status:99 /a", "status:x /a", "truncate:-1 /a", "delay /a", "short a", "short /[", "short /a 0",
 		"short /a 2-1", "short /a x", "short /a 1 2",
 	} {
 		if New(nil).Inject(rule) == nil {

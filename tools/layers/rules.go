@@ -57,6 +57,7 @@ func layers() []layer {
 		{"scan", below, nil, "it judges what packages are, and publishes nothing"},
 		{"publish", append([]string{"scan", "internal/web", "internal/gitrepo"}, below...), nil, "it is between the formats and the programs"},
 
+		{"internal/chaos", []string{"manifest"}, []string{"os/exec"}, "it spoils what passes through it, and does not know what that is"},
 		{"internal/settings", append([]string{"internal/web", "index"}, formats...), nil, "the user's files are below the programs"},
 		{"internal/remote", append([]string{"internal/keyless", "internal/tarfile", "internal/web", "internal/settings"}, below...), nil, "it wires registries for programs"},
 		{"internal/desk", append([]string{"internal/web", "internal/remote", "publish", "tools/build", "tools/gate", "tools/site", "scan"}, below...), nil, "it joins an author with a registry and its gate, for programs"},

@@ -61,7 +61,7 @@ func (i *Instance) certificate(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	key, ok := parsed.(*ecdsa.PublicKey)
-	if digest := sha256.Sum256([]byte(token.Subject)); !ok || !ecdsa.VerifyASN1(key, digest[:], request.PublicKeyRequest.ProofOfPossession) {
+	if digest := sha256.Sum256([]byte(token.name())); !ok || !ecdsa.VerifyASN1(key, digest[:], request.PublicKeyRequest.ProofOfPossession) {
 		return nil, errors.New("no proof that the key is there")
 	}
 	return i.issue(token, key)
@@ -75,20 +75,25 @@ var (
 
 // issue makes the certificate twice: without the stamp of the transparency log, which is what the log signs, and with it.
 func (i *Instance) issue(token claims, key crypto.PublicKey) ([]byte, error) {
-	subject, err := url.Parse(token.Subject)
-	if err != nil {
-		return nil, err
-	}
 	issuer, err := asn1.MarshalWithParams(token.Issuer, "utf8")
 	if err != nil {
 		return nil, err
 	}
 	from := time.Now().Add(i.Late - time.Minute)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{subject},
-		NotBefore: from, NotAfter: from.Add(10 * time.Minute),
+		SerialNumber: big.NewInt(time.Now().UnixNano()),
+		NotBefore:    from, NotAfter: from.Add(10 * time.Minute),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 		ExtraExtensions: []pkix.Extension{{Id: oidIssuerV1, Value: []byte(token.Issuer)}, {Id: oidIssuerV2, Value: issuer}},
+	}
+	if token.Email != "" {
+		template.EmailAddresses = []string{token.Email}
+	} else {
+		subject, err := url.Parse(token.Subject)
+		if err != nil {
+			return nil, err
+		}
+		template.URIs = []*url.URL{subject}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, i.intermediate, key, i.intermediateKey)
 	if err != nil || i.NoStamp {

@@ -1,5 +1,5 @@
 // Package keylesstest is a small Sigstore instance for tests, on loopback: an OpenID Connect issuer whose tokens anybody
-// gets who asks in this process, a certificate authority with a certificate transparency log, a transparency log (Rekor
+// gets who asks in this process, and a person who logs in with a browser or a device, a certificate authority with a certificate transparency log, a transparency log (Rekor
 // v2) and a time stamp authority. All of them do what they are for: what [keyless.Sign] gets from them verifies.
 package keylesstest
 
@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -26,25 +27,32 @@ type Instance struct {
 	URL    string // of all services, and the issuer of the tokens
 	server *httptest.Server
 	begun  time.Time
-	secret []byte // of the issuer
 
 	root, intermediate   *x509.Certificate
 	intermediateKey      *ecdsa.PrivateKey
 	stampRoot, stampLeaf *x509.Certificate
 	stampIntermediate    *x509.Certificate
 	stampKey, ctKey      *ecdsa.PrivateKey
+	tokenKey             *ecdsa.PrivateKey // of the issuer
 	logKey               *translog.PrivateKey
 
 	mu       sync.Mutex
 	log      *translog.Log
 	files    files
-	Requests []string // paths that were asked for
+	grants   map[string]grant // by code
+	Requests []string         // paths that were asked for
 
 	// What a test may spoil before it signs.
 	Before  func(*http.Request) // is called with every request; nil for nothing
 	Refuse  string              // the certificate authority answers 403 with this
 	Late    time.Duration       // how far after now certificates begin; they are good for ten minutes
 	NoStamp bool                // certificates get no SCT
+
+	Quick     bool                                          // codes for devices are approved before they are typed
+	Deny      bool                                          // the person says no
+	Discovery map[string]any                                // members of the issuer's discovery document
+	Answer    func(url.Values)                              // changes what the browser is sent back with
+	Claims    func(nonce, audience *string, verified *bool) // changes what a token says
 }
 
 type files map[string][]byte
@@ -62,7 +70,7 @@ func New(t testing.TB) *Instance {
 
 // Start starts an instance; close it after use.
 func Start() (*Instance, error) {
-	i := &Instance{begun: time.Now().Add(-time.Hour), secret: []byte(rand.Text()), files: files{}}
+	i := &Instance{begun: time.Now().Add(-time.Hour), files: files{}, grants: map[string]grant{}}
 	if err := i.makeKeys(); err != nil {
 		return nil, err
 	}
@@ -71,6 +79,12 @@ func Start() (*Instance, error) {
 	mux.HandleFunc("POST /api/v2/log/entries", i.enter)
 	mux.HandleFunc("POST /api/v1/timestamp", i.stamp)
 	mux.HandleFunc("GET /token", i.token)
+	mux.HandleFunc("GET /.well-known/openid-configuration", i.discover)
+	mux.HandleFunc("GET /keys", i.keys)
+	mux.HandleFunc("GET /authorize", i.authorize)
+	mux.HandleFunc("POST /oauth/device", i.device)
+	mux.HandleFunc("GET /approve", i.approve)
+	mux.HandleFunc("POST /oauth/token", i.exchange)
 	i.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		i.Requests = append(i.Requests, r.URL.Path)
@@ -100,7 +114,7 @@ func (i *Instance) makeKeys() (err error) {
 	if i.stampIntermediate, stampIntermediateKey, err = ca.GenerateTSAIntermediate(root, rootKey); err != nil {
 		return err
 	}
-	for _, key := range []**ecdsa.PrivateKey{&i.stampKey, &i.ctKey} {
+	for _, key := range []**ecdsa.PrivateKey{&i.stampKey, &i.ctKey, &i.tokenKey} {
 		if *key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 			return err
 		}

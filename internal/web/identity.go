@@ -1,0 +1,88 @@
+package web
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// Identity is the certificate of a client, in PEM files. It is shown to its origin ("https://host:port", the port only
+// where it is not the scheme's own) and to nobody else, also not after a redirect: it says who the user is.
+type Identity struct {
+	Origin   string
+	CertFile string
+	KeyFile  string // "" where the key is in CertFile
+}
+
+// identified is a transport that shows a certificate.
+func identified(t *http.Transport, id Identity, now time.Time) (*http.Transport, error) {
+	key := id.KeyFile
+	if key == "" {
+		key = id.CertFile
+	}
+	certificate, err := loadIdentity(id.CertFile, key, now)
+	if err != nil {
+		return nil, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate %q for %s cannot be used", id.CertFile, id.Origin).Because(err)
+	}
+	t = t.Clone()
+	t.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	return t, nil
+}
+
+// loadIdentity reads a certificate and its key, in words for whoever mixed files up.
+func loadIdentity(certFile, keyFile string, now time.Time) (tls.Certificate, error) {
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	switch {
+	case bytes.Contains(key, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----")), bytes.Contains(key, []byte("Proc-Type: 4,ENCRYPTED")):
+		return tls.Certificate{}, errors.New("its key is encrypted; openssl pkey -in KEY -out NEW writes one that is not")
+	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")):
+		return tls.Certificate{}, errors.New("there is no certificate in it, as PEM")
+	case !bytes.Contains(key, []byte("PRIVATE KEY-----")):
+		return tls.Certificate{}, fmt.Errorf("there is no private key in %s, as PEM", keyFile)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	switch {
+	case err != nil:
+		return pair, errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+	case now.After(pair.Leaf.NotAfter):
+		return pair, fmt.Errorf("it has expired on %s", pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
+	case now.Before(pair.Leaf.NotBefore):
+		return pair, fmt.Errorf("it is not valid before %s", pair.Leaf.NotBefore.UTC().Format(time.DateOnly))
+	}
+	return pair, nil
+}
+
+// certificateRefused explains the alert with which a host ends a connection because of the client's certificate, nil for
+// any other error. Another attempt would end like this one.
+func certificateRefused(target string, err error) *fault.Error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return nil
+	}
+	var e *fault.Error
+	switch alert := op.Err.Error(); alert {
+	case "tls: certificate required":
+		e = fault.New(fault.Auth, "client-certificate", "%s asks for a client certificate", host(target))
+	case "tls: bad certificate", "tls: unsupported certificate", "tls: revoked certificate", "tls: expired certificate", "tls: unknown certificate",
+		"tls: unknown certificate authority", "tls: access denied":
+		e = fault.New(fault.Auth, "client-certificate", "%s does not take our client certificate: it says %s", host(target), strings.TrimPrefix(alert, "tls: "))
+	default:
+		return nil
+	}
+	return e.WithFact("url %s", Redact(target)).WithHelp("set client_cert and client_key of the registry in registries.toml")
+}
