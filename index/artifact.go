@@ -2,7 +2,7 @@ package index
 
 import (
 	"context"
-	"slices"
+	"iter"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/version"
@@ -18,8 +18,9 @@ type Want struct {
 // Artifact is a release whose line has been verified: the only thing from which an archive may be fetched. It is made by
 // [Snapshot.Verify] alone.
 type Artifact struct {
-	name    string
-	release *Release
+	name       string
+	release    *Release
+	recoveries []Recovery
 }
 
 func (a Artifact) Name() string             { return a.name }
@@ -33,6 +34,10 @@ func (a Artifact) Signer() string { return a.release.By }
 
 // Yanked returns why the release should not be chosen any more, nil where it may be.
 func (a Artifact) Yanked() *Yank { return a.release.Yanked() }
+
+// Recoveries returns what the registry's root keys did to the package or the keys of its owners, as long as they have not
+// answered it: users are to be told.
+func (a Artifact) Recoveries() []Recovery { return a.recoveries }
 
 // Verify checks every signature that the wanted releases rest on and holds their checksums against the lock. It returns
 // an artifact for each, in order, and what it has to say under [SignaturesWarn]. Nothing is returned on an error.
@@ -60,10 +65,13 @@ func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifa
 		if err := c.collect(p, r); err != nil {
 			return nil, nil, err
 		}
-		artifacts = append(artifacts, Artifact{p.Name, r})
+		artifacts = append(artifacts, Artifact{p.Name, r, p.Recoveries})
 	}
 	if err := c.discharge(ctx); err != nil {
 		return nil, nil, err
+	}
+	if seen := s.state.Seen; seen != nil && len(c.warnings) == 0 && seen.isWaiting() {
+		seen.keep(c.paths(names))
 	}
 	return artifacts, c.warnings, nil
 }
@@ -80,22 +88,30 @@ func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
 
 // readAnew reads from their files the packages that came from the cache and have an obligation that is not done.
 func (s *Snapshot) readAnew(ctx context.Context, wants []Want, done func(Obligation) bool) error {
-	var keys, paths []string
+	var loads []*loading
 	for _, w := range wants {
 		p, err := s.Package(ctx, w.Name)
 		if err != nil {
 			return err
 		}
-		open := func(o Obligation) bool { return !done(o) }
-		if p.recalled && slices.ContainsFunc(p.obligationsFor(w.Version), open) && !slices.Contains(keys, p.key) {
-			keys = append(keys, p.key)
-			paths = append(paths, PackagePath(p.Name))
+		twice := len(loads) > 0 && loads[len(loads)-1].key == p.key
+		if p.recalled && !twice && !all(p.obligationsFor(w.Version), done) {
+			loads = append(loads, &loading{key: p.key, path: PackagePath(p.Name)})
 		}
 	}
-	if len(keys) == 0 {
+	if len(loads) == 0 {
 		return nil
 	}
-	return s.load(ctx, keys, paths, true)
+	return s.load(ctx, loads, true)
+}
+
+func all(list iter.Seq[Obligation], ok func(Obligation) bool) bool {
+	for o := range list {
+		if !ok(o) {
+			return false
+		}
+	}
+	return true
 }
 
 func wanted(p *Package, w Want) (*Release, error) {

@@ -50,6 +50,10 @@
 //   - The key that `sig` names belongs to the publisher `by`, was added before the line and not revoked before it.
 //   - `by` is an owner at that place; owners and tombstone need the signatures of `threshold` owners. The first publish
 //     makes its signer the owner, and the first publish of a version wins.
+//   - A line by @registry (yank, unyank, deprecate) or @root (recover, add-key, revoke-key) is signed by the targets keys, or
+//     the root keys, of the root of trust that its member `root` names, as many different ones as that root asks for; [Roots]
+//     says which root is in force where. Recover gives a package other owners and opens it again where it was closed, and
+//     builds on the last recover, else the first publish.
 //
 // Where `sig` names a bundle, one of the publisher's identities signed, which lived from the line that added it to the one
 // that removed it. That stands in bundles/<hh>/<sha256>.json, an immutable file of at most 64 KiB (package sign/keyless says
@@ -63,7 +67,9 @@
 //
 // Signatures of lines say nothing of what a host leaves out. So [Open] follows the registry's signed metadata (package
 // tuf) from the root of trust that was seen first, and every file is held against it: the registry's own files are its
-// targets, those of packages and publishers stand in its lists (package listing). [Snapshot.CheckLog] proves that the lines
-// behind what is installed stand in the registry's log, and that the log continues the one that was seen before. What is
-// kept of a registry between processes is a [State]; the [Standing] in it only ever goes forward.
+// targets, those of packages and publishers stand in its lists (package listing). A file that was verified before must
+// begin with the bytes that were verified then ([Seen]): whoever steals the keys of the metadata cannot change what others
+// have read. [Snapshot.CheckLog] proves that the lines behind what is installed stand in the registry's log, and that the log
+// continues the one that was seen before. What is kept of a registry between processes is a [State]; the [Standing] in it
+// only ever goes forward.
 package index

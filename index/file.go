@@ -96,7 +96,7 @@ func (d *Decoder) ParseStamped(path string, data []byte) ([]Entry, error) {
 				return fmt.Errorf("%w stamp: %w", errMalformed, err)
 			}
 			if n := len(entries); n > 0 && (log <= entries[n-1].Log || at.Before(entries[n-1].At)) {
-				return fmt.Errorf("%w stamp: goes back behind the one before", errMalformed)
+				return fmt.Errorf("%w stamp: %w", errMalformed, errBackwards)
 			}
 			open = &Entry{At: at, Log: log}
 			return nil
@@ -115,6 +115,9 @@ func (d *Decoder) ParseStamped(path string, data []byte) ([]Entry, error) {
 	}
 	return entries, err
 }
+
+// errBackwards is in the error of a stamp that is older, or stands earlier in the log, than the one before it.
+var errBackwards = errors.New("goes back behind the one before")
 
 // ParseLines reads a file of the branch main: lines alone. On a malformed line it returns the lines before it together
 // with the error, a [*MalformedError].

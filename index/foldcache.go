@@ -2,13 +2,9 @@ package index
 
 import (
 	"crypto/sha256"
-	"errors"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -17,16 +13,16 @@ import (
 // FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again; of
 // publishers' files it remembers the digests alone:
 //
-//	header, sha256 of the rest, and for each package, sorted by path: path, key, sum, under, publishers, record
+//	for each package, sorted by path: path, key, sum, under, publishers, record
 //
 // The key is the sha256 of the file's and of those of the publishers who speak in it; sum is the file's own. Under is the
 // digest of the registry's lists when they were last found to vouch for the file: while those are the same, the file is,
-// and is not even read. A cache that is damaged, or of
-// another version, is as good as none. It lies where [FileMemory] lies, and for the same reason.
+// and is not even read. The file is sealed. It lies where [FileMemory] lies, and for the same reason.
 //
 // A FoldCache is for use by several goroutines at once.
 type FoldCache struct {
-	path string
+	path  string
+	ready chan struct{} // closed once the file has been read
 
 	mu      sync.Mutex
 	folded  map[string]folded // by path
@@ -48,41 +44,27 @@ const foldHeader = "gal folded packages 2\n"
 // maxFolded is the greatest size of a cache, in bytes; of a larger one only what this process has used is kept.
 const maxFolded = 128 << 20
 
-// OpenFoldCache reads the cache at path; a file that is not there is an empty cache.
-func OpenFoldCache(path string) (*FoldCache, error) {
-	c := &FoldCache{path: path, folded: map[string]folded{}}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, ok := readSummed(f)
-	if !ok || !c.parse(text) {
-		clear(c.folded)
-	}
-	return c, nil
+// OpenFoldCache returns the cache at path, and begins to read it: whoever asks it first waits for that. A file that is
+// not there, or cannot be read, is an empty cache.
+func OpenFoldCache(path string) *FoldCache {
+	c := &FoldCache{path: path, folded: map[string]folded{}, ready: make(chan struct{})}
+	go func() {
+		defer close(c.ready)
+		c.read()
+	}()
+	return c
 }
 
-// readSummed reads what follows the header and the digest, into the only copy that is ever made of it.
-func readSummed(f *os.File) (string, bool) {
-	info, err := f.Stat()
-	if err != nil || info.Size() > maxFolded {
-		return "", false
+func (c *FoldCache) read() {
+	if text, ok := readSealed(c.path, foldHeader, maxFolded); !ok || !c.parse(text) {
+		clear(c.folded)
 	}
-	head := make([]byte, len(foldHeader)+sha256.Size)
-	if _, err := io.ReadFull(f, head); err != nil || string(head[:len(foldHeader)]) != foldHeader {
-		return "", false
-	}
-	var text strings.Builder
-	text.Grow(int(info.Size()))
-	sum := sha256.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), f, make([]byte, 1<<18)); err != nil {
-		return "", false
-	}
-	return text.String(), string(sum.Sum(nil)) == string(head[len(foldHeader):])
+}
+
+// lock waits until the cache is read, and takes it.
+func (c *FoldCache) lock() {
+	<-c.ready
+	c.mu.Lock()
 }
 
 func (c *FoldCache) parse(text string) bool {
@@ -99,7 +81,7 @@ func (c *FoldCache) speakers(path string) ([]string, bool) {
 	if c == nil {
 		return nil, false
 	}
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	f, ok := c.folded[path]
 	return f.speakers, ok
@@ -107,7 +89,7 @@ func (c *FoldCache) speakers(path string) ([]string, bool) {
 
 // under returns the digest of a file, and who speaks in it, if these lists are known to vouch for that.
 func (c *FoldCache) under(path, lists string) (sum [sha256.Size]byte, speakers []string, ok bool) {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	f, known := c.folded[path]
 	if !known || f.under != lists || len(f.sum) != len(sum) {
@@ -118,7 +100,7 @@ func (c *FoldCache) under(path, lists string) (sum [sha256.Size]byte, speakers [
 
 // earlier returns the digest of a file as lists had it that were read before; "" where that is not known.
 func (c *FoldCache) earlier(path string) string {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	if f := c.folded[path]; f.under != "" {
 		return f.sum
@@ -128,7 +110,7 @@ func (c *FoldCache) earlier(path string) string {
 
 // note remembers the digest of a publisher's file, for which the lists vouch.
 func (c *FoldCache) note(path, sum, lists string) {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	f := c.folded[path]
 	c.changed = c.changed || f.sum != sum || f.under != lists
@@ -137,7 +119,7 @@ func (c *FoldCache) note(path, sum, lists string) {
 
 // record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it.
 func (c *FoldCache) record(path, key, lists string) (string, bool) {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	f, ok := c.folded[path]
 	if !ok || f.key != key {
@@ -155,7 +137,7 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 		return
 	}
 	f.record, f.used = string(appendFolded(nil, p)), true
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	c.folded[path] = f
 	c.changed = true
@@ -164,19 +146,19 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 // Save writes the cache where something was added. Of two processes that save at once one wins; what the other had is
 // folded again next time.
 func (c *FoldCache) Save() error {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	if !c.changed {
 		return nil
 	}
-	size := len(foldHeader) + sha256.Size
+	size := 0
 	for path, f := range c.folded {
 		size += len(path) + len(f.record) + 128
 	}
 	if size > maxFolded {
 		maps.DeleteFunc(c.folded, func(_ string, f folded) bool { return !f.used })
 	}
-	w := &folder{buf: make([]byte, len(foldHeader)+sha256.Size, size)}
+	w := &folder{buf: sealedBuffer(foldHeader, size)}
 	for _, path := range slices.Sorted(maps.Keys(c.folded)) {
 		f := c.folded[path]
 		w.text(path)
@@ -186,14 +168,11 @@ func (c *FoldCache) Save() error {
 		w.texts(f.speakers)
 		w.text(f.record)
 	}
-	copy(w.buf, foldHeader)
-	sum := sha256.Sum256(w.buf[len(foldHeader)+sha256.Size:])
-	copy(w.buf[len(foldHeader):], sum[:])
 	c.changed = false
 	if len(w.buf) > maxFolded {
 		return nil // one process used more than a cache holds
 	}
-	return atomicfile.WriteCache(c.path, w.buf)
+	return atomicfile.WriteCache(c.path, seal(w.buf, foldHeader))
 }
 
 // fileKey identifies the bytes of a package's file together with those of its publishers' files.

@@ -96,10 +96,7 @@ func FuzzUnfold(f *testing.F) {
 // cached is what a user keeps, with a fold cache in a file.
 func cached(t *testing.T, file string, memory index.Memory) (index.Options, *index.FoldCache) {
 	t.Helper()
-	c, err := index.OpenFoldCache(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := index.OpenFoldCache(file)
 	return index.Options{State: func(string) (index.State, error) { return index.State{Verified: memory, Folded: c}, nil }}, c
 }
 
@@ -108,10 +105,7 @@ func cached(t *testing.T, file string, memory index.Memory) (index.Options, *ind
 func TestFoldCacheVerifies(t *testing.T) {
 	p := newPublished(t)
 	file := filepath.Join(t.TempDir(), "folded")
-	memory, err := index.OpenMemory(filepath.Join(t.TempDir(), "verified"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	memory := index.OpenMemory(filepath.Join(t.TempDir(), "verified"))
 	o, cache := cached(t, file, memory)
 	first, _, err := wanted(t, p, o, "")
 	if err != nil {

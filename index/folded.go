@@ -115,7 +115,7 @@ func (w *folder) release(r, before *Release) {
 	w.text(string(r.digest))
 	w.side(r.owners, r.digest)
 	w.side(r.operator, r.digest)
-	w.obligations(r.obligations)
+	w.obligations(r.owes())
 	w.publish(r.Publish, before.Publish)
 }
 

@@ -12,6 +12,7 @@ import (
 // for. All files of a round come in one request.
 type Git struct {
 	store   *gitindex.Store
+	rounds  *gatherer
 	offline bool
 	plain   func() (*gitindex.Store, error) // opens the copy of branch main; nil where that is not to be read
 }
@@ -33,6 +34,7 @@ func OpenGit(dir string, o gitindex.Options, g GitOptions) (*Git, error) {
 		return nil, err
 	}
 	t := &Git{store: store, offline: g.Offline}
+	t.rounds = newGatherer(func(ctx context.Context, paths []string) (map[string][]byte, error) { return t.store.Fetch(ctx, paths) })
 	if g.Plain {
 		t.plain = func() (*gitindex.Store, error) {
 			main := o
@@ -83,14 +85,14 @@ func (t *Git) turnPlain(ctx context.Context) error {
 	return t.Refresh(ctx)
 }
 
-// Fetch asks for the files that the copy does not hold.
+// Fetch asks for the files that the copy does not hold, together with what others ask for at the same time.
 func (t *Git) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
 	for _, path := range paths {
 		if err := CheckPath(path); err != nil {
 			return nil, err
 		}
 	}
-	files, err := t.store.Fetch(ctx, paths)
+	files, err := t.rounds.Fetch(ctx, paths)
 	if t.offline && t.plain != nil && fault.IsCode(err, "index-not-fetched") {
 		if err := t.turnPlain(ctx); err != nil {
 			return nil, err

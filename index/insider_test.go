@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/index/listing"
@@ -22,11 +23,12 @@ type insider struct {
 	keys tuf.Keys
 	log  *translog.PrivateKey
 	last tuf.State
+	now  time.Time
 }
 
 func newInsider(t *testing.T) *insider {
 	t.Helper()
-	i := &insider{t: t}
+	i := &insider{t: t, now: sitetest.Now}
 	for _, role := range []*[]*sign.PrivateKey{&i.keys.Root, &i.keys.Targets, &i.keys.Snapshot, &i.keys.Timestamp} {
 		key, err := sign.Generate(rand.Reader)
 		if err != nil {
@@ -79,7 +81,7 @@ func (i *insider) publish(files tree, leaves [][]byte) tree {
 		i.t.Fatal(err)
 	}
 	targets[listing.TopTarget] = tuf.Target{Length: lists.Top.Length, SHA256: lists.Top.SHA256}
-	update, err := tuf.Release(i.last, targets, i.keys, tuf.SignOptions{Now: sitetest.Now})
+	update, err := tuf.Release(i.last, targets, i.keys, tuf.SignOptions{Now: i.now})
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -146,10 +148,7 @@ func TestInsiderMovesARevocation(t *testing.T) {
 	}, append(leaves, i.leaf(stolen), []byte("whatever")))
 
 	c := newClient(t)
-	memory, err := index.OpenMemory(c.dir + "/verified")
-	if err != nil {
-		t.Fatal(err)
-	}
+	memory := index.OpenMemory(c.dir + "/verified")
 	if err := c.prove(honest, memory, "1.0.0"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +168,7 @@ func TestInsiderDropsTheLog(t *testing.T) {
 		return tree{index.PublisherPath("ada"): fileOf(register), index.PackagePath("mailbox"): fileOf(first)}
 	}
 	c := newClient(t)
-	memory, err := index.OpenMemory(c.dir + "/verified")
-	if err != nil {
-		t.Fatal(err)
-	}
+	memory := index.OpenMemory(c.dir + "/verified")
 	if err := c.prove(i.publish(files(), [][]byte{i.leaf(register), i.leaf(first)}), memory, "1.0.0"); err != nil {
 		t.Fatal(err)
 	}

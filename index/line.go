@@ -114,7 +114,7 @@ func (l *Line) Check() error {
 	if err := checkSpeaker(l.By, true); err != nil {
 		return fmt.Errorf("by: %w", err)
 	}
-	if named := l.By == ByRegistry || l.By == ByRoot; named != (l.Root != nil) {
+	if official(l.By) != (l.Root != nil) {
 		return errors.New("root stands in the lines of @registry and @root, and only there")
 	}
 	if l.After != "" {
@@ -165,7 +165,7 @@ func CheckID(id string) error {
 }
 
 func checkSpeaker(by string, special bool) error {
-	if special && (by == ByRegistry || by == ByRoot) {
+	if special && official(by) {
 		return nil
 	}
 	return CheckID(by)

@@ -12,10 +12,10 @@ import (
 // them: all in two rounds. It waits for the loads of others that read the same.
 func (s *Snapshot) Load(ctx context.Context, names []string) error {
 	for {
-		keys, paths, others := s.claim(names)
-		if len(keys) > 0 {
-			err := s.load(ctx, keys, paths, false)
-			s.release(keys)
+		loads, others := s.claim(names)
+		if len(loads) > 0 {
+			err := s.load(ctx, loads, false)
+			s.release(loads)
 			if err != nil {
 				return err
 			}
@@ -35,41 +35,45 @@ func (s *Snapshot) Load(ctx context.Context, names []string) error {
 }
 
 // claim takes the packages that nobody has read or is reading, and returns what to wait for of the others.
-func (s *Snapshot) claim(names []string) (keys, paths []string, others []chan struct{}) {
+func (s *Snapshot) claim(names []string) (loads []*loading, others []chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mine := make(chan struct{})
 	for _, name := range names {
 		key := manifest.Key(name)
 		if _, known := s.packages[key]; known || manifest.CheckName(name) != nil {
 			continue
 		}
-		if done, busy := s.loading[key]; busy {
-			if done != mine {
-				others = append(others, done)
-			}
+		if busy := s.loading[key]; busy != nil {
+			others = append(others, busy.done) // of a name that stands here twice too: that is closed by then
 			continue
 		}
-		s.loading[key] = mine
-		keys = append(keys, key)
-		paths = append(paths, PackagePath(name))
+		l := &loading{key: key, path: PackagePath(name), done: make(chan struct{})}
+		s.loading[key] = l
+		loads = append(loads, l)
 	}
-	return keys, paths, others
+	return loads, others
 }
 
-func (s *Snapshot) release(keys []string) {
+// release ends what was claimed, whether it was read or not.
+func (s *Snapshot) release(loads []*loading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.loading[keys[0]])
-	for _, key := range keys {
-		delete(s.loading, key)
+	for _, l := range loads {
+		if s.loading[l.key] == l {
+			s.finish(l)
+		}
 	}
+}
+
+// finish lets those go on who wait for a package. s.mu is held.
+func (s *Snapshot) finish(l *loading) {
+	delete(s.loading, l.key)
+	close(l.done)
 }
 
 // load reads packages from their files, or what the cache has of these; anew does not ask the cache.
-func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) error {
-	loads, err := s.begin(ctx, keys, paths, anew)
-	if err != nil {
+func (s *Snapshot) load(ctx context.Context, loads []*loading, anew bool) error {
+	if err := s.begin(ctx, loads, anew); err != nil {
 		return err
 	}
 	if err := s.each(ctx, loads, s.look); err != nil {
@@ -85,18 +89,16 @@ func (s *Snapshot) load(ctx context.Context, keys, paths []string, anew bool) er
 	if err := s.each(ctx, loads, s.fold); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	keys, paths = nil, nil
+	var stale []*loading
 	for _, l := range loads {
-		if s.packages[l.key] = l.folded; l.stale {
-			keys, paths = append(keys, l.key), append(paths, l.path)
+		if l.stale {
+			stale = append(stale, l)
 		}
 	}
-	s.mu.Unlock()
-	if len(keys) == 0 {
+	if len(stale) == 0 {
 		return nil
 	}
-	return s.load(ctx, keys, paths, true)
+	return s.load(ctx, stale, true)
 }
 
 // loading is a package on its way from its file.
@@ -107,34 +109,37 @@ type loading struct {
 	speakers  []string
 	entries   []Entry // nil where the cache may know what they fold to
 	folded    *Package
-	anew      bool // the cache is not to be asked
-	listed    bool // the lists vouch for what the cache was made from, as they did then: the file need not be read
-	stale     bool // it was listed, and the cache does not have it after all
+	anew      bool          // the cache is not to be asked
+	done      chan struct{} // closed when it has been read, or will not be
+	listed    bool          // the lists vouch for what the cache was made from, as they did then: the file need not be read
+	stale     bool          // it was listed, and the cache does not have it after all
 }
+
+// absent reports whether the package has no file: then there is no such package.
+func (l *loading) absent() bool { return len(l.data) == 0 && !l.listed }
 
 // begin reads the files that are needed. Those that the cache knows, and of which the lists have not changed since, are
 // not.
-func (s *Snapshot) begin(ctx context.Context, keys, paths []string, anew bool) ([]*loading, error) {
-	loads := make([]*loading, len(paths))
+func (s *Snapshot) begin(ctx context.Context, loads []*loading, anew bool) error {
 	var needed []string
 	top := s.lists()
-	for i, path := range paths {
-		l := &loading{key: keys[i], path: path, anew: anew}
-		if loads[i] = l; !anew && top != "" {
-			l.sum, l.speakers, l.listed = s.state.Folded.under(path, top)
+	for _, l := range loads {
+		l.anew, l.listed, l.stale = anew, false, false
+		if !anew && top != "" {
+			l.sum, l.speakers, l.listed = s.state.Folded.under(l.path, top)
 		}
 		if !l.listed {
-			needed = append(needed, path)
+			needed = append(needed, l.path)
 		}
 	}
 	if len(needed) == 0 {
-		return loads, nil
+		return nil
 	}
 	files, err := s.transport.Fetch(ctx, needed)
 	for _, l := range loads {
 		l.data = files[l.path]
 	}
-	return loads, err
+	return err
 }
 
 // offline reports whether the transport asks nobody.
@@ -182,7 +187,11 @@ func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
 		if err != nil {
 			return malformed(err)
 		}
-		folded[i] = FoldPublisher(s.config.ID, ids[i], entries)
+		roots, err := s.RootsOf(ctx, entries)
+		if err != nil {
+			return err
+		}
+		folded[i] = roots.FoldPublisher(s.config.ID, ids[i], entries)
 		folded[i].file = sha256.Sum256(files[path])
 		if lists := s.lists(); lists != "" && len(files[path]) > 0 && !s.offline() {
 			s.state.Folded.note(path, string(folded[i].file[:]), lists)

@@ -89,15 +89,8 @@ func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
 			return err
 		}
 	}
-	log, paths, err := s.openLog(ctx, now.Checkpoint, before, leaves)
-	if err != nil {
-		return err
-	}
-	if err := log.CheckConsistency(before); err != nil {
-		return s.testify(forget(s.vouched.raw, err, paths...), standing.Checkpoint, now.bytes)
-	}
-	if err := log.CheckInclusion(leaves...); err != nil {
-		return forget(s.vouched.raw, err, paths...)
+	if err := s.proveTwice(ctx, now.Checkpoint, before, leaves); err != nil {
+		return s.testify(err, standing.Checkpoint, now.bytes)
 	}
 	if memory := s.state.Verified; memory != nil {
 		for _, o := range lines {
@@ -106,6 +99,32 @@ func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
 	}
 	standing.Checkpoint = now.bytes
 	return s.keep(standing)
+}
+
+// proveTwice checks consistency and inclusion. Tiles that prove nothing are dropped and asked for once more, as they may
+// have been spoilt on the way.
+func (s *Snapshot) proveTwice(ctx context.Context, now, before translog.Checkpoint, leaves []translog.Leaf) error {
+	paths, err := s.proveOnce(ctx, now, before, leaves)
+	f, ok := s.vouched.raw.(Forgetful)
+	if !ok || fault.KindOf(err) != fault.Integrity {
+		return err
+	}
+	f.Forget(paths)
+	if paths, err = s.proveOnce(ctx, now, before, leaves); fault.KindOf(err) == fault.Integrity {
+		f.Forget(paths)
+	}
+	return err
+}
+
+func (s *Snapshot) proveOnce(ctx context.Context, now, before translog.Checkpoint, leaves []translog.Leaf) ([]string, error) {
+	log, paths, err := s.openLog(ctx, now, before, leaves)
+	if err == nil {
+		err = log.CheckConsistency(before)
+	}
+	if err == nil {
+		err = log.CheckInclusion(leaves...)
+	}
+	return paths, err
 }
 
 // checkpoint is one that the metadata vouches for and the log's key has signed.

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io/fs"
 	"slices"
+	"sort"
+	"strings"
 	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 )
 
-// FileMemory remembers verified signatures in a file: a header, the sorted 32-byte digests, and the sha256 of all that.
-// A file that is damaged, or of another version, is as good as none: what it would have remembered is verified again.
+// FileMemory remembers verified signatures in a sealed file of sorted 32-byte digests. Of a file that is not good,
+// what it would have remembered is verified again.
 //
 // Whoever can write the file can make this program trust; it lies where only its user can write, beside the keys of
 // registries that have been seen.
@@ -21,37 +21,22 @@ type FileMemory struct {
 	path string
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]struct{}
-	fresh int
+	kept  string // the digests of the file, end to end
+	fresh map[[sha256.Size]byte]struct{}
 }
 
-const memoryHeader = "gal verified lines 1\n"
+const memoryHeader = "gal verified lines 2\n"
 
 // maxMemory is where a memory begins anew, in digests: about 32 MiB.
 const maxMemory = 1 << 20
 
-// OpenMemory reads the memory at path; a file that is not there is an empty memory.
-func OpenMemory(path string) (*FileMemory, error) {
-	m := &FileMemory{path: path, known: map[[sha256.Size]byte]struct{}{}}
-	data, err := atomicfile.Read(path, int64(len(memoryHeader)+(maxMemory+1)*sha256.Size))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+// OpenMemory reads the memory at path; a file that is not there, or is not good, is an empty memory.
+func OpenMemory(path string) *FileMemory {
+	m := &FileMemory{path: path, fresh: map[[sha256.Size]byte]struct{}{}}
+	if text, ok := readSealed(path, memoryHeader, (maxMemory+2)*sha256.Size); ok && len(text)%sha256.Size == 0 {
+		m.kept = text
 	}
-	if err != nil {
-		return nil, err
-	}
-	body, ok := bytes.CutPrefix(data, []byte(memoryHeader))
-	if !ok || len(body) < sha256.Size || len(body)%sha256.Size != 0 {
-		return m, nil
-	}
-	sum := sha256.Sum256(data[:len(data)-sha256.Size])
-	if !bytes.Equal(sum[:], data[len(data)-sha256.Size:]) {
-		return m, nil
-	}
-	for digest := range slices.Chunk(body[:len(body)-sha256.Size], sha256.Size) {
-		m.known[[sha256.Size]byte(digest)] = struct{}{}
-	}
-	return m, nil
+	return m
 }
 
 // Has reports whether a digest is remembered.
@@ -59,27 +44,36 @@ func (m *FileMemory) Has(d Digest) bool {
 	key, ok := rawDigest(d)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, known := m.known[key]
-	return ok && known
+	return ok && m.has(key)
+}
+
+func (m *FileMemory) has(key [sha256.Size]byte) bool {
+	if _, found := m.fresh[key]; found {
+		return true
+	}
+	_, found := sort.Find(len(m.kept)/sha256.Size, func(i int) int {
+		return strings.Compare(string(key[:]), m.kept[i*sha256.Size:][:sha256.Size])
+	})
+	return found
 }
 
 // Add remembers a digest; [FileMemory.Save] makes it last.
 func (m *FileMemory) Add(d Digest) {
 	key, ok := rawDigest(d)
-	if !ok {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.known[key]; !known {
-		m.known[key] = struct{}{}
-		m.fresh++
+	if ok && !m.has(key) {
+		m.fresh[key] = struct{}{}
 	}
 }
 
 func rawDigest(d Digest) (key [sha256.Size]byte, ok bool) {
-	n, err := hex.Decode(key[:], []byte(d.Hex()))
-	return key, err == nil && n == len(key)
+	text := d.Hex()
+	if len(text) != hex.EncodedLen(len(key)) {
+		return key, false
+	}
+	_, err := hex.Decode(key[:], []byte(text))
+	return key, err == nil
 }
 
 // Save writes the memory where something was added. Of two processes that save at once one wins; the other's digests
@@ -87,25 +81,25 @@ func rawDigest(d Digest) (key [sha256.Size]byte, ok bool) {
 func (m *FileMemory) Save() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fresh == 0 {
+	if len(m.fresh) == 0 {
 		return nil
 	}
-	if len(m.known) > maxMemory {
-		m.known = map[[sha256.Size]byte]struct{}{}
-	}
-	digests := make([][sha256.Size]byte, 0, len(m.known))
-	for d := range m.known {
+	var digests [][sha256.Size]byte
+	for d := range m.fresh {
 		digests = append(digests, d)
 	}
-	slices.SortFunc(digests, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
-	data := append(make([]byte, 0, len(memoryHeader)+(len(digests)+1)*sha256.Size), memoryHeader...)
-	for _, d := range digests {
-		data = append(data, d[:]...)
+	for at := 0; at < len(m.kept) && len(m.kept)/sha256.Size+len(m.fresh) <= maxMemory; at += sha256.Size {
+		digests = append(digests, [sha256.Size]byte([]byte(m.kept[at:at+sha256.Size])))
 	}
-	sum := sha256.Sum256(data)
-	if err := atomicfile.Write(m.path, append(data, sum[:]...), 0o600); err != nil {
+	slices.SortFunc(digests, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+	buf := sealedBuffer(memoryHeader, len(digests)*sha256.Size)
+	for _, d := range digests[:min(len(digests), maxMemory)] {
+		buf = append(buf, d[:]...)
+	}
+	if err := atomicfile.Write(m.path, seal(buf, memoryHeader), 0o600); err != nil {
 		return err
 	}
-	m.fresh = 0
+	m.kept = string(buf[len(memoryHeader)+sha256.Size:])
+	clear(m.fresh)
 	return nil
 }

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -34,18 +35,51 @@ func forget(t Transport, err error, paths ...string) error {
 }
 
 // follow brings what is trusted of a registry up to what its host shows. The client is nil where the host shows no
-// metadata at all.
+// metadata at all. Where something is wrong, all that was read is dropped and asked for once more, past the caches on the
+// way: an answer that was spoilt, or is too old, is told as such only when the host itself stands by it.
 func follow(ctx context.Context, t Transport, standing Standing, pinned string, now time.Time) (*tuf.Client, Standing, error) {
-	if lenient(t) {
-		now = time.Time{} // nothing has expired by then; who opened the registry says how old it is
-	}
 	if err := checkPin(standing, pinned); err != nil {
 		return nil, standing, err
 	}
-	timestamp, found, err := fetchOne(ctx, t, tuf.TimestampPath, tuf.MaxTimestamp)
-	switch {
-	case err != nil:
+	if lenient(t) {
+		now = time.Time{} // nothing has expired by then; who opened the registry says how old it is
+	}
+	r := &noted{Transport: t}
+	client, next, err := followOnce(ctx, r, standing, pinned, now)
+	f, ok := t.(Forgetful)
+	if !ok || fault.KindOf(err) != fault.Integrity {
+		return client, next, err
+	}
+	f.Forget(r.paths)
+	client, next, err = followOnce(ctx, r, standing, pinned, now)
+	if fault.KindOf(err) == fault.Integrity {
+		f.Forget(r.paths) // and where a root was trusted just now, another may be shown next time
+	}
+	return client, next, err
+}
+
+// noted is a transport that knows what was read through it.
+type noted struct {
+	Transport
+	paths []string
+}
+
+func (n *noted) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	n.paths = append(n.paths, paths...)
+	return n.Transport.Fetch(ctx, paths)
+}
+
+func followOnce(ctx context.Context, t Transport, standing Standing, pinned string, now time.Time) (*tuf.Client, Standing, error) {
+	first := []string{tuf.TimestampPath}
+	if standing.Metadata.Root == nil {
+		first = append(first, tuf.RootPath(1)) // it will be needed, and need not wait
+	}
+	files, err := fetchSome(ctx, t, first, tuf.MaxRoot)
+	if err != nil {
 		return nil, standing, err
+	}
+	timestamp, found := files[tuf.TimestampPath]
+	switch {
 	case !found && standing.Metadata.Root != nil:
 		return nil, standing, fault.New(fault.Integrity, "registry-untrusted", "SECURITY: the registry has no signed metadata any more").
 			WithFact("root  %s, which was trusted before", tuf.Fingerprint(standing.Metadata.Root)).
@@ -58,7 +92,7 @@ func follow(ctx context.Context, t Transport, standing Standing, pinned string, 
 		return nil, standing, nil
 	}
 	if standing.Metadata.Root == nil {
-		if standing.Metadata.Root, err = firstRoot(ctx, t, pinned); err != nil {
+		if standing.Metadata.Root, err = firstRoot(ctx, t, files[tuf.RootPath(1)], pinned); err != nil {
 			return nil, standing, err
 		}
 		standing.First = tuf.Fingerprint(standing.Metadata.Root)
@@ -68,7 +102,7 @@ func follow(ctx context.Context, t Transport, standing Standing, pinned string, 
 		err = advance(ctx, t, client, timestamp)
 	}
 	if err != nil {
-		return nil, standing, forget(t, err, tuf.RootPath(1)) // where it was trusted just now, another may be shown next time
+		return nil, standing, err
 	}
 	standing.Metadata = client.State()
 	return client, standing, nil
@@ -82,26 +116,23 @@ func checkPin(standing Standing, pinned string) error {
 	return tuf.CheckFingerprint(standing.Metadata.Root, pinned)
 }
 
-// firstRoot finds the root that is pinned; where none is, the first is trusted, and its successors by it.
-func firstRoot(ctx context.Context, t Transport, pinned string) ([]byte, error) {
-	var first []byte
-	for n := int64(1); n <= maxFirstRoots; n++ {
-		root, found, err := fetchOne(ctx, t, tuf.RootPath(n), tuf.MaxRoot)
-		switch {
-		case err != nil:
-			return nil, err
-		case found && (pinned == "" || tuf.Fingerprint(root) == pinned):
-			return root, nil
-		case found:
-			first = root
-			continue
-		case first != nil:
-			return nil, tuf.CheckFingerprint(first, pinned)
-		}
-		break
+// firstRoot finds the root that is pinned; where none is, the first is trusted, and its successors by it. Root is the first.
+func firstRoot(ctx context.Context, t Transport, root []byte, pinned string) ([]byte, error) {
+	if root == nil {
+		return nil, fault.New(fault.Integrity, "registry-untrusted", "SECURITY: the registry has metadata, and no root of trust that vouches for it").
+			WithFact("missing  %s", tuf.RootPath(1))
 	}
-	return nil, fault.New(fault.Integrity, "registry-untrusted", "SECURITY: the registry has metadata, and no root of trust that vouches for it").
-		WithFact("missing  %s", tuf.RootPath(1))
+	for n := int64(2); pinned != "" && tuf.Fingerprint(root) != pinned; n++ {
+		next, found, err := fetchOne(ctx, t, tuf.RootPath(n), tuf.MaxRoot)
+		if err != nil {
+			return nil, err
+		}
+		if !found || n > maxFirstRoots {
+			return nil, tuf.CheckFingerprint(root, pinned)
+		}
+		root = next
+	}
+	return root, nil
 }
 
 // advance takes the client to what the timestamp names. The usual case, that nothing has changed, fetches nothing more.
@@ -123,30 +154,44 @@ func advance(ctx context.Context, t Transport, client *tuf.Client, timestamp []b
 			return err
 		}
 		if err := client.Root(root); err != nil {
-			return forget(t, err, next)
-		}
-	}
-	for _, step := range []struct {
-		path func() string
-		max  int
-		take func([]byte) error
-	}{{client.SnapshotPath, tuf.MaxSnapshot, client.Snapshot}, {client.TargetsPath, tuf.MaxTargets, client.Targets}} {
-		path := step.path()
-		if path == "" {
-			continue
-		}
-		data, found, err := fetchOne(ctx, t, path, step.max)
-		if err != nil {
 			return err
 		}
-		if !found {
-			return missingFile(path)
-		}
-		if err := step.take(data); err != nil {
-			return forget(t, err, path)
+	}
+	snapshot := client.SnapshotPath()
+	if snapshot == "" {
+		return nil
+	}
+	// A registry's build gives both files the same number, so most often one round has both.
+	guess := strings.Replace(snapshot, "snapshot", "targets", 1)
+	files, err := fetchSome(ctx, t, []string{snapshot, guess}, tuf.MaxTargets)
+	if err != nil {
+		return err
+	}
+	if err := take(client.Snapshot, snapshot, files, tuf.MaxSnapshot); err != nil {
+		return err
+	}
+	targets := client.TargetsPath()
+	if targets == "" {
+		return nil
+	}
+	if targets != guess {
+		if files, err = fetchSome(ctx, t, []string{targets}, tuf.MaxTargets); err != nil {
+			return err
 		}
 	}
-	return nil
+	return take(client.Targets, targets, files, tuf.MaxTargets)
+}
+
+// take hands a file to the client, which must be there.
+func take(into func([]byte) error, path string, files map[string][]byte, limit int) error {
+	data, found := files[path]
+	if !found {
+		return missingFile(path)
+	}
+	if err := checkLength(path, data, limit); err != nil {
+		return err
+	}
+	return into(data)
 }
 
 // missingFile is the error for a file that the metadata vouches for and the host does not have.
@@ -157,14 +202,30 @@ func missingFile(path string) error {
 }
 
 func fetchOne(ctx context.Context, t Transport, path string, limit int) (data []byte, found bool, err error) {
-	files, err := t.Fetch(ctx, []string{path})
-	if err != nil {
-		return nil, false, err
-	}
+	files, err := fetchSome(ctx, t, []string{path}, limit)
 	data, found = files[path]
-	if len(data) > limit {
-		return nil, false, fault.New(fault.Integrity, "metadata-malformed", "SECURITY: the registry's %s is longer than any registry writes", path).
-			WithFact("%d bytes, at most %d", len(data), limit)
+	return data, found, err
+}
+
+func fetchSome(ctx context.Context, t Transport, paths []string, limit int) (map[string][]byte, error) {
+	files, err := t.Fetch(ctx, paths)
+	if err != nil {
+		return nil, err
 	}
-	return bytes.Clone(data), found, nil
+	own := make(map[string][]byte, len(files))
+	for path, data := range files {
+		if err := checkLength(path, data, limit); err != nil {
+			return nil, err
+		}
+		own[path] = bytes.Clone(data)
+	}
+	return own, nil
+}
+
+func checkLength(path string, data []byte, limit int) error {
+	if len(data) <= limit {
+		return nil
+	}
+	return fault.New(fault.Integrity, "metadata-malformed", "SECURITY: the registry's %s is longer than any registry writes", path).
+		WithFact("%d bytes, at most %d", len(data), limit)
 }

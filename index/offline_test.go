@@ -25,14 +25,8 @@ func TestOfflineAfterOthersPublish(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { transport.Close() })
-				folded, err := index.OpenFoldCache(filepath.Join(state, "folded"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				memory, err := index.OpenMemory(filepath.Join(state, "verified"))
-				if err != nil {
-					t.Fatal(err)
-				}
+				folded := index.OpenFoldCache(filepath.Join(state, "folded"))
+				memory := index.OpenMemory(filepath.Join(state, "verified"))
 				s, err := index.Open(t.Context(), transport, index.Options{Pin: sitetest.ID, Now: sitetest.Now, State: func(string) (index.State, error) {
 					return index.State{Verified: memory, Folded: folded, Standing: index.StandingFile{Dir: state}}, nil
 				}})

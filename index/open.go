@@ -27,7 +27,7 @@ func newSnapshot(t Transport, o Options) *Snapshot {
 		transport: t, options: o,
 		decoders:   sync.Pool{New: func() any { return new(Decoder) }},
 		packages:   map[string]*Package{},
-		loading:    map[string]chan struct{}{},
+		loading:    map[string]*loading{},
 		publishers: map[string]*Publisher{},
 	}
 }
@@ -100,18 +100,20 @@ func (s *Snapshot) vouch(ctx context.Context, raw Transport, standing *Standing)
 	if s.options.Trust.Signatures == SignaturesOff {
 		return nil
 	}
-	client, next, err := follow(ctx, raw, *standing, s.options.Root, s.options.Now)
+	client, next, err := follow(ctx, raw, *standing, s.options.Root, s.options.judged())
 	if err != nil {
-		return err
+		return s.options.explainAge(err)
 	}
+	anew := !standing.equal(next)
 	*standing, s.first = next, next.First
 	if client == nil {
 		return s.unsigned(ctx)
 	}
-	if s.vouched, err = newVouched(ctx, raw, client); err != nil {
+	if s.vouched, err = newVouched(ctx, raw, client, anew); err != nil {
 		return err
 	}
 	s.transport = s.vouched
+	s.vouched.hold = s.hold
 	s.vouched.earlier = func(path string) string {
 		if s.state.Folded == nil || !s.offline() {
 			return ""
@@ -173,10 +175,16 @@ func (s *Snapshot) Currency() (Currency, bool) {
 	return Currency{s.first, root.Fingerprint, root.Version, s.vouched.client.Expires()}, true
 }
 
+// IsExpired reports whether the registry's metadata has expired and is read all the same.
+func (s *Snapshot) IsExpired() bool {
+	c, ok := s.Currency()
+	return ok && s.options.Now.After(c.Expires)
+}
+
 // Notices returns what the user should know of the registry as a whole, once.
 func (s *Snapshot) Notices() []string {
 	list := s.notices
-	if c, ok := s.Currency(); ok && s.options.Now.After(c.Expires) {
+	if c, _ := s.Currency(); s.IsExpired() {
 		days := int(s.options.Now.Sub(c.Expires).Hours() / 24)
 		list = append(list, "the copy of registry "+s.config.ID+" is out of date: its metadata expired "+c.Expires.UTC().Format(time.DateOnly)+
 			", "+ago(days)+"; later releases, yanks and revoked keys are not known here")

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -19,14 +20,16 @@ type Package struct {
 	Releases   []*Release // in the order of their publication
 	Deprecated *Deprecate // nil where it is not
 	Tombstone  *Entry     // nil where it is open
+	Recoveries []Recovery // what @root has given to others, who have not signed anything here since
 	Dead       []Dead
 
 	registry string
+	roots    Roots
 	key      string
 	closed   bool
 	recalled bool // read from a [FoldCache]: the signatures are known by what a Memory has of them alone
 
-	byVersion map[string]*Release // by version.Key
+	byVersion map[string]*Release // by version.Key; nil while there are few
 
 	genesis       Digest // "" where there is no package yet
 	ownersHead    Digest // the last owners or recover, else genesis
@@ -50,6 +53,7 @@ type Release struct {
 	signer           *PublisherKey // nil where an identity signed it
 	owners, operator side
 	obligations      []Obligation
+	recorded         string // the obligations of a release that was read from a [FoldCache], as it has them
 }
 
 // side is one of the two chains of yanks of a release: its owners' and the registry's.
@@ -66,20 +70,35 @@ func (r *Release) Yanked() *Yank {
 	return r.owners.yank
 }
 
+// YankedBy returns the yank of one of the two sides: that of [ByRegistry], or for anybody else that of the owners.
+func (r *Release) YankedBy(by string) *Yank { return r.side(by).yank }
+
 // Offered reports whether the release can be chosen or, where it is locked, used.
 func (r *Release) Offered() bool { return r.Publish != nil && !r.Suspect }
 
-// NewPackage returns the state of the file with a path key before its first line.
-func NewPackage(registry, key string) *Package { return &Package{registry: registry, key: key} }
+// NewPackage returns the state of the file with a path key before its first line, in a registry where nobody speaks as
+// @root or @registry.
+func NewPackage(registry, key string) *Package { return Roots(nil).NewPackage(registry, key) }
+
+// NewPackage is the function of that name, for a registry with these roots.
+func (r Roots) NewPackage(registry, key string) *Package {
+	return &Package{registry: registry, key: key, roots: r}
+}
 
 // FoldPackage applies every entry of a file; those that do not count are kept in Dead.
 func FoldPackage(registry, key string, entries []Entry, publishers Publishers) *Package {
-	p := NewPackage(registry, key)
+	return Roots(nil).FoldPackage(registry, key, entries, publishers)
+}
+
+// FoldPackage is the function of that name, for a registry with these roots.
+func (r Roots) FoldPackage(registry, key string, entries []Entry, publishers Publishers) *Package {
+	p := r.NewPackage(registry, key)
 	for _, e := range entries {
 		if _, err := p.Apply(e, publishers); err != nil {
 			p.Dead = append(p.Dead, Dead{e, err})
 		}
 	}
+	p.Recoveries = p.recoveries(entries, publishers)
 	return p
 }
 
@@ -91,16 +110,31 @@ func (p *Package) Closed() bool { return p.closed }
 
 // Release returns the release of a version, nil where there is none. Versions that differ only in letter case are one.
 func (p *Package) Release(v version.Version) *Release {
-	return p.byVersion[v.Key()]
+	if p.byVersion != nil {
+		return p.byVersion[v.Key()]
+	}
+	for _, r := range p.Releases {
+		if r.Version.Same(v) {
+			return r
+		}
+	}
+	return nil
 }
+
+// fewReleases are found faster one by one than by a map.
+const fewReleases = 64
 
 // add takes a version.
 func (p *Package) add(r *Release) {
-	if p.byVersion == nil {
-		p.byVersion = map[string]*Release{}
-	}
-	p.byVersion[r.Version.Key()] = r
 	p.Releases = append(p.Releases, r)
+	if p.byVersion != nil {
+		p.byVersion[r.Version.Key()] = r
+	} else if len(p.Releases) > fewReleases {
+		p.byVersion = make(map[string]*Release, cap(p.Releases))
+		for _, r := range p.Releases {
+			p.byVersion[r.Version.Key()] = r
+		}
+	}
 }
 
 // Newest returns the highest offered release that is not yanked, releases before pre-releases; nil where there is none.
@@ -155,11 +189,10 @@ func (p *Package) Apply(e Entry, publishers Publishers) ([]Obligation, error) {
 	if err := p.checkPlace(e); err != nil {
 		return nil, err
 	}
-	by, err := p.authorize(e, publishers)
+	by, obligations, err := p.authorize(e, publishers)
 	if err != nil {
 		return nil, err
 	}
-	obligations := p.obligationsOf(e, by, publishers)
 	if e.Line.V != LineVersion {
 		return nil, p.applyUnknown(e)
 	}
@@ -219,20 +252,34 @@ func (p *Package) after(l *Line) Digest {
 	return p.After(l.Event, v, l.By)
 }
 
-// authorize finds who signed and holds their publisher against the owners at this place.
-func (p *Package) authorize(e Entry, publishers Publishers) (signer, error) {
+// authorize finds who signed, holds their publisher against the owners at this place, and returns the signatures of the
+// line, its own first.
+func (p *Package) authorize(e Entry, publishers Publishers) (signer, []Obligation, error) {
 	l := e.Line
+	if official(l.By) {
+		obligations, err := p.authorizeOfficial(e)
+		return signer{}, obligations, err
+	}
 	s, err := liveSigner(publishers(l.By), l.own(), e.Log)
 	if err != nil {
-		return s, err
+		return s, nil, err
 	}
 	if p.Exists() && !slices.Contains(p.Owners, l.By) {
-		return s, dead(DeadNotOwner, "%s does not own %s", l.By, p.Name)
+		return s, nil, dead(DeadNotOwner, "%s does not own %s", l.By, p.Name)
 	}
 	if p.Exists() && (l.Event == EventOwners || l.Event == EventTombstone) {
-		return s, p.checkThreshold(e, publishers)
+		err = p.checkThreshold(e, publishers)
 	}
-	return s, nil
+	return s, p.obligationsOf(e, s, publishers), err
+}
+
+// authorizeOfficial is authorize for @root and @registry. What a line of a newer format says cannot be told from here, nor
+// under which root; it closes the package, and takes no version.
+func (p *Package) authorizeOfficial(e Entry) ([]Obligation, error) {
+	if e.Line.V != LineVersion && e.Line.Event != EventPublish {
+		return nil, nil
+	}
+	return p.roots.obligations(p.registry, e)
 }
 
 // checkThreshold counts the owners that signed, each once, each with what was live.
@@ -281,7 +328,7 @@ func (p *Package) begin(e Entry) {
 
 func (p *Package) apply(e Entry, by signer, publishers Publishers, obligations []Obligation) error {
 	l := e.Line
-	suspect := by.suspect(e.Log) || p.Exists() && !slices.Contains(p.cleanOwners, l.By)
+	suspect := by.suspect(e.Log) || p.Exists() && !official(l.By) && !slices.Contains(p.cleanOwners, l.By)
 	digest := l.Digest()
 	switch b := l.Body.(type) {
 	case *Publish:
@@ -311,6 +358,8 @@ func (p *Package) apply(e Entry, by signer, publishers Publishers, obligations [
 			return err
 		}
 		p.applyOwners(b.Owners, b.Threshold, digest, suspect, obligations)
+	case *Recover:
+		return p.applyRecover(e, b, digest, publishers, obligations)
 	case *Tombstone:
 		p.control = append(p.control, obligations...)
 		if !suspect {
@@ -340,6 +389,19 @@ func (p *Package) applyOwners(owners []string, threshold int64, digest Digest, s
 	}
 }
 
+// applyRecover gives the package to others, and opens it where it was closed.
+func (p *Package) applyRecover(e Entry, r *Recover, digest Digest, publishers Publishers, obligations []Obligation) error {
+	if e.Line.By != ByRoot {
+		return dead(DeadNotOwner, "%s cannot recover a package; @root can", e.Line.By)
+	}
+	if err := checkRegistered(r.Owners, e.Log, publishers); err != nil {
+		return err
+	}
+	p.applyOwners(r.Owners, r.Threshold, digest, false, obligations)
+	p.recoverHead, p.Tombstone = digest, nil
+	return nil
+}
+
 // checkRegistered holds that every new owner is a publisher that was there before.
 func checkRegistered(owners []string, log int64, publishers Publishers) error {
 	for _, id := range owners {
@@ -363,16 +425,46 @@ func (p *Package) obligationsOf(e Entry, by signer, publishers Publishers) []Obl
 
 // obligationsFor lists the signatures that a version rests on: those of the package's control lines, of the version
 // itself, and of every yank and unyank in the file, because a yank decides which other version is chosen.
-func (p *Package) obligationsFor(v version.Version) []Obligation {
-	list := slices.Clone(p.control)
-	for _, r := range p.Releases {
-		if r.Version.Key() == v.Key() {
-			list = append(list, r.obligations...)
-		} else if len(r.obligations) > 1 {
-			list = append(list, r.obligations[1:]...)
+func (p *Package) obligationsFor(v version.Version) iter.Seq[Obligation] {
+	own := p.Release(v)
+	return func(yield func(Obligation) bool) {
+		for _, o := range p.control {
+			if !yield(o) {
+				return
+			}
+		}
+		for _, r := range p.Releases {
+			if !r.eachObligation(r != own, yield) {
+				return
+			}
 		}
 	}
-	return list
+}
+
+// owes returns the signatures that a release rests on: that of its publish, then those of its yanks and unyanks.
+func (r *Release) owes() []Obligation {
+	if r.recorded != "" {
+		return (&unfolder{text: r.recorded}).obligations()
+	}
+	return r.obligations
+}
+
+// eachObligation goes through the signatures that a release rests on; of one that was not chosen, those of its yanks and
+// unyanks are left. It reports whether to go on.
+func (r *Release) eachObligation(yanksOnly bool, yield func(Obligation) bool) bool {
+	if yanksOnly && r.recorded != "" && r.recorded[0] == 1 {
+		return true // a publish, and no more
+	}
+	list := r.owes()
+	if yanksOnly && len(list) > 0 {
+		list = list[1:]
+	}
+	for _, o := range list {
+		if !yield(o) {
+			return false
+		}
+	}
+	return true
 }
 
 // Speakers returns the ids of every publisher that the lines of a file name, sorted: those whose files must be read to
@@ -380,7 +472,7 @@ func (p *Package) obligationsFor(v version.Version) []Obligation {
 func Speakers(lines []Entry) []string {
 	var ids []string
 	add := func(id string) {
-		if id != ByRegistry && id != ByRoot && manifest.CheckName(id) == nil {
+		if !official(id) && manifest.CheckName(id) == nil {
 			ids = append(ids, id)
 		}
 	}

@@ -34,7 +34,7 @@ const (
 	DeadThreshold = "below-threshold" // too few owners signed
 	DeadTaken     = "taken"           // the version, key or identity is there already
 	DeadMissing   = "nothing-there"   // there is no such version, key, identity or owner to act on
-	DeadRoot      = "no-root"         // it is by @registry or @root, and no root metadata names their keys
+	DeadRoot      = "no-root"         // it is by @registry or @root, and the root that it names is not in force at its place
 	DeadKeyless   = "keyless"         // it is signed by an identity, where only a key may sign
 )
 
@@ -80,9 +80,11 @@ type Publisher struct {
 	Accounts   []string
 	Keys       []*PublisherKey // in the order of their arrival
 	Identities []Identity
+	Recovered  *Recovery // the last key that @root gave them, until they have signed a line of this file since
 	Dead       []Dead
 
 	registry    string
+	roots       Roots
 	file        [sha256.Size]byte // digest of the file that it was folded from, where a snapshot did
 	head        Digest
 	closed      bool
@@ -103,15 +105,23 @@ func (i Identity) Live(log int64) bool { return i.Added < log && log < i.Removed
 // IsRemoved reports whether the identity has been removed.
 func (i Identity) IsRemoved() bool { return i.Removed != never }
 
-// NewPublisher returns the state of a publisher's file before its first line. Registry is the id that its signatures
-// are bound to.
-func NewPublisher(registry, id string) *Publisher {
-	return &Publisher{ID: id, registry: registry, Registered: never}
+// NewPublisher returns the state of a publisher's file before its first line, in a registry where nobody speaks as @root.
+// Registry is the id that its signatures are bound to.
+func NewPublisher(registry, id string) *Publisher { return Roots(nil).NewPublisher(registry, id) }
+
+// NewPublisher is the function of that name, for a registry with these roots.
+func (r Roots) NewPublisher(registry, id string) *Publisher {
+	return &Publisher{ID: id, registry: registry, roots: r, Registered: never}
 }
 
 // FoldPublisher applies every entry of a file; those that do not count are kept in Dead.
 func FoldPublisher(registry, id string, entries []Entry) *Publisher {
-	p := NewPublisher(registry, id)
+	return Roots(nil).FoldPublisher(registry, id, entries)
+}
+
+// FoldPublisher is the function of that name, for a registry with these roots.
+func (r Roots) FoldPublisher(registry, id string, entries []Entry) *Publisher {
+	p := r.NewPublisher(registry, id)
 	for _, e := range entries {
 		if _, err := p.Apply(e); err != nil {
 			p.Dead = append(p.Dead, Dead{e, err})
@@ -162,7 +172,9 @@ func (p *Publisher) Apply(e Entry) ([]Obligation, error) {
 	if err := p.apply(e); err != nil {
 		return nil, err
 	}
-	p.head = l.Digest()
+	if p.head = l.Digest(); l.By == p.ID {
+		p.Recovered = nil
+	}
 	return p.obligations[before:], nil
 }
 
@@ -190,6 +202,9 @@ func (p *Publisher) apply(e Entry) error {
 	if !p.Exists() {
 		return dead(DeadMissing, "publisher %s is not registered", p.ID)
 	}
+	if official(e.Line.By) {
+		return p.applyOfficial(e)
+	}
 	signer, err := p.signer(e)
 	if err != nil {
 		return err
@@ -197,7 +212,7 @@ func (p *Publisher) apply(e Entry) error {
 	own := newObligation(p.registry, e, signer, e.Line.own())
 	switch b := e.Line.Body.(type) {
 	case *AddKey:
-		return p.applyAddKey(e, b, own)
+		return p.applyAddKey(e, b, []Obligation{own})
 	case *RevokeKey:
 		err = p.applyRevokeKey(e, b)
 	case *AddIdentity:
@@ -211,6 +226,29 @@ func (p *Publisher) apply(e Entry) error {
 		p.obligations = append(p.obligations, own)
 	}
 	return err
+}
+
+// applyOfficial folds a line of @root: what it says of keys, it says for a publisher who has none that could.
+func (p *Publisher) applyOfficial(e Entry) error {
+	obligations, err := p.roots.obligations(p.registry, e)
+	if err != nil {
+		return err
+	}
+	switch b := e.Line.Body.(type) {
+	case *AddKey:
+		if err := p.applyAddKey(e, b, obligations); err != nil {
+			return err
+		}
+		p.Recovered = &Recovery{Publisher: p.ID, At: e.At, Log: e.Log, Reason: b.Reason}
+		return nil
+	case *RevokeKey:
+		if err := p.applyRevokeKey(e, b); err != nil {
+			return err
+		}
+		p.obligations = append(p.obligations, obligations...)
+		return nil
+	}
+	return dead(DeadSubject, "a %s line does not belong in a publisher's file", e.Line.Event)
 }
 
 // signer returns the live key of this publisher that signed the line. Identities are those of jobs: they speak for
@@ -241,7 +279,7 @@ func (p *Publisher) applyRegister(e Entry, r *Register) error {
 	return nil
 }
 
-func (p *Publisher) applyAddKey(e Entry, a *AddKey, old Obligation) error {
+func (p *Publisher) applyAddKey(e Entry, a *AddKey, old []Obligation) error {
 	public, err := sign.ParsePublicKey(a.Key)
 	if err != nil {
 		return dead(DeadUnknown, "%v", err)
@@ -254,30 +292,28 @@ func (p *Publisher) applyAddKey(e Entry, a *AddKey, old Obligation) error {
 		return dead(DeadThreshold, "the new key has not signed")
 	}
 	key := &PublisherKey{Public: public, Added: e.Log, Revoked: never, Compromised: never}
-	if p.Key(e.Line.Sig.Key).Compromised <= e.Log {
+	if e.Line.By == p.ID && p.Key(e.Line.Sig.Key).Compromised <= e.Log {
 		key.Compromised = e.Log // what a thief brings is the thief's
 	}
 	p.Keys = append(p.Keys, key)
-	p.obligations = append(p.obligations, old, newObligation(p.registry, e, signer{key: key}, e.Line.Sig.Also[own]))
+	p.obligations = append(append(p.obligations, old...), newObligation(p.registry, e, signer{key: key}, e.Line.Sig.Also[own]))
 	return nil
 }
 
 func (p *Publisher) applyRevokeKey(e Entry, r *RevokeKey) error {
-	key := p.Key(r.Key)
+	key, since := p.Key(r.Key), int64(never)
+	if r.CompromisedSince != nil {
+		since = *r.CompromisedSince
+	}
 	switch {
 	case key == nil:
 		return dead(DeadMissing, "publisher %s has no key %s", p.ID, r.Key)
-	case key.IsRevoked():
+	case key.IsRevoked() && (e.Line.By != ByRoot || since >= key.Compromised):
 		return dead(DeadTaken, "key %s is revoked already", r.Key)
+	case since < e.Log && e.Line.Sig.Key != r.Key && e.Line.By != ByRoot:
+		return dead(DeadNotOwner, "only the key itself or the root can say that it has been compromised since before")
 	}
-	since := int64(never)
-	if r.CompromisedSince != nil {
-		since = *r.CompromisedSince
-		if since < e.Log && e.Line.Sig.Key != r.Key {
-			return dead(DeadNotOwner, "only the key itself or the root can say that it has been compromised since before")
-		}
-	}
-	key.Revoked, key.Compromised = e.Log, since
+	key.Revoked, key.Compromised = min(key.Revoked, e.Log), since
 	p.compromiseHeirs(key)
 	return nil
 }
@@ -285,11 +321,14 @@ func (p *Publisher) applyRevokeKey(e Entry, r *RevokeKey) error {
 // compromiseHeirs makes every key and identity suspect from its arrival that a compromised key brought in.
 func (p *Publisher) compromiseHeirs(thief *PublisherKey) {
 	for _, o := range p.obligations {
-		if _, ok := o.Line.Body.(*AddIdentity); ok && o.Line.Sig.Key == thief.Public.Hint() {
+		if o.Line.By != p.ID || o.Line.Sig.Key != thief.Public.Hint() {
+			continue
+		}
+		if _, ok := o.Line.Body.(*AddIdentity); ok {
 			p.compromiseIdentity(o.log, thief.Compromised)
 		}
 		a, ok := o.Line.Body.(*AddKey)
-		if !ok || o.Line.Sig.Key != thief.Public.Hint() {
+		if !ok {
 			continue
 		}
 		public, err := sign.ParsePublicKey(a.Key)

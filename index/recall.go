@@ -12,18 +12,18 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// each calls do for every package that has a file, as many at once as there are cores.
+// eachAtOnce is how many packages go through one goroutine before others may use them.
+const eachAtOnce = 32
+
+// each calls do for every package, as many at once as there are cores.
 func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.Context, *loading, *Decoder) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for batch := range slices.Chunk(loads, 64) {
+	for batch := range slices.Chunk(loads, eachAtOnce) {
 		group.Go(func() error {
 			d := s.decoders.Get().(*Decoder)
 			defer s.decoders.Put(d)
 			for _, l := range batch {
-				if len(l.data) == 0 && !l.listed {
-					continue
-				}
 				if err := do(ctx, l, d); err != nil {
 					return err
 				}
@@ -36,7 +36,7 @@ func (s *Snapshot) each(ctx context.Context, loads []*loading, do func(context.C
 
 // look finds out who speaks in a package's file.
 func (s *Snapshot) look(_ context.Context, l *loading, d *Decoder) error {
-	if l.listed {
+	if l.listed || l.absent() {
 		return nil
 	}
 	l.sum = sha256.Sum256(l.data)
@@ -55,8 +55,24 @@ func (s *Snapshot) parse(l *loading, d *Decoder) (err error) {
 	return malformed(err)
 }
 
-// fold makes the package: from the cache where that has it for these very bytes, else from its lines.
+// fold makes the package, and lets others have it.
 func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
+	if !l.absent() {
+		if err := s.foldOne(ctx, l, d); err != nil || l.stale {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packages[l.key] = l.folded
+	if s.loading[l.key] == l {
+		s.finish(l)
+	}
+	return nil
+}
+
+// foldOne makes the package: from the cache where that has it for these very bytes, else from its lines.
+func (s *Snapshot) foldOne(ctx context.Context, l *loading, d *Decoder) error {
 	if l.entries == nil && s.recall(l, d) {
 		return nil
 	}
@@ -74,12 +90,16 @@ func (s *Snapshot) fold(ctx context.Context, l *loading, d *Decoder) error {
 			}
 		}
 	}
-	p := FoldPackage(s.config.ID, l.key, l.entries, s.known)
+	roots, err := s.RootsOf(ctx, l.entries)
+	if err != nil {
+		return err
+	}
+	p := roots.FoldPackage(s.config.ID, l.key, l.entries, s.known)
 	if !p.Exists() && !p.Closed() {
 		return nil
 	}
 	l.folded = p
-	if s.state.Folded != nil {
+	if s.state.Folded != nil && len(p.Recoveries) == 0 { // a record does not tell of them
 		s.state.Folded.keep(l.path, folded{key: s.keyOf(l), sum: string(l.sum[:]), under: s.lists(), speakers: l.speakers}, p)
 	}
 	return nil
@@ -105,6 +125,9 @@ func malformed(err error) error {
 	var m *MalformedError
 	if !errors.As(err, &m) {
 		return err
+	}
+	if errors.Is(err, errBackwards) {
+		return backdated(m.Path).WithFact("line  %d, a stamp that goes back behind the one before", m.Line)
 	}
 	return fault.New(fault.Integrity, "index-malformed", "SECURITY: the index holds a line that no registry writes").
 		WithFact("file %s, line %d", m.Path, m.Line).WithFact("%v", m.Err).

@@ -1,12 +1,9 @@
 package index
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/geeknik/gal-pkg/manifest"
@@ -139,11 +136,12 @@ type Catalogue []SearchRow
 
 // Catalogue reads the whole search catalogue, or what is kept of it where the registry has not changed since.
 func (s *Snapshot) Catalogue(ctx context.Context) (Catalogue, error) {
-	c, err := s.catalogue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return c.rows(nil), nil
+	var all Catalogue
+	err := s.withCatalogue(ctx, func(c *compact) (err error) {
+		all, err = c.all()
+		return err
+	})
+	return all, err
 }
 
 // Query is what a search asks for.
@@ -153,94 +151,6 @@ type Query struct {
 	Category      string // likewise
 	Sort          string // relevance (default), name or updated
 	IncludeYanked bool   // packages of which every version is yanked
-}
-
-// Search returns the rows that a query finds, best first: the exact name, names that begin with a word, words of names,
-// keywords, other parts of names and keywords, descriptions. Ties are in the order of names. It reads nothing.
-func (c Catalogue) Search(q Query) []SearchRow {
-	words := strings.Fields(strings.ToLower(q.Text))
-	var hits []hit
-	for _, row := range c {
-		if !q.admits(row) {
-			continue
-		}
-		if rank, ok := rankRow(row, words); ok {
-			hits = append(hits, hit{row, rank})
-		}
-	}
-	return q.inOrder(hits)
-}
-
-// hit is a row that was found; 0 is the best rank.
-type hit struct {
-	row  SearchRow
-	rank int
-}
-
-// admits reports whether a row is of the kind that a query asks for, whatever its words are.
-func (q Query) admits(row SearchRow) bool {
-	has := func(list []string, word string) bool {
-		return word == "" || slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, word) })
-	}
-	return (!row.Yanked || q.IncludeYanked) && has(row.Keywords, q.Keyword) && has(row.Categories, q.Category)
-}
-
-func (q Query) inOrder(hits []hit) []SearchRow {
-	slices.SortFunc(hits, func(a, b hit) int {
-		order := 0
-		switch q.Sort {
-		case "name":
-		case "updated":
-			order = b.row.Updated.Compare(a.row.Updated)
-		default:
-			order = cmp.Compare(a.rank, b.rank)
-		}
-		return cmp.Or(order, strings.Compare(a.row.Name, b.row.Name))
-	})
-	rows := make([]SearchRow, len(hits))
-	for i, h := range hits {
-		rows[i] = h.row
-	}
-	return rows
-}
-
-// rankRow adds up the places where each word is found, 0 for the best; ok is false where a word is not found.
-func rankRow(row SearchRow, words []string) (rank int, ok bool) {
-	name := strings.ToLower(manifest.Fold(row.Name))
-	for _, word := range words {
-		word = manifest.Fold(word)
-		place := placeOf(word, name, row)
-		if place < 0 {
-			return 0, false
-		}
-		rank += place
-	}
-	if len(words) > 1 && manifest.Fold(strings.Join(words, "-")) == name {
-		rank = 0
-	}
-	return rank, true
-}
-
-func placeOf(word, name string, row SearchRow) int {
-	parts := partsOf(name)
-	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), word) }
-	switch {
-	case name == word:
-		return 0
-	case strings.HasPrefix(name, word):
-		return 1
-	case slices.Contains(parts, word):
-		return 2
-	case slices.ContainsFunc(row.Keywords, func(k string) bool { return strings.EqualFold(k, word) }):
-		return 3
-	case strings.Contains(name, word):
-		return 4
-	case slices.ContainsFunc(row.Keywords, holds):
-		return 5
-	case holds(row.Description):
-		return 6
-	}
-	return -1
 }
 
 // Similar returns up to three names of the catalogue that may have been meant.

@@ -53,8 +53,11 @@ func TestSearchOrder(t *testing.T) {
 		{index.Query{Text: "actor", Category: "Actor-Model"}, "mailbox"},
 		{index.Query{Text: "office"}, "post/office"},
 		{index.Query{Text: "actor nothing"}, ""},
+		{index.Query{Keyword: "queu"}, ""},
+		{index.Query{Text: "mail", Keyword: "ACTOR"}, "mailbox"},
+		{index.Query{Sort: "name"}, "actor actor-utils factory mailbox my-actor post/office"},
 	} {
-		if got := names(catalogue().Search(row.query)); got != row.want {
+		if got := names(catalogue().Page(row.query, 1, 100).Rows); got != row.want {
 			t.Errorf("%+v: %s, want %s", row.query, got, row.want)
 		}
 	}

@@ -1,11 +1,13 @@
 package index
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"slices"
-	"strings"
-
-	"github.com/geeknik/gal-pkg/manifest"
+	"crypto/sha256"
+	"math"
+	"runtime"
+	"sync"
 )
 
 // Found is one page of what a search has found.
@@ -21,81 +23,137 @@ func (s *Snapshot) SearchPackages(ctx context.Context, query string, page, perPa
 	return s.Search(ctx, Query{Text: query}, page, perPage)
 }
 
-// Search is SearchPackages for a query with more to it. Only rows that hold every word are looked at more closely, unless
-// there are none.
+// Search is SearchPackages for a query with more to it. Best are packages of exactly the name, then names that begin with
+// a word, words of names, keywords, other parts of names and keywords, and descriptions; ties are in the order of names.
+// Where nothing has the words, it finds rows in which every word may be a slip of the name, of a part of it, or of a
+// keyword: those with the fewest slips first.
 func (s *Snapshot) Search(ctx context.Context, q Query, page, perPage int) (Found, error) {
-	c, err := s.catalogue(ctx)
+	var found Found
+	err := s.withCatalogue(ctx, func(c *compact) (err error) {
+		found, err = c.page(q, page, perPage)
+		return err
+	})
+	return found, err
+}
+
+// Page is [Snapshot.Search] in a catalogue that is in memory.
+func (c Catalogue) Page(q Query, page, perPage int) Found {
+	var all [catalogueFiles]contents
+	all[0].texts, all[0].rows = packed(c, 0)
+	inMemory, file := newCompact([sha256.Size]byte{}, &all)
+	inMemory.from = bytes.NewReader(file)
+	found, _ := inMemory.page(q, page, perPage) // what is in memory is not damaged
+	return found
+}
+
+func (c *compact) page(q Query, page, perPage int) (f Found, err error) {
+	if page < 1 || perPage < 1 || page > math.MaxInt/perPage {
+		page, perPage = 1, 0
+	}
+	m := newMatcher(q)
+	found, err := c.find(m, best{query: q, most: page * perPage})
+	if err == nil && found.total == 0 && len(m.words) > 0 {
+		m.needle, m.slips = nil, true
+		found, err = c.find(m, found.empty())
+		f.Close = found.total > 0
+	}
 	if err != nil {
 		return Found{}, err
 	}
-	words := strings.Fields(strings.ToLower(q.Text))
-	for i, word := range words {
-		words[i] = manifest.Fold(word)
-	}
-	if found := c.rows(words).Page(q, page, perPage); found.Total > 0 {
-		return found, nil
-	}
-	return c.rows(nil).Page(q, page, perPage), nil
+	f.Total = found.total
+	f.Rows, err = c.rowsOf(found.hits[min((page-1)*perPage, len(found.hits)):])
+	return f, err
 }
 
-// Page returns the rows of one page of [Catalogue.Search] or, where that finds nothing, of [Catalogue.Near].
-func (c Catalogue) Page(q Query, page, perPage int) Found {
-	rows := c.Search(q)
-	var f Found
-	if len(rows) == 0 && strings.TrimSpace(q.Text) != "" {
-		rows = c.Near(q)
-		f.Close = len(rows) > 0
+// find adds the rows that match to none.
+func (c *compact) find(m *matcher, none best) (best, error) {
+	workers := min(catalogueFiles, runtime.GOMAXPROCS(0))
+	found, errs := make([]best, workers), make([]error, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		found[w] = none
+		group.Go(func() {
+			errs[w] = c.eachText(w*catalogueFiles/workers, (w+1)*catalogueFiles/workers, func(part int, texts []byte) {
+				m.scan(texts, func(n int, text []byte) {
+					if rank, t, ok := m.match(text); ok {
+						found[w].add(hit{part, n, rank, t.updated, t.name})
+					}
+				})
+			})
+		})
 	}
-	f.Total = len(rows)
-	if page < 1 || perPage < 1 || page > len(rows)/perPage+1 {
-		return f
+	group.Wait()
+	for _, f := range found {
+		none.total += f.total
+		none.hits = append(none.hits, f.hits...)
 	}
-	first := min((page-1)*perPage, len(rows))
-	f.Rows = rows[first:min(first+perPage, len(rows))]
-	return f
+	none.cut()
+	return none, cmp.Or(errs...)
 }
 
-// minSlip is the length of the shortest word that is looked at for slips: every word of two letters is near every other.
-const minSlip = 3
-
-// Near returns the rows in which every word of a query is, or may be a slip of, the name, a part of the name or a keyword:
-// those with the fewest slips first.
-func (c Catalogue) Near(q Query) []SearchRow {
-	words := strings.Fields(q.Text)
-	whole := strings.Join(words, "-")
-	var hits []hit
-	for _, row := range c {
-		if !q.admits(row) {
-			continue
+// scan calls each with every text in which the needle is, and with its number.
+func (m *matcher) scan(texts []byte, each func(n int, text []byte)) {
+	for n, at := 0, 0; at < len(texts); n++ {
+		found := bytes.Index(texts[at:], m.needle)
+		if found < 0 {
+			return
 		}
-		if slips, ok := manifest.Slip(whole, row.Name); ok && len(whole) >= minSlip {
-			hits = append(hits, hit{row, slips})
-		} else if slips, ok := slipsIn(row, words); ok {
-			hits = append(hits, hit{row, slips + 1}) // a name as a whole goes before parts of others
+		begin := at + bytes.LastIndexByte(texts[at:at+found], 0) + 1
+		n += bytes.Count(texts[at:begin], []byte{0})
+		end := bytes.IndexByte(texts[at+found:], 0)
+		if end < 0 {
+			return
 		}
+		each(n, texts[begin:at+found+end])
+		at += found + end + 1
 	}
-	return q.inOrder(hits)
 }
 
-// slipsIn adds up how far each word is from the nearest part of a row.
-func slipsIn(row SearchRow, words []string) (sum int, ok bool) {
-	parts := slices.Concat([]string{row.Name}, partsOf(manifest.Fold(row.Name)), row.Keywords)
-	for _, word := range words {
-		best := -1
-		for _, part := range parts {
-			if slips, near := manifest.Slip(word, part); near && len(word) >= minSlip && (best < 0 || slips < best) {
-				best = slips
+// rowsOf reads the rows of hits.
+func (c *compact) rowsOf(hits []hit) ([]SearchRow, error) {
+	rows := make([]SearchRow, len(hits))
+	of := map[int][]string{} // the records of a part
+	for i, h := range hits {
+		records, ok := of[h.part]
+		if !ok {
+			var err error
+			if records, err = c.records(h.part); err != nil {
+				return nil, err
 			}
+			of[h.part] = records
 		}
-		if best < 0 {
-			return 0, false
+		if h.n >= len(records) {
+			return nil, errDamaged
 		}
-		sum += best
+		rows[i] = (&unfolder{text: records[h.n]}).row()
 	}
-	return sum, true
+	return rows, nil
 }
 
-// partsOf are the words of a folded name.
-func partsOf(name string) []string {
-	return strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '/' })
+// records reads the rows of a part, and does not look into them.
+func (c *compact) records(part int) ([]string, error) {
+	data, err := c.read(c.parts[part].rows)
+	var records []string
+	for all := (&unfolder{text: string(data)}); all.text != ""; {
+		records = append(records, all.string())
+		if all.broken {
+			return nil, errDamaged
+		}
+	}
+	return records, err
+}
+
+// all reads every row.
+func (c *compact) all() (Catalogue, error) {
+	var rows Catalogue
+	for part := range c.parts {
+		records, err := c.records(part)
+		if err != nil {
+			return nil, err
+		}
+		for _, record := range records {
+			rows = append(rows, (&unfolder{text: record}).row())
+		}
+	}
+	return rows, nil
 }

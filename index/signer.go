@@ -33,8 +33,8 @@ func (l *Line) own() Cosignature {
 // live then. It never tries another key.
 func liveSigner(p *Publisher, c Cosignature, log int64) (signer, error) {
 	switch {
-	case c.By == ByRoot || c.By == ByRegistry:
-		return signer{}, dead(DeadRoot, "no root metadata names a key of %s", c.By)
+	case official(c.By):
+		return signer{}, dead(DeadRoot, "%s signs its own lines alone", c.By)
 	case p == nil || p.ID != c.By || !p.Exists():
 		return signer{}, dead(DeadUnknown, "publisher %s is not registered", c.By)
 	case c.Bundle != "":

@@ -19,6 +19,9 @@ type Options struct {
 	Root  string
 	Trust Trust
 	Now   time.Time // against which the age of the registry's metadata is judged
+	// MaxAge is for how long after it has expired metadata is taken from a host all the same; zero is not at all. A copy on
+	// this machine, and what is read without a network, may always be old ([Lenient]).
+	MaxAge time.Duration
 	// VerifyBundle verifies signatures of identities; nil refuses what rests on one.
 	VerifyBundle VerifyBundle
 	// State opens what this user keeps of the registry with an id; nil keeps nothing.
@@ -29,6 +32,7 @@ type Options struct {
 type State struct {
 	Verified  Memory        // signatures that were good, and lines that were in the log
 	Folded    *FoldCache    // what files fold to
+	Seen      *Seen         // files as they were seen before, which must not change
 	Catalogue string        // file that keeps the search catalogue, "" for none
 	Standing  StandingStore // what was last verified of the registry as a whole
 }
@@ -53,9 +57,12 @@ type Snapshot struct {
 	decoders sync.Pool
 
 	mu         sync.Mutex
-	packages   map[string]*Package      // by path key; nil where there is none
-	loading    map[string]chan struct{} // by path key; closed when the load that has it ends
+	packages   map[string]*Package // by path key; nil where there is none
+	loading    map[string]*loading // by path key
 	publishers map[string]*Publisher
+
+	rooting sync.Mutex
+	roots   Roots // once somebody has asked for them
 }
 
 // Config returns the registry's configuration.

@@ -20,7 +20,7 @@ import (
 )
 
 // maxInFlight is how many requests for index files are under way at once.
-const maxInFlight = 64
+const maxInFlight = 128
 
 // Static reads a tree from a static HTTP host, file by file, and keeps what it has read with its ETag: a file that has
 // not changed costs a request without a body. Each file is asked for at most once between two calls of Refresh.
@@ -30,8 +30,10 @@ type Static struct {
 	dir     string
 	offline bool
 
-	mu    sync.Mutex
-	fresh map[string]bool // asked for since the last Refresh
+	mu     sync.Mutex
+	fresh  map[string]bool // asked for since the last Refresh
+	doubts map[string]bool // to be asked of the host itself next time
+	absent map[string]bool // by mark: the host does not have it; nil until it was read
 }
 
 // NewStatic returns a transport for the tree below a URL. Files are kept in dir, which is made where it is missing.
@@ -44,7 +46,10 @@ func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, err
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &Static{client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline, fresh: map[string]bool{}}, nil
+	return &Static{
+		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline,
+		fresh: map[string]bool{}, doubts: map[string]bool{},
+	}, nil
 }
 
 // Refresh makes every file be asked for again.
@@ -84,16 +89,21 @@ func (t *Static) FetchExpected(ctx context.Context, files []Expected) (map[strin
 		if _, ok := e.cut(data); ok || err != nil || t.offline {
 			return data, err
 		}
-		return t.ask(ctx, path, nil, "", true)
+		return t.ask(ctx, path, nil, "", true) // past the caches on the way, which have another state
 	})
 }
 
-// Forget implements [Forgetful].
+// Forget implements [Forgetful]: what is asked for again is asked of the host itself, past the caches on the way.
 func (t *Static) Forget(paths []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, path := range paths {
-		if CheckPath(path) == nil {
-			_ = os.Remove(filepath.Join(t.dir, filepath.FromSlash(path))) // what cannot be removed is found to be wrong again
+		if CheckPath(path) != nil {
+			continue
 		}
+		t.doubts[path] = true
+		delete(t.fresh, path)
+		_ = os.Remove(filepath.Join(t.dir, filepath.FromSlash(path))) // what cannot be removed is found to be wrong again
 	}
 }
 
@@ -104,7 +114,7 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	kept, etag, ok := t.kept(path)
 	absent := t.isAbsent(path)
 	t.mu.Lock()
-	fresh := t.fresh[path]
+	fresh, doubted := t.fresh[path], t.doubts[path]
 	t.mu.Unlock()
 	switch {
 	case absent && (fresh || t.offline):
@@ -118,12 +128,13 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	if absent {
 		etag = "" // what was kept before the file went is no answer
 	}
-	data, err := t.ask(ctx, path, kept, etag, false)
+	data, err := t.ask(ctx, path, kept, etag, doubted)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
 	t.mu.Lock()
 	t.fresh[path] = true
+	delete(t.doubts, path)
 	t.mu.Unlock()
 	return data, err
 }
@@ -137,7 +148,8 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string,
 	response, err := t.client.Get(ctx, t.base+path, o)
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
-		return nil, t.keepAbsent(path)
+		t.keepAbsent(path)
+		return nil, ErrNotFound
 	case err != nil:
 		return nil, err
 	case response.Status == http.StatusNotModified:
@@ -148,7 +160,8 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string,
 			WithFact("a login page of the network stands in between, or the URL is not that of a registry").
 			WithHelp("gal-pkg registry list")
 	}
-	return response.Body, t.keep(path, response.ETag(), response.Body)
+	t.keep(path, response.ETag(), response.Body)
+	return response.Body, nil
 }
 
 // looksLikePage tells a login page of a network, which says 200 to everything, from a file of a registry, of which none
@@ -158,20 +171,18 @@ func looksLikePage(body []byte) bool {
 	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
-// A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt.
-func (t *Static) keep(path, etag string, data []byte) error {
+// A kept file is `1 SHA256 ETAG` and a line feed before its bytes; the digest finds what the disk has spoilt. A file that
+// cannot be kept is asked for again next time: that costs time, and must not cost what it was asked for.
+func (t *Static) keep(path, etag string, data []byte) {
 	if strings.ContainsAny(etag, "\r\n") {
 		etag = "" // no validator that a host could have meant
 	}
 	name := filepath.Join(t.dir, filepath.FromSlash(path))
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	if err := os.Remove(t.mark(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if os.MkdirAll(filepath.Dir(name), 0o755) != nil || !t.unmark(path) {
+		return
 	}
 	sum := sha256.Sum256(data)
-	return atomicfile.WriteCache(name, append(fmt.Appendf(nil, "1 %x %s\n", sum, etag), data...))
+	_ = atomicfile.WriteCache(name, append(fmt.Appendf(nil, "1 %x %s\n", sum, etag), data...))
 }
 
 func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
@@ -190,25 +201,59 @@ func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
 	return data, fields[2], true
 }
 
-// mark is the file that remembers of a path that the host does not have it: so a search works offline although most of
-// its catalogue may not exist. It lies apart from the files, because nothing can be below a path that is a file.
-func (t *Static) mark(path string) string {
-	return filepath.Join(t.dir, ".absent", DigestOf([]byte(path)).Hex()[:32])
-}
+// absentDir has a file for each path of which the host said that it does not have it: so a search works offline although
+// most of its catalogue may not exist. It lies apart from the files, because nothing can be below a path that is a file.
+const absentDir = ".absent"
+
+func markOf(path string) string { return DigestOf([]byte(path)).Hex()[:32] }
 
 func (t *Static) isAbsent(path string) bool {
-	_, err := os.Lstat(t.mark(path))
-	return err == nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	marks := t.marks()
+	return len(marks) > 0 && marks[markOf(path)]
 }
 
-// keepAbsent returns ErrNotFound, once it is remembered.
-func (t *Static) keepAbsent(path string) error {
-	mark := t.mark(path)
-	if err := os.MkdirAll(filepath.Dir(mark), 0o755); err != nil {
-		return err
+// marks reads the folder of marks once: most registries have few. t.mu is held.
+func (t *Static) marks() map[string]bool {
+	if t.absent == nil {
+		t.absent = map[string]bool{}
+		entries, _ := os.ReadDir(filepath.Join(t.dir, absentDir)) // what is not known is asked for
+		for _, e := range entries {
+			t.absent[e.Name()] = true
+		}
 	}
-	if err := atomicfile.WriteCache(mark, nil); err != nil {
-		return err
+	return t.absent
+}
+
+// keepAbsent marks a path.
+func (t *Static) keepAbsent(path string) {
+	mark := markOf(path)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.marks()[mark] {
+		return
 	}
-	return ErrNotFound
+	dir := filepath.Join(t.dir, absentDir)
+	if os.MkdirAll(dir, 0o755) == nil && atomicfile.WriteCache(filepath.Join(dir, mark), nil) == nil {
+		t.absent[mark] = true
+	}
+}
+
+// unmark takes a path's mark away, and reports whether it has none.
+func (t *Static) unmark(path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.marks()) == 0 {
+		return true
+	}
+	mark := markOf(path)
+	if !t.absent[mark] {
+		return true
+	}
+	if err := os.Remove(filepath.Join(t.dir, absentDir, mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	delete(t.absent, mark)
+	return true
 }

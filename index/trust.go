@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 
@@ -46,10 +47,10 @@ func (c *checker) collect(p *Package, r *Release) error {
 	if trust.Signatures == SignaturesOff {
 		return nil
 	}
-	list := p.obligationsFor(r.Version)
 	if err := c.narrow(trust, p, r); err != nil {
 		return err
 	}
+	list := p.obligationsFor(r.Version)
 	if p.recalled {
 		c.hear(list) // the snapshot has seen to it that all of the list is remembered
 		return nil
@@ -59,26 +60,40 @@ func (c *checker) collect(p *Package, r *Release) error {
 }
 
 // gather adds obligations, and those that the registrations and keys of their signers rest on.
-func (c *checker) gather(list []Obligation) {
+func (c *checker) gather(list iter.Seq[Obligation]) {
 	c.add(list)
 	c.hear(list)
 }
 
 // hear adds what the registrations and keys of signers rest on.
-func (c *checker) hear(list []Obligation) {
-	for _, o := range list {
+func (c *checker) hear(list iter.Seq[Obligation]) {
+	for o := range list {
 		if c.heard[o.By] {
 			continue
 		}
 		c.heard[o.By] = true
 		if publisher := c.snapshot.known(o.By); publisher != nil {
-			c.add(publisher.obligations)
+			c.add(slices.Values(publisher.obligations))
 		}
 	}
 }
 
-func (c *checker) add(list []Obligation) {
-	for _, o := range list {
+// paths are the files of packages, and of the publishers who were heard with them.
+func (c *checker) paths(names []string) []string {
+	paths := make([]string, 0, len(names)+len(c.heard))
+	for _, name := range names {
+		paths = append(paths, PackagePath(name))
+	}
+	for id := range c.heard {
+		if !official(id) {
+			paths = append(paths, PublisherPath(id))
+		}
+	}
+	return paths
+}
+
+func (c *checker) add(list iter.Seq[Obligation]) {
+	for o := range list {
 		if memo := o.memo(); !c.seen[memo] {
 			c.seen[memo] = true
 			c.obligations = append(c.obligations, o)

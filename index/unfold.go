@@ -25,7 +25,6 @@ func parseFolded(registry, key, record string, d *Decoder, publishers Publishers
 	p.control = r.obligations()
 	n := r.count()
 	p.Releases = make([]*Release, 0, n)
-	p.byVersion = make(map[string]*Release, n)
 	releases, publishes := make([]Release, n), make([]Publish, n)
 	before := &Release{Publish: &Publish{}}
 	for i := range n {
@@ -110,6 +109,17 @@ func (r *unfolder) obligations() []Obligation {
 	return list
 }
 
+// skipObligations returns the text that obligations reads: only those of chosen releases are ever needed.
+func (r *unfolder) skipObligations() string {
+	before := r.text
+	for range r.count() {
+		r.string()
+		r.string()
+		r.flag()
+	}
+	return before[:len(before)-len(r.text)]
+}
+
 func (r *unfolder) side(v version.Version, digest Digest) side {
 	if !r.flag() {
 		return side{head: digest}
@@ -142,7 +152,7 @@ func (r *unfolder) release(into, before *Release) {
 	into.digest = Digest(r.string())
 	into.owners = r.side(v, into.digest)
 	into.operator = r.side(v, into.digest)
-	into.obligations = r.obligations()
+	into.recorded = r.skipObligations()
 	into.Publish.Version = v
 	r.publish(into.Publish, before.Publish)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -37,19 +38,34 @@ type vouched struct {
 	// enough without a network, because nothing newer can be had. Nil means never.
 	earlier func(path string) string
 
+	// hold compares a file that the lists vouch for, nil for one that they do not have, with how it was seen before. Nil
+	// compares nothing.
+	hold func(e Expected, data []byte) error
+	size int64 // of the log of this state
+
 	mu     sync.Mutex
 	lookup *listing.Lookup
 }
 
-// newVouched reads the top of the lists.
-func newVouched(ctx context.Context, raw Transport, client *tuf.Client) (*vouched, error) {
-	v := &vouched{raw: raw, client: client}
+// newVouched reads the top of the lists. In a state that is seen anew the registry's own files come with it, in the same
+// round: all of them will be needed, and who keeps files has them then.
+func newVouched(ctx context.Context, raw Transport, client *tuf.Client, anew bool) (*vouched, error) {
+	v := &vouched{raw: raw, client: client, size: logSize(client.Names())}
 	target, ok := client.Target(listing.TopTarget)
 	if !ok {
 		return nil, missingFile(listing.TopTarget)
 	}
 	v.top = listing.File(target)
-	files, err := v.expect(ctx, []Expected{{v.top.Path(), v.top}})
+	wanted := []Expected{{v.top.Path(), v.top}}
+	if _, keeps := raw.(Forgetful); keeps && anew {
+		for _, name := range client.Names() {
+			if name == ConfigPath || name == trustedRootPath || strings.HasPrefix(name, logDir) {
+				target, _ := client.Target(name)
+				wanted = append(wanted, Expected{name, listing.File(target)})
+			}
+		}
+	}
+	files, err := v.expect(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -77,21 +93,61 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 		}
 	}
 	found, err := v.locate(ctx, listed)
+	hold := v.hold
 	if isOfflineMiss(err) && v.earlier != nil {
 		found, err = v.locateEarlier(listed, err)
+		hold = nil // it is what was seen
 	}
 	if err != nil {
 		return nil, err
 	}
 	files, err := v.expect(ctx, append(expected, found...))
-	if err != nil || len(free) == 0 {
-		return files, err
+	if err == nil && hold != nil {
+		err = holdAll(hold, listed, found, files)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(free) == 0 {
+		return files, nil
 	}
 	unvouched, err := v.raw.Fetch(ctx, free)
 	for path, data := range unvouched {
 		files[path] = data
 	}
 	return files, err
+}
+
+// holdAll compares the listed files that were found, and those that were not, with how they were seen before.
+func holdAll(hold func(Expected, []byte) error, listed []string, found []Expected, files map[string][]byte) error {
+	for _, e := range found {
+		if err := hold(e, files[e.Path]); err != nil {
+			return err
+		}
+	}
+	if len(found) == len(listed) {
+		return nil
+	}
+	for _, path := range listed {
+		if _, ok := files[path]; !ok {
+			if err := hold(Expected{Path: path}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// logSize returns the size of the log whose checkpoint is among the targets, 0 for none.
+func logSize(targets []string) (size int64) {
+	for _, name := range targets {
+		if text, ok := strings.CutPrefix(name, logDir+"checkpoint."); ok {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				size = max(size, n)
+			}
+		}
+	}
+	return size
 }
 
 // locateEarlier finds what the lists said of files when they were last read. Files that they were not asked about then end

@@ -15,9 +15,10 @@ import (
 // DefaultUntil is how long a proposal may wait for its merge.
 const DefaultUntil = 14 * 24 * time.Hour
 
-// Author is a publisher with a key.
+// Author is a publisher with a key; or, with the id @root or @registry, the registry itself with one of its own keys.
 type Author struct {
 	ID     string
+	Root   *int64 // for the registry itself: the version of the root that names its key
 	Key    *sign.PrivateKey
 	Random io.Reader // for signatures: crypto/rand.Reader
 	Now    time.Time
@@ -72,7 +73,7 @@ func (a Author) about(registry string, state *index.Package, event index.Event, 
 // further authors whose signatures the line needs: other owners, or the same publisher with a new key.
 func (a Author) Sign(registry string, l *index.Line, also ...Author) (*index.Line, error) {
 	signed := *l
-	signed.V, signed.By, signed.Sig = index.LineVersion, a.ID, index.Signature{}
+	signed.V, signed.By, signed.Root, signed.Sig = index.LineVersion, a.ID, a.Root, index.Signature{}
 	if signed.Until.IsZero() {
 		signed.Until = a.Now.UTC().Add(DefaultUntil).Truncate(time.Second)
 	}

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -87,23 +88,52 @@ func Compare(m *manifest.Manifest, p *index.Publish) string {
 	if err != nil {
 		return err.Error()
 	}
-	for _, f := range []struct {
-		name       string
-		said, real any
-	}{
-		{"version", p.Version.String(), want.Version.String()},
-		{"edition", p.Edition, want.Edition},
-		{"license", p.License, want.License},
-		{"links", p.Links, want.Links},
-		{"gal-version", p.GalVersion, want.GalVersion},
-		{"description and the like", normal(p.About), normal(want.About)},
-		{"features", orEmpty(p.Features), orEmpty(want.Features)},
-	} {
-		if !reflect.DeepEqual(f.said, f.real) {
-			return fmt.Sprintf("%s: %v in the line, %v in gal.toml", f.name, f.said, f.real)
-		}
+	return cmp.Or(
+		unlike("edition", p.Edition, want.Edition),
+		unlike("license", p.License, want.License),
+		unlike("description and the like", normal(p.About), normal(want.About)),
+		compareUse(m, p, want),
+	)
+}
+
+// CompareUse is Compare for what packages are chosen and built by: version, dependencies, features, gal-version, links, and
+// edition and licence where the line says them. What else people read is the gate's matter.
+func CompareUse(m *manifest.Manifest, p *index.Publish) string {
+	want, err := Describe(m, func(string) (string, error) { return "", nil })
+	if err != nil {
+		return err.Error()
 	}
-	return compareDependencies(m, p.Dependencies, want.Dependencies)
+	return cmp.Or(
+		said("edition", p.Edition, want.Edition),
+		said("license", p.License, want.License),
+		compareUse(m, p, want),
+	)
+}
+
+// said is unlike for a member that the line may leave out.
+func said(name, line, real string) string {
+	if line == "" {
+		return ""
+	}
+	return unlike(name, line, real)
+}
+
+func compareUse(m *manifest.Manifest, p, want *index.Publish) string {
+	return cmp.Or(
+		unlike("version", p.Version.String(), want.Version.String()),
+		unlike("links", p.Links, want.Links),
+		unlike("gal-version", p.GalVersion, want.GalVersion),
+		unlike("features", orEmpty(p.Features), orEmpty(want.Features)),
+		compareDependencies(m, p.Dependencies, want.Dependencies),
+	)
+}
+
+// unlike says what a member is in the line and in gal.toml, "" where that is the same.
+func unlike(name string, line, real any) string {
+	if reflect.DeepEqual(line, real) {
+		return ""
+	}
+	return fmt.Sprintf("%s: %v in the line, %v in gal.toml", name, line, real)
 }
 
 func compareDependencies(m *manifest.Manifest, said, real []index.Dependency) string {

@@ -109,7 +109,7 @@ func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument s
 	place := spec.Path + spec.Git // at most one of the two is given
 	if place != "" {
 		spec.Requirement = requirement
-	} else if err := c.choose(a, &spec, name, requirement); err != nil {
+	} else if err := c.choose(a, p, &spec, name, requirement); err != nil {
 		return err
 	}
 	table := tableOf(c.Dev, c.Build)
@@ -151,7 +151,7 @@ func (c *addCmd) split(argument string) (name string, r version.Requirement, err
 }
 
 // choose finds the registry and the version that a new dependency begins with, and checks its features.
-func (c *addCmd) choose(a *app, spec *manifest.DependencySpec, name string, requirement version.Requirement) error {
+func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, name string, requirement version.Requirement) error {
 	set, err := a.registries()
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (c *addCmd) choose(a *app, spec *manifest.DependencySpec, name string, requ
 	if err != nil {
 		return project.WithSimilar(a.ctx, r, name, err)
 	}
-	release := pkg.Newest()
+	release := p.Newest(pkg, a.now())
 	if !requirement.IsZero() {
 		release = newestMatch(pkg, requirement)
 	}

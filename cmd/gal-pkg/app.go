@@ -38,6 +38,9 @@ type app struct {
 	set    *remote.Set
 	caches []*cache.Cache // that were opened, for counting
 	shown  *cmdline.Progress
+	pace   pace
+
+	rehearsal *rehearsal // nil without --chaos
 }
 
 func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
@@ -74,6 +77,17 @@ func (a *app) dirs() (settings.Dirs, error) {
 
 // dir is the folder that commands work in.
 func (a *app) dir() (string, error) { return filepath.Abs(a.g.Directory) }
+
+// absolute resolves a path that the user has typed; "" stays.
+func (a *app) absolute(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	if dir, err := a.dir(); err == nil {
+		return filepath.Join(dir, path)
+	}
+	return path // which is refused where it must be absolute
+}
 
 // project opens the project that the working directory, or --manifest-path, is in.
 func (a *app) project() (*project.Project, error) {
@@ -137,14 +151,15 @@ func (a *app) registries() (*remote.Set, error) {
 		Git:   a.gitBinary,
 		Specs: specs, Default: configured.Default, Override: a.g.Registry,
 		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
-		UserAgent: "gal-pkg/" + programVersion,
+		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 		Authorization: func(name string) (func(origin string) string, error) {
 			if _, ok := configured.All[name]; !ok {
 				return a.tokenFor(name), nil
 			}
 			return credentials.Authorizer(name)
 		},
-		Notice: func(format string, args ...any) { a.Note(format, args...) },
+		Notice:  func(format string, args ...any) { a.Note(format, args...) },
+		Warning: func(format string, args ...any) { a.Warn(format, args...) },
 	})
 	return a.set, nil
 }
@@ -165,8 +180,8 @@ func (a *app) tokenFor(address string) func(origin string) string {
 func spec(r settings.Registry) remote.Spec {
 	s := remote.Spec{
 		Name: r.Name, URL: r.URL, ID: r.ID, Root: r.Root, AllowInsecure: r.AllowInsecure,
-		Timeout: time.Duration(r.TimeoutSeconds) * time.Second, Retries: r.MaxRetries,
-		Mirrors: r.Mirrors, BlockOrigin: r.BlockOrigin, Patterns: r.Packages,
+		Timeout: time.Duration(r.TimeoutSeconds) * time.Second, Retries: r.MaxRetries, Identity: r.Identity,
+		Mirrors: r.Mirrors, BlockOrigin: r.BlockOrigin, Patterns: r.Packages, MaxAge: r.MaxAge,
 		Trust: index.Trust{Keys: r.PublicKeys, Publishers: r.TrustedPublishers},
 	}
 	switch r.VerifySignatures {
@@ -206,8 +221,10 @@ func (a *app) events() fetch.Events {
 		Healed:  func(i fetch.Item, what string) { a.Warn("%s in the cache was damaged (%s); it is made anew", i, what) },
 		Waiting: func(what string) { a.Note("waiting for %s", what) },
 		Warned:  func(what string) { a.Warn("%s", what) },
+		Started: func(fetch.Item) { a.pace.note(a.now()) },
 		Done: func(i fetch.Item, cached bool) {
 			if !cached {
+				a.pace.note(a.now())
 				a.Debug("%12s %s", "Downloaded", i)
 			}
 		},
@@ -234,7 +251,7 @@ func (a *app) shared() (*download.Shared, error) {
 	if v.Shared == "" || a.g.Offline {
 		return nil, nil
 	}
-	return download.NewShared(v.Shared, v.SharedWrite, web.Options{UserAgent: "gal-pkg/" + programVersion})
+	return download.NewShared(v.Shared, v.SharedWrite, web.Options{UserAgent: "gal-pkg/" + programVersion, Around: a.around()})
 }
 
 // gitBinary is the program git, where a registry's repository may be cloned with it: "" for none.

@@ -25,10 +25,15 @@ type chaosCmd struct {
 }
 
 func (chaosCmd) Help() string {
-	return `Tells of the chaos profiles in gal.toml: which faults a build injects, how often and when. gal-pkg injects nothing itself;
-the compiler and the runtime read the same profile from gal-pkg chaos show --format json.
+	return `Tells of the chaos profiles in gal.toml: which faults a build injects, how often and when. The compiler and the runtime read
+the profile from gal-pkg chaos show --format json. gal-pkg itself injects faults only when it is told to, with --chaos
+before or behind any command: then requests and files of that one run fail as the profile says, so that a team can see what
+a bad day does to an install. No check is weakened by it. PROFILE is a chaos profile, or a build profile that uses one;
+PROFILE:SEED takes another seed than the profile's. The same seed gives the same faults.
 
 EXAMPLES
+  gal-pkg install --chaos testing -v
+  gal-pkg install --chaos testing:7
   gal-pkg chaos show release
   gal-pkg chaos check
   gal-pkg chaos next dev --count 10`

@@ -39,6 +39,7 @@ type globals struct {
 	Yes          bool   `short:"y" help:"Answer yes to every question."`
 	NoInput      bool   `env:"GAL_NO_INPUT" help:"Never ask; fail where a question would be needed."`
 	Jobs         int    `placeholder:"N" help:"Downloads at once (default 64)."`
+	ChaosProfile string `name:"chaos" placeholder:"PROFILE" help:"Rehearse a bad day: inject the faults of a chaos profile of gal.toml into this run."`
 }
 
 type cli struct {
@@ -108,26 +109,10 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		fmt.Fprintln(sys.stdout, "gal-pkg", programVersion)
 		return cmdline.ExitOK
 	}
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("gal-pkg"), kong.Description("The package manager of the GAL language."),
-		kong.Writers(sys.stdout, sys.stderr), kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.ExplicitGroups([]kong.Group{
-			{Key: "project", Title: "In a project:"}, {Key: "registry", Title: "In a registry:"},
-			{Key: "publish", Title: "Publishing:"}, {Key: "user", Title: "For you:"},
-		}),
-		kong.Vars{"version": programVersion},
-		kong.Resolvers(environment(sys.env)),
-	)
-	if err != nil {
-		fmt.Fprintln(sys.stderr, err)
-		return cmdline.ExitInternal
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	k, err := parser.Parse(args)
+	c, k, err := parse(args, sys)
 	a := newApp(ctx, sys, &c.globals, k)
 	defer a.close()
 	if err != nil {
@@ -150,7 +135,12 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	if err := a.configure(); err != nil && !mendsConfig(name) {
 		return a.ended(name, err)
 	}
-	if err := k.Run(a); err != nil {
+	if c.ChaosProfile != "" {
+		if err := a.rehearse(c.ChaosProfile); err != nil {
+			return a.ended(name, err)
+		}
+	}
+	if err := a.endRehearsal(diskFault(k.Run(a))); err != nil {
 		return a.ended(name, err)
 	}
 	return cmdline.ExitOK
@@ -211,7 +201,7 @@ func environment(env func(string) string) kong.Resolver {
 }
 
 // variables are the flags that the environment can set.
-var variables = []string{"registry", "offline", "locked", "frozen", "format", "color", "no-progress", "no-input", "jobs"}
+var variables = []string{"registry", "offline", "locked", "frozen", "format", "color", "no-progress", "no-input", "jobs", "chaos"}
 
 // anyOf is nil, which sets nothing, for an empty text.
 func anyOf(text string) any {

@@ -35,8 +35,8 @@ func sound(ts *testscript.TestScript, neg bool, args []string) {
 //   - for every package of the lock the store has the archive, with its digest, and the tree, with every byte of it;
 //   - nothing in the store is damaged, whoever it belongs to;
 //   - .gal/packages has a link to each tree, and nothing else, and packages.json names folders that are there;
-//   - no temporary file is left, neither in the project nor in the home.
-func soundness(dir, home, cacheDir string) error {
+//   - no temporary file is left, neither in the project nor in the home; in the folders of waiting see [nothingLeft].
+func soundness(dir, home, cacheDir string, waiting ...string) error {
 	p, err := project.Open(dir)
 	if err != nil {
 		return err
@@ -68,7 +68,29 @@ func soundness(dir, home, cacheDir string) error {
 			return err
 		}
 	}
-	return errors.Join(linksAre(dir, links), listIs(dir), nothingLeft(dir), nothingLeft(home, filepath.Join(cacheDir, "index"), filepath.Join(home, ".local", "state")))
+	return errors.Join(linksAre(dir, links), listIs(dir), nothingLeft(dir), nothingLeft(home, append(waiting, filepath.Join(cacheDir, "index"), filepath.Join(home, ".local", "state"))...))
+}
+
+// usable holds that every byte of the packages of a lock is right where projects link to it. Their archives may not be.
+func usable(dir, cacheDir string) error {
+	p, err := project.Open(dir)
+	if err != nil {
+		return err
+	}
+	if p.Lock == nil {
+		return errors.New("there is no gal.lock")
+	}
+	store, err := cache.NewCache(cacheDir, fetch.Events{})
+	if err != nil {
+		return err
+	}
+	for _, l := range p.Lock.Packages {
+		item := fetch.Item{Name: l.Name, Key: manifest.Key(l.Name), Version: l.Version, Digest: l.Checksum}
+		if l.Source.Kind == manifest.RegistrySource {
+			err = errors.Join(err, store.VerifyTree(item, cache.Content))
+		}
+	}
+	return err
 }
 
 func inStore(store *cache.Cache, item fetch.Item) error {
@@ -127,7 +149,7 @@ func nothingLeft(dir string, waiting ...string) error {
 			return err
 		}
 		name, temporary := strings.CutPrefix(d.Name(), atomicfile.TempPrefix)
-		random := strings.Trim(name, "0123456789") == ""
+		random := len(name) > 3 && strings.Trim(name, "0123456789") == "" // a short one is of a file that is called so
 		mayStay := slices.ContainsFunc(waiting, func(folder string) bool { return strings.HasPrefix(path, folder) }) && !random
 		if filepath.Base(filepath.Dir(path)) == "tmp" || temporary && !mayStay {
 			return fmt.Errorf("left over: %s", path)

@@ -32,16 +32,15 @@ func (c *fetchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	plan, err := a.plan(p, project.Locking{})
-	if err != nil {
-		return err
-	}
-	release, err := fetching.Hold(a.ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
 	fetching.ArchivesOnly = true
+	if fetching.Ahead, err = project.NewAhead(a.ctx, fetching, a.g.Offline); err != nil {
+		return err
+	}
+	defer fetching.Ahead.Stop() // which holds the cache until then
+	plan, err := a.plan(p, project.Locking{Ahead: fetching.Ahead})
+	if err != nil {
+		return err
+	}
 	results, err := plan.Fetch(a.ctx, nil, fetching)
 	if err != nil {
 		return err
@@ -56,6 +55,6 @@ func (c *fetchCmd) Run(a *app) error {
 			done.Bytes += r.Item.Size
 		}
 	}
-	a.Status("Fetched", "%s (%d downloaded, %s)", cmdline.Plural(done.Packages, "package"), done.Downloaded, cmdline.Size(done.Bytes))
+	a.Status("Fetched", "%s (%d downloaded, %s)", cmdline.Plural(done.Packages, "package"), done.Downloaded, a.amount(done.Bytes))
 	return a.Result("fetch", done, nil)
 }

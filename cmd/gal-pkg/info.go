@@ -70,6 +70,7 @@ type yankInfo struct {
 	Class    string `json:"class"`
 	Reason   string `json:"reason"`
 	Advisory string `json:"advisory"`
+	By       string `json:"by"` // owners or registry
 }
 
 type deprecationInfo struct {
@@ -165,9 +166,12 @@ func (c *infoCmd) registry(a *app, locked manifest.LockedPackage, isLocked bool)
 
 // verify checks the signatures that a release rests on, and says in a word how that went.
 func (c *infoCmd) verify(a *app, r *remote.Registry, want index.Want) (string, error) {
-	_, warnings, err := r.Snapshot.Verify(a.ctx, []index.Want{want})
+	artifacts, warnings, err := r.Snapshot.Verify(a.ctx, []index.Want{want})
 	if err != nil {
 		return "", err
+	}
+	for _, r := range artifacts[0].Recoveries() {
+		a.Warn("%s", r.Warning(want.Name))
 	}
 	for _, w := range warnings {
 		a.Warn("%s", w)
@@ -198,7 +202,10 @@ func describe(r *remote.Registry, p *index.Package, release *index.Release) info
 		info.Newest = n.Version.String()
 	}
 	if y := release.Yanked(); y != nil {
-		info.Yanked = &yankInfo{y.Class, y.Reason, y.Advisory}
+		info.Yanked = &yankInfo{y.Class, y.Reason, y.Advisory, "owners"}
+		if release.YankedBy(index.ByRegistry) != nil {
+			info.Yanked.By = "registry"
+		}
 	}
 	if d := p.Deprecated; d != nil {
 		info.Deprecated = &deprecationInfo{d.Message, d.Replacement}
@@ -275,7 +282,8 @@ func (i infoResult) rows() [][2]string {
 		{"features", strings.Join(features, ", ")}, {"depends on", strings.Join(names, ", ")},
 	}
 	if i.Yanked != nil {
-		rows = append(rows, [2]string{"YANKED", i.Yanked.Class + ": " + i.Yanked.Reason})
+		by := map[string]string{"registry": " (by the registry)"}[i.Yanked.By]
+		rows = append(rows, [2]string{"YANKED", i.Yanked.Class + ": " + i.Yanked.Reason + by})
 	}
 	if i.Deprecated != nil {
 		rows = append(rows, [2]string{"DEPRECATED", strings.TrimSpace(i.Deprecated.Message + useInstead(i.Deprecated.Replacement))})

@@ -57,7 +57,13 @@ func (c *installCmd) Run(a *app) error {
 		a.Status("Finished", "everything is installed")
 		return a.Result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
 	}
-	plan, err := a.plan(p, project.Locking{})
+	if !c.DryRun {
+		if fetching.Ahead, err = project.NewAhead(a.ctx, fetching, a.g.Offline); err != nil {
+			return err
+		}
+		defer fetching.Ahead.Stop()
+	}
+	plan, err := a.plan(p, project.Locking{Ahead: fetching.Ahead})
 	if err != nil {
 		return err
 	}
@@ -70,17 +76,17 @@ func (c *installCmd) Run(a *app) error {
 // stampWords is everything beside the project's own files that an installation follows from.
 func (a *app) stampWords(c project.Choice, store *cache.Cache) ([]string, error) {
 	words, err := a.lockWords()
-	return append(append(words, c.Words()...), "cache", store.Dir(), store.Generation()), err
+	return append(append(words, c.Words()...), "cache", store.Dir(), store.Generation(), "boot", store.Boot()), err
 }
 
-// lockWords is everything beside the project's own files that a lock follows from: the program, and where its packages
-// are found.
+// lockWords is everything beside the project's own files that a lock follows from: the program, where its packages are
+// found, and how far that is trusted.
 func (a *app) lockWords() ([]string, error) {
 	set, err := a.registries()
 	if err != nil {
 		return nil, err
 	}
-	return []string{"program", programVersion, "registry", set.Default(), set.Address(set.Default())}, nil
+	return []string{"program", programVersion, "registry", set.Default(), set.Address(set.Default()), "trust", set.TrustDigest()}, nil
 }
 
 // plan chooses versions and says what changes; with --locked a change is an error.
@@ -150,7 +156,7 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 		}
 	}
 	if done.Downloaded > 0 {
-		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), cmdline.Size(done.Bytes))
+		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), a.amount(done.Bytes))
 	}
 	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
 	a.Status("Installed", "%s in .gal/packages", cmdline.Plural(count, "package"))

@@ -2,19 +2,36 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/keyless"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/sign"
 )
 
-// proposeKeyless signs the version as the identity that the environment has for this job, and hands it in.
+// identified are the flags of a signature without a key.
+type identified struct {
+	SignKeyless   bool   `help:"Sign without a key, as the identity of this job on GitHub or GitLab, or as whoever logs in."`
+	Login         string `enum:"auto,browser,device,job" default:"auto" placeholder:"WAY" help:"How to log in: browser, device (with a code, in any browser), job (not at all); auto looks."`
+	OIDCIssuer    string `name:"oidc-issuer" placeholder:"URL" help:"Where to log in."`
+	IdentityToken string `placeholder:"FILE" help:"The OpenID Connect token to sign with; - reads standard input."`
+}
+
+// proposeKeyless signs the version as an identity, and hands it in.
 func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.Draft, next *proposal) error {
-	if err := c.checkKeyless(); err != nil {
-		return err
+	if a.g.Offline {
+		return fault.New(fault.Network, "offline", "a signature without a key cannot be made with --offline: others vouch for who you are").
+			WithHelp("gal-pkg publish --sign FILE --output DIR      # with a key")
 	}
 	config, err := a.config()
 	if err != nil {
@@ -36,9 +53,13 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	if err != nil {
 		return err
 	}
+	as, err := c.signer(a, publisher)
+	if err != nil {
+		return err
+	}
 	next.author = publish.Author{ID: id, Now: a.now()} // without a key: the registry commits in its own name
 	line, bundle, err := next.author.PublishKeyless(r.ID(), pkg, draft, func(claim sign.Claim) ([]byte, error) {
-		bundle, who, err := a.set.Keyless().Sign(a.ctx, bundles.Root, claim)
+		bundle, who, err := a.set.Keyless().Sign(a.ctx, bundles.Root, claim, as)
 		if err != nil {
 			return nil, err
 		}
@@ -49,20 +70,84 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 		return err
 	}
 	next.lines = []*index.Line{line}
-	next.desk.Bundles = map[index.Digest][]byte{line.Sig.Bundle: bundle}
+	next.bundles = map[index.Digest][]byte{line.Sig.Bundle: bundle}
 	return a.bring(next)
 }
 
-// checkKeyless refuses flags that do not go with an identity.
-func (c *publishCmd) checkKeyless() error {
-	switch {
+// check refuses flags that do not go together.
+func (c *publishCmd) check() error {
+	problem := ""
+	switch login := c.Login != keyless.WayAuto || c.OIDCIssuer != ""; {
+	case !c.SignKeyless && (login || c.IdentityToken != ""):
+		problem = "--login, --oidc-issuer and --identity-token go with --sign-keyless"
+	case !c.SignKeyless:
 	case c.Sign != "" || c.PassphraseFile != "":
-		return fault.New(fault.Usage, "usage", "--sign-keyless signs without a key").WithHelp("gal-pkg publish --help")
-	case c.Output != "":
-		return fault.New(fault.Usage, "usage", "--output does not go with --sign-keyless: the job that signs hands the proposal in").
-			WithHelp("gal-pkg publish --help")
+		problem = "--sign-keyless signs without a key"
+	case login && c.IdentityToken != "":
+		problem = "who brings an --identity-token does not log in"
 	}
-	return nil
+	if problem == "" {
+		return nil
+	}
+	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg publish --help")
+}
+
+// signer says as whom to sign.
+func (c identified) signer(a *app, publisher *index.Publisher) (keyless.Signer, error) {
+	if c.IdentityToken != "" {
+		token, err := c.token(a)
+		return keyless.Signer{Token: token}, err
+	}
+	asked := c.Login == keyless.WayBrowser || c.Login == keyless.WayDevice
+	if !asked && (c.Login != keyless.WayAuto || !a.asks()) {
+		return keyless.Signer{}, nil
+	}
+	login := &keyless.Login{Way: c.Login, Only: asked, Issuer: c.OIDCIssuer}
+	for _, i := range publisher.Identities {
+		if !i.IsRemoved() && !slices.Contains(login.Issuers, i.Issuer) {
+			login.Issuers = append(login.Issuers, i.Issuer)
+		}
+	}
+	return keyless.Signer{Login: login, Prompt: a.promptLogin}, nil
+}
+
+// promptLogin tells where to log in. It is told whatever else is not.
+func (a *app) promptLogin(p keyless.Prompt) error {
+	words := "log in, in the browser that opens, or at"
+	if p.Way == keyless.WayDevice {
+		words = fmt.Sprintf("log in, in any browser, with the code %s at", p.Code)
+	}
+	_, err := fmt.Fprintln(a.Stderr, cmdline.Printable(words)+"\n   "+cmdline.Printable(p.URL))
+	return err
+}
+
+// maxToken is the greatest length of an identity token, in bytes.
+const maxToken = 64 << 10
+
+// token reads the token that the user brings.
+func (c identified) token(a *app) (string, error) {
+	var data []byte
+	var err error
+	if c.IdentityToken == "-" {
+		data, err = io.ReadAll(io.LimitReader(a.sys.stdin, maxToken+1))
+	} else {
+		var path string
+		if path, err = a.path(c.IdentityToken); err == nil {
+			data, err = atomicfile.Read(path, maxToken)
+		}
+	}
+	if err != nil {
+		var cause *os.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return "", fault.New(fault.Usage, "token-unreadable", "the identity token cannot be read").WithFact("file %s", c.IdentityToken).Because(err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || len(data) > maxToken {
+		return "", fault.New(fault.Auth, "token-refused", "what should be an identity token is none").WithFact("file %s", c.IdentityToken)
+	}
+	return token, nil
 }
 
 // checkIdentity holds that an identity is one of the publisher's, and live.
@@ -73,7 +158,7 @@ func checkIdentity(p *index.Publisher, who sign.Identity) error {
 	if slices.ContainsFunc(p.Identities, live) {
 		return nil
 	}
-	return fault.New(fault.Auth, "identity-unknown", "the identity of this job is not one of publisher %s", p.ID).
+	return fault.New(fault.Auth, "identity-unknown", "this identity is not one of publisher %s", p.ID).
 		WithFact("subject  %s", who.Subject).WithFact("issuer   %s", who.Issuer).
 		WithHelp("gal-pkg keys add-identity --issuer %s --subject %s", who.Issuer, who.Subject)
 }

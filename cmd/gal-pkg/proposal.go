@@ -158,6 +158,13 @@ func (u *unfinished) missing(a *app) (int, error) {
 			}
 		}
 		n += publish.Missing(p, l)
+		if u.registry != nil {
+			official, err := desk.MissingOfficial(a.ctx, u.registry, l)
+			if err != nil {
+				return 0, err
+			}
+			n += official
+		}
 	}
 	return n, nil
 }

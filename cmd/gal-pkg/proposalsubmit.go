@@ -43,6 +43,10 @@ func (c *proposalSubmitCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	bundles, err := f.Bundles(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
 	r, err := a.registryOf(f)
 	if err != nil {
 		return err
@@ -60,7 +64,7 @@ func (c *proposalSubmitCmd) Run(a *app) error {
 		return err
 	}
 	speaker := publish.Author{ID: f.Lines[len(f.Lines)-1].By, Now: a.now()} // without a key: the commit is not theirs
-	return a.bring(&proposal{registry: r, author: speaker, lines: f.Lines, archives: archives, flags: c.proposing})
+	return a.bring(&proposal{registry: r, author: speaker, lines: f.Lines, archives: archives, bundles: bundles, flags: c.proposing})
 }
 
 // submittedAlready answers for a proposal that the registry has, open or merged.

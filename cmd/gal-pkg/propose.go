@@ -39,7 +39,8 @@ type proposal struct {
 	desk     *desk.Desk
 	author   publish.Author // who brings it; without a key the commit is not signed
 	lines    []*index.Line
-	archives []*archive.Archive // of the versions that it publishes
+	archives []*archive.Archive      // of the versions that it publishes
+	bundles  map[index.Digest][]byte // of signatures by identities
 	flags    proposing
 	missing  int          // signatures that it needs beside those it has
 	ready    func() error // called after the gate's yes, before anything is written; nil for nothing
@@ -96,6 +97,9 @@ func (a *app) bring(p *proposal) error {
 		if err := a.warnOfRivals(p); err != nil {
 			return err
 		}
+	}
+	if p.desk != nil {
+		p.desk.Bundles = p.bundles
 	}
 	switch {
 	case p.missing > 0:

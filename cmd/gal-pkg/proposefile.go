@@ -14,7 +14,7 @@ import (
 )
 
 // write judges a proposal, where the registry can be asked, and puts it into a file below the folder of --output, with its
-// archives beside it. It hands nothing in.
+// archives and bundles beside it. It hands nothing in.
 func (a *app) write(p *proposal, state string) error {
 	p.said.Registry, p.said.State = p.registry.ID(), state
 	if p.desk == nil {
@@ -66,6 +66,9 @@ func (a *app) writeFiles(p *proposal, f *publish.File, dir string) error {
 				files[filepath.Join(dir, index.ArchiveName(l.Subject, l.Version()))] = packed.Bytes
 			}
 		}
+	}
+	for digest, bundle := range p.bundles {
+		files[filepath.Join(dir, publish.BundleName(digest))] = bundle
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fault.New(fault.Manifest, "not-writable", "the folder of the proposal cannot be made").Because(err)

@@ -17,7 +17,7 @@ import (
 type publishCmd struct {
 	signing
 	proposing
-	SignKeyless bool `help:"Sign as the identity of this job, without a key: on GitHub's and GitLab's runners."`
+	identified
 
 	Contact string `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
 	Status  bool   `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
@@ -33,7 +33,8 @@ EXAMPLES
   gal-pkg publish                            # to the default registry
   gal-pkg publish --registry company         # to another one
   gal-pkg publish --sign ./my-key.pem --as ada
-  gal-pkg publish --sign-keyless             # in a job that keys add-identity has named
+  gal-pkg publish --sign-keyless             # as a job, or a person, that keys add-identity has named
+  gal-pkg publish --sign-keyless --login device        # log in with a code, in a browser on any machine
   gal-pkg publish --wait 10m                 # until the registry has answered
   gal-pkg publish --status                   # what became of it?
   gal-pkg publish --output out --offline     # sign here, hand in elsewhere: gal-pkg proposal submit FILE`
@@ -49,6 +50,9 @@ type publishResult struct {
 }
 
 func (c *publishCmd) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	if err := a.onlineUnless(c.Output != ""); err != nil {
 		return err
 	}

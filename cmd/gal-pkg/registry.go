@@ -41,6 +41,8 @@ type registryAddCmd struct {
 	ID            string   `name:"id" placeholder:"ID" help:"The id that the registry must say; then nothing is asked."`
 	Root          string   `name:"root" placeholder:"sha256:HEX" help:"The fingerprint of its root of trust, as its operator tells it; then nothing is asked."`
 	AllowInsecure bool     `help:"Allow plain http beyond this machine."`
+	ClientCert    string   `placeholder:"FILE" help:"A certificate that its host asks for, as PEM; shown to that host alone."`
+	ClientKey     string   `placeholder:"FILE" help:"The key of that certificate, where it is not in the same file."`
 	NoProbe       bool     `help:"Do not look at the registry now; it is trusted when it is first used."`
 }
 
@@ -74,6 +76,9 @@ func (c *registryAddCmd) Run(a *app) error {
 	if err := settings.CheckRegistryName(c.Name); err != nil {
 		return fault.New(fault.Usage, "bad-registry", "%v", err)
 	}
+	if c.ClientKey != "" && c.ClientCert == "" {
+		return fault.New(fault.Usage, "bad-registry", "--client-key is the key of a certificate; which one does --client-cert name?")
+	}
 	if c.Root != "" {
 		if err := settings.CheckRoot(c.Root); err != nil {
 			return fault.New(fault.Usage, "bad-registry", "%v", err)
@@ -83,7 +88,8 @@ func (c *registryAddCmd) Run(a *app) error {
 		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
 			WithHelp("gal-pkg registry remove %s", old.Name)
 	}
-	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, BlockOrigin: c.BlockOrigin, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root}
+	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, BlockOrigin: c.BlockOrigin, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root,
+		ClientCert: a.absolute(c.ClientCert), ClientKey: a.absolute(c.ClientKey)}
 	if !c.NoProbe && !a.g.Offline {
 		if r, err = probe(a, r, user.Dirs); err != nil {
 			return err

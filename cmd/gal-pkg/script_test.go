@@ -21,13 +21,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/geeknik/gal-pkg/internal/needs"
+	"github.com/geeknik/gal-pkg/tools/bench/measure"
 )
 
 var update = flag.Bool("update", false, "rewrite the outputs that scripts compare with")
 
 // TestMain makes this test binary the program gal-pkg, and builds the program gal-registry, for scripts to run.
 func TestMain(m *testing.M) {
-	testscript.Main(programs{m}, map[string]func(){"gal-pkg": main, "code": code, "gal-keyless": keylessProgram})
+	measure.Main()
+	testscript.Main(programs{m}, map[string]func(){"gal-pkg": main, "code": code, "gal-keyless": keylessProgram, "browse": browse})
 }
 
 type programs struct{ m *testing.M }
@@ -73,12 +75,13 @@ func code() {
 // package testscript:
 //
 //	code N PROGRAM ARG...     run a program that must end with exit code N
-//	seed DIR ITEM...          make a published tree in DIR: package folders, yank:NAME@VERSION:REASON or
-//	                          deprecate:NAME:REPLACEMENT:MESSAGE
+//	seed DIR ITEM...          make a published tree in DIR: package folders, lie:FOLDER with a line that hides its
+//	                          dependencies, yank:NAME@VERSION:REASON or deprecate:NAME:REPLACEMENT:MESSAGE
 //	serve DIR                 run gal-registry on DIR, made where it is missing; sets REGISTRY_URL and TOKEN
 //	static DIR                serve the files of DIR as any web server would; sets STATIC_URL
 //	sigstore FILE             start a Sigstore instance and write its trusted root; sets SIGSTORE_URL
 //	identity [SUBJECT]        be a job with that identity of the instance, or none; sets SIGSTORE_ID_TOKEN
+//	browse URL                go to a page as a browser does; the instance's person, ada@example.org, always says yes
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
 //

@@ -45,8 +45,10 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 			s.yank(yank)
 		} else if deprecation, ok := strings.CutPrefix(item, "deprecate:"); ok {
 			s.deprecate(deprecation)
+		} else if lie, ok := strings.CutPrefix(item, "lie:"); ok {
+			s.publish(ts.MkAbs(lie), true)
 		} else {
-			s.publish(ts.MkAbs(item))
+			s.publish(ts.MkAbs(item), false)
 		}
 	}
 	out, err := s.builder.Finish()
@@ -78,12 +80,16 @@ func (s *seeder) state(name string) *index.Package {
 	return p
 }
 
-func (s *seeder) publish(dir string) {
+// publish brings the package of a folder; with lie its line has no dependencies, as no gate would let it.
+func (s *seeder) publish(dir string, lie bool) {
 	draft, err := publish.Prepare(dir, publish.Options{Registry: func(name string) (string, error) {
 		return "", fmt.Errorf("no registry %s", name)
 	}})
 	s.ts.Check(err)
 	s.ts.Check(draft.Err())
+	if lie {
+		draft.Publish.Dependencies = nil
+	}
 	line, err := s.author.Publish(seedID, s.state(draft.Name), draft)
 	s.ts.Check(err)
 	s.ts.Check(s.builder.Append(line, s.author.Now))

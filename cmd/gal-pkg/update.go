@@ -107,7 +107,7 @@ func (a *app) raise(p *project.Project, only []string) (*project.Project, error)
 	if err != nil {
 		return nil, err
 	}
-	text, raised, err := p.Raise(a.ctx, set, only)
+	text, raised, err := p.Raise(a.ctx, set, only, a.now())
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,14 @@ func (vendorCmd) Help() string {
 	return `Puts the packages in gal.lock into a folder, from which the project builds without a network: for each registry a tree of
 the same form as the registry itself, with the locked packages alone, the lines of the index that name them, and all the
 signatures that vouch for them. What is there already is replaced; what was put there is read back and verified first.
-Prints how to build from it. Dependencies from git are not among them. A machine that has seen a newer state of the registry
-refuses the older one in the folder; there the build gets a state folder of its own, in GAL_DATA_DIR.
+Prints how to build from it. Dependencies from git are not among them. A folder may be older than what its machine has seen
+of the registry since: then versions that were yanked meanwhile are told of, and one whose key was given up as compromised
+is refused.
 
 EXAMPLES
   gal-pkg vendor
   gal-pkg vendor third-party --locked
-  GAL_DATA_DIR=$(mktemp -d) gal-pkg install --offline --registry file://$PWD/vendor/packages.example`
+  gal-pkg install --offline --registry file://$PWD/vendor/packages.example`
 }
 
 // vendorResult is the document of vendor.

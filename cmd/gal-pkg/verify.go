@@ -105,6 +105,9 @@ func (c *verifyCmd) verifyProject(a *app) error {
 	for _, id := range v.Unsigned {
 		a.Warn("signatures of registry %s are not checked: verify_signatures = false", id)
 	}
+	for _, recovered := range v.Recovered {
+		a.Warn("%s", recovered)
+	}
 	bad := judgeProject(v)
 	if bad == nil {
 		a.Status("Verified", "%s", summary(v))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
@@ -19,10 +18,6 @@ func (a *app) audited() (r *remote.Registry, standing index.StandingFile, o audi
 	if r, err = a.registry(); err != nil {
 		return r, standing, o, err
 	}
-	dirs, err := a.dirs()
-	if err != nil {
-		return r, standing, o, err
-	}
 	if o.Snapshot, err = r.Anew(a.ctx); err != nil {
 		return r, standing, o, err
 	}
@@ -32,7 +27,7 @@ func (a *app) audited() (r *remote.Registry, standing index.StandingFile, o audi
 	if err = o.Snapshot.CheckLog(a.ctx, nil); err != nil {
 		return r, standing, o, err
 	}
-	standing = index.StandingFile{Dir: filepath.Join(dirs.State, "trust", r.ID())}
+	standing = r.Standing()
 	kept, err := standing.Load()
 	o.Metadata = kept.Metadata
 	return r, standing, o, err

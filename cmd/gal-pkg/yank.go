@@ -54,7 +54,13 @@ func (c *yankCmd) Run(a *app) error {
 	if release == nil {
 		return noVersion(pkg, version.Exactly(v)).WithHelp("gal-pkg info %s --versions", name)
 	}
-	if (release.Yanked() != nil) != c.Undo {
+	// What the registry itself has yanked is another matter: its owners can say the same, and cannot take it back.
+	own := release.YankedBy("") != nil
+	if c.Undo && !own && release.Yanked() != nil {
+		return fault.New(fault.Negative, "yanked-by-registry", "the registry itself has yanked %s %s; its owners cannot take that back", name, v).
+			WithFact("%s: %s", release.Yanked().Class, release.Yanked().Reason).WithHelp("ask the operator of registry %s", r.ID())
+	}
+	if own != c.Undo {
 		a.Status("Finished", "%s %s is %s already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
 		return a.Result("yank", publishResult{Name: name, Version: v.String(), submitted: submitted{Registry: r.ID(), State: "published"}}, nil)
 	}

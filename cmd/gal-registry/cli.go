@@ -30,18 +30,21 @@ type cli struct {
 	globals
 	VersionFlag bool `name:"version" short:"V" help:"Print the version and exit."`
 
-	Init    initCmd    `cmd:"" help:"Make a registry in a new folder."`
-	Serve   serveCmd   `cmd:"" help:"Serve a registry's folder on one port."`
-	Gate    gateCmd    `cmd:"" help:"Judge the open proposals, and merge those that pass."`
-	Build   buildCmd   `cmd:"" help:"Bring the published tree up to branch main."`
-	Refresh refreshCmd `cmd:"" help:"Sign anew that what is published is current; once a day."`
-	Verify  verifyCmd  `cmd:"" help:"Hold a published tree against its metadata, signatures and log."`
-	Mirror  mirrorCmd  `cmd:"" help:"Keep a copy of a registry, whole or in part, as a folder or one file."`
-	Root    rootCmd    `cmd:"" help:"Show or replace the keys that clients trust."`
-	Token   tokenCmd   `cmd:"" help:"Let people upload and push."`
-	Signers signersCmd `cmd:"" help:"Print the keys that sign the commits of main."`
-	Version versionCmd `cmd:"" help:"Print version and formats."`
-	Help    helpCmd    `cmd:"" help:"Explain a command or a topic."`
+	Init      initCmd      `cmd:"" help:"Make a registry in a new folder."`
+	Serve     serveCmd     `cmd:"" help:"Serve a registry's folder on one port."`
+	Gate      gateCmd      `cmd:"" help:"Judge the open proposals, and merge those that pass."`
+	Build     buildCmd     `cmd:"" help:"Bring the published tree up to branch main."`
+	Refresh   refreshCmd   `cmd:"" help:"Sign anew that what is published is current; once a day."`
+	Verify    verifyCmd    `cmd:"" help:"Hold a published tree against its metadata, signatures and log."`
+	Mirror    mirrorCmd    `cmd:"" help:"Keep a copy of a registry, whole or in part, as a folder or one file."`
+	Root      rootCmd      `cmd:"" help:"Show or replace the keys that clients trust."`
+	Recover   recoverCmd   `cmd:"" help:"Help publishers who have lost their keys, with the root keys."`
+	Yank      yankCmd      `cmd:"" help:"Take a version out of new resolutions, as the registry."`
+	Deprecate deprecateCmd `cmd:"" help:"Advise against a package, as the registry."`
+	Token     tokenCmd     `cmd:"" help:"Let people upload and push."`
+	Signers   signersCmd   `cmd:"" help:"Print the keys that sign the commits of main."`
+	Version   versionCmd   `cmd:"" help:"Print version and formats."`
+	Help      helpCmd      `cmd:"" help:"Explain a command or a topic."`
 }
 
 // app is what a command runs with.

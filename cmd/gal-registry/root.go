@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -86,11 +85,10 @@ func (c *rootShowCmd) Run(a *app) error {
 }
 
 type rootRotateCmd struct {
-	Dir            string   `arg:"" placeholder:"DIR" help:"The registry's folder."`
-	Role           []string `enum:"root,targets,snapshot,timestamp" placeholder:"ROLE" help:"Give this role a new key: root, targets, snapshot or timestamp. Can be repeated."`
-	RootKey        []string `placeholder:"FILE" sep:"none" help:"A root key that signs. Can be repeated: until the threshold of the root is met."`
-	NewRootKey     []string `placeholder:"FILE" sep:"none" help:"With --role root: one of all the root keys from now on. Can be repeated."`
-	PassphraseFile string   `placeholder:"FILE" help:"Holds the passphrase of the key files."`
+	rootSigning
+	Dir        string   `arg:"" placeholder:"DIR" help:"The registry's folder."`
+	Role       []string `enum:"root,targets,snapshot,timestamp" placeholder:"ROLE" help:"Give this role a new key: root, targets, snapshot or timestamp. Can be repeated."`
+	NewRootKey []string `placeholder:"FILE" sep:"none" help:"With --role root: one of all the root keys from now on. Can be repeated."`
 }
 
 func (rootRotateCmd) Help() string {
@@ -117,13 +115,7 @@ func (c *rootRotateCmd) Run(a *app) error {
 		return err
 	}
 	defer s.Close()
-	rotation := site.Rotation{Roles: c.Role, RootKeys: c.RootKey, NewRootKeys: c.NewRootKey}
-	if c.PassphraseFile != "" {
-		rotation.Passphrase = func() ([]byte, error) {
-			data, err := os.ReadFile(c.PassphraseFile)
-			return []byte(strings.TrimRight(string(data), "\r\n")), err
-		}
-	}
+	rotation := site.Rotation{Roles: c.Role, RootKeys: c.RootKey, NewRootKeys: c.NewRootKey, Passphrase: c.passphrase()}
 	report, err := s.RotateRoot(a.ctx, a.now(), rotation)
 	if err != nil {
 		return err

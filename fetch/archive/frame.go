@@ -19,6 +19,7 @@ type frameReader struct {
 	left  int64 // bytes of the present block or checksum
 	sum   bool  // a checksum of four bytes ends the frame
 	last  bool  // the present block is the last
+	block [blockHeaderSize]byte
 	err   error
 }
 
@@ -181,7 +182,7 @@ func headerLength(descriptor byte) int {
 }
 
 func (f *frameReader) readBlockHeader() error {
-	head := make([]byte, blockHeaderSize)
+	head := f.block[:]
 	if err := f.pullFull(head); err != nil {
 		return err
 	}

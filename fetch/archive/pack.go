@@ -86,8 +86,8 @@ func windowFor(length int64) int {
 
 // readable makes sure that what is published can be installed: only the reader knows the ratio of the packed bytes.
 func (a *Archive) readable(prefix string) error {
-	err := read(bytes.NewReader(a.Bytes), prefix, Options{}, func(_ Entry, body io.Reader) error {
-		_, err := io.Copy(io.Discard, body)
+	err := read(bytes.NewReader(a.Bytes), prefix, Options{}, func(_ Entry, b *body) error {
+		_, err := digestTo(io.Discard, b)
 		return err
 	})
 	return configFault(err)

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"errors"
 	"io"
 
@@ -9,30 +10,90 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// tarReader is the decompressed stream with its limits.
-type tarReader struct {
-	frame *frameReader
-	z     *zstd.Decoder
-	limit int64 // bytes of tar that may still be read
-	read  int64
+// scratch is the memory that reading archives takes, to be used for one after another: the window alone is up to
+// [MaxWindow] bytes, and clearing it anew for each of hundreds of archives takes longer than reading them. The zero value is
+// ready. Close gives the memory back.
+type scratch struct {
+	in  *bufio.Reader // decoders read a few bytes at a time
+	z   *zstd.Decoder
+	buf []byte
 }
 
-// openTar begins to read an archive. Close gives the decoder's memory back.
-func openTar(r io.Reader, o Options) (*tarReader, error) {
-	frame := &frameReader{r: r, limit: o.MaxPacked}
-	z, err := zstd.NewReader(frame, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+const (
+	inSize = 32 << 10
+	// bufSize is what a file may have to be handed on in one piece.
+	bufSize = 256 << 10
+)
+
+func (s *scratch) Close() {
+	if s.z != nil {
+		s.z.Close()
+	}
+	*s = scratch{}
+}
+
+// reset makes the decoder begin anew with a frame.
+func (s *scratch) reset(frame io.Reader) (err error) {
+	if s.z != nil {
+		return s.z.Reset(frame)
+	}
+	s.z, err = zstd.NewReader(frame, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(MaxWindow), zstd.WithDecoderMaxMemory(uint64(MaxUnpacked+tarOverhead(MaxFiles))))
-	if err != nil {
+	return err
+}
+
+// tarReader is the decompressed stream with its limits.
+type tarReader struct {
+	frame  frameReader
+	z      *zstd.Decoder
+	limit  int64 // bytes of tar that may still be read
+	read   int64
+	buf    []byte
+	lo, hi int   // what is in buf and was not handed on
+	err    error // what comes after it
+}
+
+// openTar begins to read an archive, as the only user of the scratch.
+func (s *scratch) openTar(r io.Reader, o Options) (*tarReader, error) {
+	if s.in == nil {
+		s.in, s.buf = bufio.NewReaderSize(r, inSize), make([]byte, bufSize)
+	} else {
+		s.in.Reset(r)
+	}
+	t := &tarReader{frame: frameReader{r: s.in, limit: o.MaxPacked}, buf: s.buf, limit: o.MaxUnpacked + tarOverhead(o.MaxFiles)}
+	if err := s.reset(&t.frame); err != nil {
 		return nil, decodeError(err)
 	}
-	return &tarReader{frame: frame, z: z, limit: o.MaxUnpacked + tarOverhead(o.MaxFiles)}, nil
+	t.z = s.z
+	return t, nil
 }
 
 // tarOverhead is the greatest length of the headers, paddings and PAX entries of so many files, and of the end.
 func tarOverhead(files int) int64 { return int64(files)*(3*blockSize+maxPAX) + 2*blockSize }
 
-func (t *tarReader) Close() { t.z.Close() }
+// next returns the next n bytes, at most [bufSize]; they are there until it is called again. The error is io.EOF where
+// nothing more comes, io.ErrUnexpectedEOF where less does.
+func (t *tarReader) next(n int) ([]byte, error) {
+	if t.hi-t.lo < n {
+		t.hi = copy(t.buf, t.buf[t.lo:t.hi])
+		t.lo = 0
+	}
+	for t.hi < n && t.err == nil {
+		var got int
+		got, t.err = t.Read(t.buf[t.hi:])
+		t.hi += got
+	}
+	if t.hi-t.lo < n {
+		if t.err == io.EOF && t.hi > t.lo {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return nil, t.err
+	}
+	t.lo += n
+	return t.buf[t.lo-n : t.lo], nil
+}
 
+// Read passes by what next has in its buffer.
 func (t *tarReader) Read(p []byte) (int, error) {
 	if t.limit <= 0 {
 		return t.beyond()

@@ -16,12 +16,12 @@ const (
 // walk reads a tar stream strictly and calls each for every file in order; each must read the whole body. The standard
 // library's reader is made to accept what many programs wrote; this one accepts what Pack writes, and takes only the
 // modes, owners and times of others.
-func walk(r io.Reader, prefix string, o Options, each func(Entry, io.Reader) error) error {
+func walk(t *tarReader, prefix string, o Options, each func(Entry, *body) error) error {
 	names := newNameSet()
 	last := ""
 	left := o.MaxUnpacked
 	for count := 0; ; count++ {
-		e, err := nextEntry(r, prefix)
+		e, err := nextEntry(t, prefix)
 		if err == io.EOF {
 			return nil
 		}
@@ -41,45 +41,61 @@ func walk(r io.Reader, prefix string, o Options, each func(Entry, io.Reader) err
 			return unsafef("%q comes after %q", e.Path, last)
 		}
 		last = e.Path
-		if err := readBody(r, e, each); err != nil {
+		if err := readBody(t, e, each); err != nil {
 			return err
 		}
 	}
 }
 
-func readBody(r io.Reader, e Entry, each func(Entry, io.Reader) error) error {
-	body := &io.LimitedReader{R: r, N: e.Size}
-	if err := each(e, body); err != nil {
+// body is the content of one file.
+type body struct {
+	t    *tarReader
+	left int64
+}
+
+// next returns the next piece, which is there until the next call; io.EOF is the end. What fits into [bufSize] comes in one.
+func (b *body) next() ([]byte, error) {
+	if b.left == 0 {
+		return nil, io.EOF
+	}
+	piece, err := b.t.next(int(min(b.left, bufSize)))
+	b.left -= int64(len(piece))
+	return piece, shortOr(err)
+}
+
+func readBody(t *tarReader, e Entry, each func(Entry, *body) error) error {
+	if err := each(e, &body{t: t, left: e.Size}); err != nil {
 		return err
 	}
-	if body.N != 0 {
-		return corrupt("%q ends early", e.Path)
+	pad, err := t.next(int(-e.Size & (blockSize - 1)))
+	if err != nil {
+		return shortOr(err)
 	}
-	if pad := -e.Size & (blockSize - 1); pad > 0 {
-		var block [blockSize]byte
-		if _, err := io.ReadFull(r, block[:pad]); err != nil {
-			return shortOr(err)
-		}
-		if block != [blockSize]byte{} {
-			return unsafef("the padding after %q is not zero", e.Path)
-		}
+	if !zeros(pad) {
+		return unsafef("the padding after %q is not zero", e.Path)
 	}
 	return nil
 }
 
+// zeros reports whether at most a block is nothing but zeros.
+func zeros(b []byte) bool {
+	var none [blockSize]byte
+	return bytes.Equal(b, none[:len(b)])
+}
+
 // nextEntry reads the header of the next file, with its PAX header where it has one; io.EOF is the proper end.
-func nextEntry(r io.Reader, prefix string) (Entry, error) {
-	h, err := readHeader(r)
+func nextEntry(t *tarReader, prefix string) (Entry, error) {
+	h, err := readHeader(t)
 	if err != nil {
 		return Entry{}, err
 	}
 	name := h.name
 	if h.kind == 'x' {
-		long, err := readPAX(r, h.size)
+		long, err := readPAX(t, h.size)
 		if err != nil {
 			return Entry{}, err
 		}
-		if h, err = readHeader(r); err == io.EOF {
+		if h, err = readHeader(t); err == io.EOF {
 			return Entry{}, unsafef("a PAX header belongs to no file")
 		} else if err != nil {
 			return Entry{}, err
@@ -111,13 +127,13 @@ type header struct {
 }
 
 // readHeader reads one header block; io.EOF stands for the two zero blocks and the end of the stream after them.
-func readHeader(r io.Reader) (header, error) {
-	var b [blockSize]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+func readHeader(t *tarReader) (header, error) {
+	b, err := t.next(blockSize)
+	if err != nil {
 		return header{}, shortOr(err)
 	}
-	if b == [blockSize]byte{} {
-		return header{}, readEnd(r)
+	if zeros(b) {
+		return header{}, readEnd(t)
 	}
 	if string(b[257:265]) != "ustar\x0000" {
 		return header{}, unsafef("a header is not USTAR")
@@ -146,22 +162,21 @@ func readHeader(r io.Reader) (header, error) {
 }
 
 // readEnd expects the second zero block and nothing more.
-func readEnd(r io.Reader) error {
-	var b [blockSize]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+func readEnd(t *tarReader) error {
+	b, err := t.next(blockSize)
+	if err != nil {
 		return shortOr(err)
 	}
-	if b != [blockSize]byte{} {
+	if !zeros(b) {
 		return unsafef("the end of the tar is not two blocks of zeros")
 	}
-	n, err := io.ReadFull(r, b[:1])
-	if n > 0 {
+	if _, err = t.next(1); err == nil {
 		return unsafef("something follows the end of the tar")
 	}
 	return err
 }
 
-func checksumFits(b [blockSize]byte) bool {
+func checksumFits(b []byte) bool {
 	want, ok := octal(b[148:156])
 	sum := int64(8 * ' ')
 	for i, c := range b {
@@ -189,12 +204,12 @@ func octal(field []byte) (int64, bool) {
 }
 
 // readPAX reads a PAX body that holds exactly one record, the path.
-func readPAX(r io.Reader, size int64) (string, error) {
+func readPAX(t *tarReader, size int64) (string, error) {
 	if size > maxPAX {
 		return "", unsafef("a PAX header of %d bytes is longer than %d", size, maxPAX)
 	}
-	body := make([]byte, size+(-size&(blockSize-1)))
-	if _, err := io.ReadFull(r, body); err != nil {
+	body, err := t.next(int(size + (-size & (blockSize - 1))))
+	if err != nil {
 		return "", shortOr(err)
 	}
 	if len(bytes.Trim(body[size:], "\x00")) != 0 {

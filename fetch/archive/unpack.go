@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,27 +10,43 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 )
+
+// Unpacker unpacks archives, one after another, and keeps the memory that this takes for the next one: some MiB, at most a
+// window and the pieces that are written. The zero value is ready; Close gives the memory back.
+type Unpacker struct {
+	scratch scratch
+}
+
+// Close gives the memory back. The Unpacker can be used again.
+func (u *Unpacker) Close() { u.scratch.Close() }
+
+// Unpack is [Unpacker.Unpack] for a single archive.
+func Unpack(dir string, r io.Reader, prefix string, o Options) ([]Entry, error) {
+	var u Unpacker
+	defer u.Close()
+	return u.Unpack(dir, r, prefix, o)
+}
 
 // Unpack writes the files of the archive r below dir, which must exist and be empty, and returns what it wrote, sorted by
 // path. The archive's one top folder, prefix, is left out.
 //
 // Nothing is ever written outside of dir. After any error dir is empty again. Errors about the archive are of kind
 // integrity with one of the codes of this package; what the disk or r reports is passed on.
-func Unpack(dir string, r io.Reader, prefix string, o Options) ([]Entry, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
+func (u *Unpacker) Unpack(dir string, r io.Reader, prefix string, o Options) ([]Entry, error) {
 	if err := expectEmpty(dir); err != nil {
 		return nil, err
 	}
-	w := &treeWriter{root: root, folder: root, readOnly: o.ReadOnly, hash: sha256.New(), buf: make([]byte, 64<<10)}
-	err = read(r, prefix, o, w.write)
-	w.leave()
+	to, err := openTarget(dir)
 	if err != nil {
-		return nil, errors.Join(err, removeContents(root))
+		return nil, err
+	}
+	w := &treeWriter{to: to, readOnly: o.ReadOnly}
+	err = u.scratch.read(r, prefix, o, w.write)
+	to.close()
+	if err != nil {
+		return nil, errors.Join(err, removeContents(dir))
 	}
 	return w.entries, nil
 }
@@ -45,7 +62,12 @@ func expectEmpty(dir string) error {
 	return nil
 }
 
-func removeContents(root *os.Root) error {
+func removeContents(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	entries, err := fs.ReadDir(root.FS(), ".")
 	for _, e := range entries {
 		err = errors.Join(err, root.RemoveAll(e.Name()))
@@ -53,40 +75,27 @@ func removeContents(root *os.Root) error {
 	return err
 }
 
-// treeWriter writes files in the order of their paths and keeps the folder that it is in open.
+// treeWriter writes files in the order of their paths.
 type treeWriter struct {
-	root     *os.Root
-	folder   *os.Root // root itself or the folder called name
-	name     string
+	to       *target
 	readOnly bool
 	entries  []Entry
-	hash     hash.Hash
-	buf      []byte
 }
 
-func (w *treeWriter) write(e Entry, body io.Reader) error {
-	if err := w.enter(parent(e.Path)); err != nil {
+func (w *treeWriter) write(e Entry, b *body) error {
+	if err := w.to.enter(parent(e.Path)); err != nil {
 		return err
 	}
-	f, err := w.folder.OpenFile(e.Path[len(w.prefix()):], os.O_WRONLY|os.O_CREATE|os.O_EXCL, w.mode(e))
+	f, err := w.to.create(path.Base(e.Path), w.mode(e))
 	if err != nil {
 		return err
 	}
-	w.hash.Reset()
-	err = w.copy(f, body)
+	e.SHA256, err = digestTo(f, b)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	w.hash.Sum(e.SHA256[:0])
 	w.entries = append(w.entries, e)
 	return nil
-}
-
-func (w *treeWriter) prefix() string {
-	if w.name == "" {
-		return ""
-	}
-	return w.name + "/"
 }
 
 func (w *treeWriter) mode(e Entry) fs.FileMode {
@@ -100,58 +109,35 @@ func (w *treeWriter) mode(e Entry) fs.FileMode {
 	return mode
 }
 
-// copy is io.Copy without its detours: a file's ReadFrom would ask the kernel for what only a socket can do.
-func (w *treeWriter) copy(f *os.File, body io.Reader) error {
-	for {
-		n, err := body.Read(w.buf)
-		w.hash.Write(w.buf[:n])
-		if n > 0 {
-			if _, err := f.Write(w.buf[:n]); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
+// digestTo writes a body to w and returns its digest. Most files come in one piece, and are hashed without a hash.Hash.
+func digestTo(w io.Writer, b *body) (sum [sha256.Size]byte, err error) {
+	piece, err := b.next()
+	if err == nil && b.left == 0 {
+		_, err = w.Write(piece)
+		return sha256.Sum256(piece), err
+	}
+	h := sha256.New()
+	for ; err == nil; piece, err = b.next() {
+		h.Write(piece)
+		if _, err := w.Write(piece); err != nil {
+			return sum, err
 		}
 	}
-}
-
-func (w *treeWriter) enter(folder string) error {
-	if folder == w.name {
-		return nil
+	h.Sum(sum[:0])
+	if err == io.EOF {
+		err = nil
 	}
-	w.leave()
-	if folder == "" {
-		return nil
-	}
-	if err := w.root.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	sub, err := w.root.OpenRoot(folder)
-	if err != nil {
-		return err
-	}
-	w.folder, w.name = sub, folder
-	return nil
-}
-
-func (w *treeWriter) leave() {
-	if w.folder != w.root {
-		w.folder.Close()
-	}
-	w.folder, w.name = w.root, ""
+	return sum, err
 }
 
 // Read returns the files of the archive r with their contents, sorted by path, and touches no disk. The memory it takes
 // is bounded by the limits of o.
 func Read(r io.Reader, prefix string, o Options) ([]File, error) {
 	var files []File
-	err := read(r, prefix, o, func(e Entry, body io.Reader) error {
-		data, err := io.ReadAll(body)
-		files = append(files, File{Path: e.Path, Executable: e.Executable, Data: data})
+	err := read(r, prefix, o, func(e Entry, b *body) error {
+		var data bytes.Buffer
+		_, err := digestTo(&data, b)
+		files = append(files, File{Path: e.Path, Executable: e.Executable, Data: data.Bytes()})
 		return err
 	})
 	if err != nil {
@@ -163,11 +149,8 @@ func Read(r io.Reader, prefix string, o Options) ([]File, error) {
 // List returns the entries of the archive r with their digests, sorted by path.
 func List(r io.Reader, prefix string, o Options) ([]Entry, error) {
 	var entries []Entry
-	h := sha256.New()
-	err := read(r, prefix, o, func(e Entry, body io.Reader) error {
-		h.Reset()
-		_, err := io.Copy(h, body)
-		h.Sum(e.SHA256[:0])
+	err := read(r, prefix, o, func(e Entry, b *body) (err error) {
+		e.SHA256, err = digestTo(io.Discard, b)
 		entries = append(entries, e)
 		return err
 	})
@@ -180,11 +163,12 @@ func List(r io.Reader, prefix string, o Options) ([]Entry, error) {
 // TarDigest returns "sha256:" and the hex digest of the tar inside the archive r. Two archives hold the same package
 // exactly when these are equal. The tar itself is not judged: use [List] or [Read] for that.
 func TarDigest(r io.Reader) (string, error) {
-	t, err := openTar(r, Options{}.withDefaults())
+	var s scratch
+	defer s.Close()
+	t, err := s.openTar(r, Options{}.withDefaults())
 	if err != nil {
 		return "", err
 	}
-	defer t.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, onlyReader{t}); err != nil {
 		return "", err
@@ -197,15 +181,20 @@ func digest(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(ni
 // onlyReader hides other methods, so that nothing reads past our limits.
 type onlyReader struct{ io.Reader }
 
-func read(r io.Reader, prefix string, o Options, each func(Entry, io.Reader) error) error {
+func read(r io.Reader, prefix string, o Options, each func(Entry, *body) error) error {
+	var s scratch
+	defer s.Close()
+	return s.read(r, prefix, o, each)
+}
+
+func (s *scratch) read(r io.Reader, prefix string, o Options, each func(Entry, *body) error) error {
 	if !topFolder(prefix) {
 		return fmt.Errorf("%q cannot be the folder of an archive", prefix)
 	}
 	o = o.withDefaults()
-	t, err := openTar(r, o)
+	t, err := s.openTar(r, o)
 	if err != nil {
 		return err
 	}
-	defer t.Close()
 	return walk(t, prefix, o, each)
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
@@ -69,6 +69,9 @@ func (p *Pending) Write(b []byte) (int, error) {
 
 // Reset forgets what was written, to begin anew.
 func (p *Pending) Reset() error {
+	if p.n == 0 {
+		return nil
+	}
 	p.hash.Reset()
 	p.n = 0
 	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
@@ -106,6 +109,9 @@ func (c *Cache) Fill(ctx context.Context, item fetch.Item, fill func(*Pending) e
 		return false, err
 	}
 	defer release()
+	if c.Has(item) {
+		return false, nil
+	}
 	unlock, err := c.lockObject(ctx, hex, "another process that downloads "+item.String())
 	if err != nil {
 		return false, err
@@ -118,16 +124,23 @@ func (c *Cache) Fill(ctx context.Context, item fetch.Item, fill func(*Pending) e
 }
 
 func (c *Cache) fill(item fetch.Item, hex string, fill func(*Pending) error) (err error) {
-	dir, err := c.temp()
+	var f *os.File
+	made, err := c.temp(func(path string) (err error) {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	f, err := os.OpenFile(filepath.Join(dir, "blob"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
-	if err != nil {
-		return err
-	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(made))
+		}
+	}()
 	failpoint.Reach(failpoint.BlobBegun)
+	if err := failpoint.Fail(failpoint.BlobBegun, item.Folder()); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	p := &Pending{item: item, limit: item.Size, f: f, hash: sha256.New()}
 	if p.limit <= 0 || p.limit > archive.MaxPacked {
 		p.limit = archive.MaxPacked
@@ -140,12 +153,11 @@ func (c *Cache) fill(item fetch.Item, hex string, fill func(*Pending) error) (er
 		return err
 	}
 	failpoint.Reach(failpoint.BlobWhole)
-	c.bytes.Add(p.n)
-	to := c.blobPath(hex)
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := failpoint.Fail(failpoint.BlobWhole, item.Folder()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), to); err != nil {
+	c.bytes.Add(p.n)
+	if err := place(made, c.blobPath(hex)); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.BlobPlaced)
@@ -196,6 +208,37 @@ func (c *Cache) Open(ctx context.Context, item fetch.Item) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// smallBlob is the length from which on an archive is not read into memory as a whole.
+const smallBlob = 1 << 20
+
+// reader returns the item's archive after hashing it, as [Cache.Open] does. A small one is read once, into buf.
+func (c *Cache) reader(ctx context.Context, item fetch.Item, buf *[smallBlob]byte) (io.ReadCloser, error) {
+	hex, err := hexOf(item.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if data, ok := readSmall(c.blobPath(hex), buf[:]); ok && hexDigest(data) == hex {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}
+	return c.Open(ctx, item)
+}
+
+// readSmall reads a file into buf; it is false for one that is too long, or cannot be read.
+func readSmall(path string, buf []byte) ([]byte, bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	n, err := io.ReadFull(f, buf)
+	return buf[:n], errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func hexDigest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // hashFile hashes a file of at most the greatest archive's length and goes back to its beginning.

@@ -59,7 +59,13 @@ type Cache struct {
 	events fetch.Events
 	keys   keyedMutex
 	use    usage
+	work   workshop
+	checks checks
 	boot   func() string // [bootID], asked once
+
+	unpackers sync.Pool // of *[archive.Unpacker], one for each tree that is being made
+	buffers   sync.Pool // of *[checkBuffer]byte, one for each tree that is being checked
+	blobs     sync.Pool // of *[smallBlob]byte, one for each archive that is being unpacked
 
 	hits, misses, bytes, healed atomic.Int64
 }
@@ -118,22 +124,19 @@ func treeName(item fetch.Item, hex string) (string, error) {
 	return name, nil
 }
 
-// temp makes a new empty folder in tmp.
-func (c *Cache) temp() (string, error) {
-	if err := os.MkdirAll(c.path("tmp"), 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(c.path("tmp"), atomicfile.TempPrefix+"*")
-}
-
 // discard takes a file or folder out of its place at once and then removes it. What it leaves on a crash is in tmp.
 func (c *Cache) discard(path string) error {
-	away, err := c.temp()
-	if err != nil {
+	gone := false
+	away, err := c.temp(func(away string) error {
+		err := os.Rename(path, away)
+		if _, missing := os.Lstat(path); err != nil && errors.Is(missing, fs.ErrNotExist) {
+			gone = true
+			return nil
+		}
 		return err
-	}
-	if err := os.Rename(path, filepath.Join(away, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, os.RemoveAll(away))
+	})
+	if err != nil || gone {
+		return err
 	}
 	failpoint.Reach(failpoint.ObjectMoved)
 	return removeAll(away)
@@ -180,7 +183,7 @@ func (c *Cache) Hold(ctx context.Context) (release func(), err error) {
 	if err := c.use.acquire(ctx, c); err != nil {
 		return nil, err
 	}
-	return sync.OnceFunc(c.use.release), nil
+	return sync.OnceFunc(func() { c.use.release(c) }), nil
 }
 
 func (c *Cache) heal(item fetch.Item, what string) {

@@ -143,10 +143,15 @@ func (u *usage) acquire(ctx context.Context, c *Cache) error {
 	return nil
 }
 
-func (u *usage) release() {
+func (u *usage) release(c *Cache) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.count--; u.count == 0 && u.file != nil {
+	if u.count--; u.count > 0 {
+		return
+	}
+	c.work.clear()
+	c.checks.clear()
+	if u.file != nil {
 		u.file.Unlock()
 		u.file = nil
 	}
@@ -183,6 +188,7 @@ func (c *Cache) exclusive(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
+		c.work.clear()
 		if f != nil {
 			f.Unlock()
 		}

@@ -57,3 +57,5 @@ func digestFile(path string, size int64, buf []byte) (e archive.Entry, err error
 	h.Sum(e.SHA256[:0])
 	return e, err
 }
+
+func rename(from, to string) error { return os.Rename(from, to) }

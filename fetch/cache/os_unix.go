@@ -83,6 +83,14 @@ func digestDescriptor(fd int, size int64, buf []byte) (sum [32]byte, err error) 
 	return sum, nil
 }
 
+// rename is os.Rename for what is known not to be there: that would look first.
+func rename(from, to string) error {
+	if _, err := retry(func() (int, error) { return 0, syscall.Rename(from, to) }); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
 // retry repeats a system call that a signal has interrupted.
 func retry(call func() (int, error)) (int, error) {
 	for {

@@ -5,6 +5,15 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
+// Plenty is more than all but the largest installs take.
+const Plenty = 4 << 30
+
+// HasPlenty reports whether the disk has so much room that nobody need count what will be needed.
+func (c *Cache) HasPlenty() bool {
+	free, ok := freeSpace(c.dir)
+	return !ok || free >= Plenty
+}
+
 // Room fails where the disk has less room than the items will take that are not in the cache: their archives, and with
 // trees their files as well. Lengths that nobody knows count as nothing, so it is no promise; it is there to say so before
 // an hour of downloading and not after.

@@ -54,7 +54,7 @@ func (c *Cache) Tree(ctx context.Context, item fetch.Item, level Level) (string,
 		return "", err
 	}
 	defer release()
-	err = c.VerifyTree(item, level)
+	err = c.Check(item, level)
 	var damage *damageError
 	switch {
 	case err == nil:
@@ -93,9 +93,16 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	if stale {
 		level = Content
 	}
-	check := &treeCheck{dir: path, want: list, level: level, made: made, buf: make([]byte, 64<<10)}
-	if err := check.run(); err != nil {
-		return err
+	buf, ok := c.buffers.Get().(*[checkBuffer]byte)
+	if !ok {
+		buf = new([checkBuffer]byte)
+	}
+	defer c.buffers.Put(buf)
+	check := &treeCheck{dir: path, want: list, level: level, made: made, buf: buf[:]}
+	if !check.quick() {
+		if err := check.run(); err != nil {
+			return err
+		}
 	}
 	if stale {
 		// Only saves work; a cache that cannot be written to is checked in full each time.
@@ -105,17 +112,33 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	return nil
 }
 
+// checkBuffer is how much of a file is read at once: all of it, mostly.
+const checkBuffer = 128 << 10
+
+// loadListing reads a listing, and returns when it was written.
 func loadListing(path string) (*listing, time.Time, error) {
-	info, err := os.Lstat(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, damagef("its listing was missing")
 	}
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	list, err := readListing(path)
-	if errors.Is(err, errListing) || info.Size() > maxListing {
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if info.Size() > maxListing || !info.Mode().IsRegular() {
 		return nil, time.Time{}, damagef("%v", errListing)
+	}
+	data, err := atomicfile.ReadFrom(f, maxListing)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := parseListing(data)
+	if errors.Is(err, errListing) {
+		err = damagef("%v", errListing)
 	}
 	return list, info.ModTime(), err
 }
@@ -127,50 +150,63 @@ func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, leve
 		return err
 	}
 	defer unlock()
-	if c.VerifyTree(item, level) == nil {
+	state := c.VerifyTree(item, level)
+	if state == nil {
 		return nil // somebody else made it while we waited
 	}
-	f, err := c.Open(ctx, item)
+	buf, ok := c.blobs.Get().(*[smallBlob]byte)
+	if !ok {
+		buf = new([smallBlob]byte)
+	}
+	defer c.blobs.Put(buf)
+	r, err := c.reader(ctx, item, buf)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	tmp, err := c.temp()
+	defer r.Close()
+	tmp, err := c.temp(func(path string) error { return os.Mkdir(path, 0o755) })
 	if err != nil {
 		return err
 	}
-	err = c.unpackTo(item, f, tmp, path)
-	return errors.Join(err, removeAll(tmp))
+	err = c.unpackTo(item, r, tmp)
+	if err == nil && !errors.Is(state, ErrAbsent) {
+		err = c.discard(path)
+	}
+	if err == nil {
+		err = c.placeTree(tmp, path)
+	}
+	if err != nil {
+		err = errors.Join(err, removeAll(tmp), removeAll(tmp+listingSuffix))
+	}
+	return err
 }
 
-func (c *Cache) unpackTo(item fetch.Item, r io.Reader, tmp, path string) error {
-	dir := filepath.Join(tmp, "tree")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
+// unpackTo makes a tree in dir and its listing beside it.
+func (c *Cache) unpackTo(item fetch.Item, r io.Reader, dir string) error {
+	u, ok := c.unpackers.Get().(*archive.Unpacker)
+	if !ok {
+		u = &archive.Unpacker{}
 	}
-	entries, err := archive.Unpack(dir, r, item.Folder(), archive.Options{MaxUnpacked: item.Unpacked, ReadOnly: true})
+	defer c.unpackers.Put(u)
+	entries, err := u.Unpack(dir, r, item.Folder(), archive.Options{MaxUnpacked: item.Unpacked, ReadOnly: true})
 	if err != nil {
 		return unpackError(item, err)
 	}
 	list := &listing{archive: item.Digest, boot: c.boot(), files: entries}
 	failpoint.Reach(failpoint.TreeUnpacked)
-	listed := filepath.Join(tmp, "listing")
-	if err := os.WriteFile(listed, list.format(), 0o644); err != nil {
+	if err := failpoint.Fail(failpoint.TreeUnpacked, item.Folder()); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.path("store"), 0o755); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(path); err == nil {
-		if err := c.discard(path); err != nil {
-			return err
-		}
-	}
-	if err := os.Rename(listed, path+listingSuffix); err != nil {
+	return os.WriteFile(dir+listingSuffix, list.format(), 0o644)
+}
+
+// placeTree gives a tree and its listing their names.
+func (c *Cache) placeTree(dir, path string) error {
+	if err := place(dir+listingSuffix, path+listingSuffix); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.ListingPlaced)
-	if err := os.Rename(dir, path); err != nil {
+	if err := place(dir, path); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.TreePlaced)

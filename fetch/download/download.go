@@ -37,6 +37,7 @@ type Options struct {
 	Client       *web.Client
 	Cache        *cache.Cache
 	Shared       *Shared     // a team's cache, asked first; nil for none
+	Early        *Early      // downloads that were begun before; nil for none
 	Concurrency  int         // downloads at once; 0 means 64 from a host, up to 128 as it goes
 	Offline      bool        // nothing is asked of the network; file addresses are still read
 	ArchivesOnly bool        // nothing is unpacked
@@ -64,10 +65,8 @@ func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &fetcher{
-		o: o, results: make([]Result, len(items)), waiting: make(chan int, len(items)), errors: map[int]error{},
-		hosts: newWindows(o.Concurrency), health: loadHealth(filepath.Join(o.Cache.Dir(), healthName), o.Now), uploading: make(chan struct{}, uploads),
-	}
+	f := newFetcher(o)
+	f.results, f.unpacked, f.waiting = make([]Result, len(items)), make([]bool, len(items)), make(chan int, len(items))
 	order, twins := f.plan(items)
 	if err := f.announce(order); err != nil {
 		return nil, err
@@ -84,12 +83,24 @@ func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 	return f.results, nil
 }
 
+// newFetcher returns a fetcher without items. With early downloads it shares what they know of hosts.
+func newFetcher(o Options) *fetcher {
+	f := &fetcher{o: o, errors: map[int]error{}, uploading: make(chan struct{}, uploads)}
+	if o.Early != nil {
+		f.hosts, f.health = o.Early.f.hosts, o.Early.f.health
+		return f
+	}
+	f.hosts, f.health = newWindows(o.Concurrency), loadHealth(filepath.Join(o.Cache.Dir(), healthName), o.Now)
+	return f
+}
+
 type fetcher struct {
-	o       Options
-	results []Result
-	waiting chan int // results whose archive is there, for the processors
-	hosts   *windows
-	health  *health
+	o        Options
+	results  []Result
+	unpacked []bool   // whose trees were there in the beginning
+	waiting  chan int // results whose archive is there, for the processors
+	hosts    *windows
+	health   *health
 
 	tars tars
 
@@ -137,7 +148,9 @@ func (f *fetcher) announce(order []int) error {
 	size := int64(0)
 	for _, i := range order {
 		item := f.results[i].Item
-		if !f.o.Cache.Has(item) && (f.o.ArchivesOnly || !f.o.Cache.HasTree(item)) {
+		if !f.o.ArchivesOnly && f.o.Cache.HasTree(item) {
+			f.unpacked[i] = true
+		} else if f.o.Early.knows(item) || !f.o.Cache.Has(item) {
 			absent = append(absent, item)
 			size += max(item.Size, 0)
 		}
@@ -246,9 +259,8 @@ func (f *fetcher) download(ctx context.Context, i int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	item := f.results[i].Item
-	if f.o.ArchivesOnly || !f.o.Cache.HasTree(item) {
-		if err := f.archive(ctx, i); err != nil {
+	if !f.unpacked[i] {
+		if err := f.archive(ctx, &f.results[i]); err != nil {
 			return err
 		}
 	}
@@ -264,7 +276,7 @@ func (f *fetcher) finish(ctx context.Context, i int) error {
 	r := &f.results[i]
 	err := f.verify(ctx, r)
 	if errors.Is(err, cache.ErrAbsent) {
-		if err = f.archive(ctx, i); err == nil {
+		if err = f.archive(ctx, r); err == nil {
 			err = f.verify(ctx, r)
 		}
 	}

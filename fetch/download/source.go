@@ -19,8 +19,19 @@ import (
 )
 
 // archive makes sure that the archive is in the cache, from the first address that has it.
-func (f *fetcher) archive(ctx context.Context, i int) error {
-	r := &f.results[i]
+func (f *fetcher) archive(ctx context.Context, r *Result) error {
+	begun, err := f.o.Early.take(ctx, r)
+	if !begun {
+		err = f.bring(ctx, r)
+	}
+	var wrong *cache.MismatchError
+	if errors.As(err, &wrong) {
+		return mismatch(r.Item, r.URL, wrong)
+	}
+	return err
+}
+
+func (f *fetcher) bring(ctx context.Context, r *Result) error {
 	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), f.isThere) {
 		return errMissing
 	}
@@ -34,10 +45,6 @@ func (f *fetcher) archive(ctx context.Context, i int) error {
 		r.URL = from
 		return err
 	})
-	var wrong *cache.MismatchError
-	if errors.As(err, &wrong) {
-		return mismatch(r.Item, r.URL, wrong)
-	}
 	if err != nil || !filled {
 		return err
 	}

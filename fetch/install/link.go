@@ -120,6 +120,20 @@ func noSymlinks(err error) bool {
 }
 
 func (l *linker) link(name, tree string) error {
+	if err := failpoint.Fail(failpoint.LinkMade, name); err != nil {
+		return err
+	}
+	if l.there[name] == 0 {
+		// Nothing was there, and a link is whole when it is there.
+		err := l.root.Symlink(tree, name)
+		if err == nil {
+			failpoint.Reach(failpoint.LinkPlaced)
+			l.report.Linked = append(l.report.Linked, name)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	tmp := atomicfile.TempPrefix + name
 	if err := l.root.RemoveAll(tmp); err != nil {
 		return err

@@ -68,7 +68,8 @@ func (s Stamp) Record(project string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeIfChanged(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state)); err != nil {
+	// It is not synced: packages.json was, and a state that a power cut has spoilt only makes the next run look.
+	if err := atomicfile.WriteCache(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state)); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.StateSaved)

@@ -50,7 +50,7 @@ type checker struct {
 // expected is what a line must name in `after`.
 func (c *checker) expected(ctx context.Context, l *index.Line) (index.Digest, error) {
 	switch l.Body.(type) {
-	case *index.Owners, *index.Tombstone, *index.Deprecate:
+	case *index.Owners, *index.Tombstone, *index.Deprecate, *index.Recover:
 		p, err := c.state(l.Subject)
 		if err != nil {
 			return "", err
@@ -78,7 +78,7 @@ func (c *checker) signatures(ctx context.Context, l *index.Line) error {
 	if b, ok := l.Body.(*index.Register); ok {
 		c.keys[l.Subject+" "+hintOf(b.Key)] = b.Key
 	}
-	if err := c.signature(ctx, l, index.Cosignature{By: l.By, Key: l.Sig.Key, Value: l.Sig.Value}); err != nil {
+	if err := c.signature(ctx, l, index.Cosignature{By: l.By, Key: l.Sig.Key, Value: l.Sig.Value, Bundle: l.Sig.Bundle}); err != nil {
 		return err
 	}
 	if b, ok := l.Body.(*index.AddKey); ok {
@@ -93,7 +93,10 @@ func (c *checker) signatures(ctx context.Context, l *index.Line) error {
 }
 
 func (c *checker) signature(ctx context.Context, l *index.Line, s index.Cosignature) error {
-	spki, err := c.key(ctx, s)
+	if s.Bundle != "" {
+		return nil // by an identity: the gate verifies the bundle, which comes beside the proposal
+	}
+	spki, err := c.key(ctx, l, s)
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,10 @@ func (c *checker) signature(ctx context.Context, l *index.Line, s index.Cosignat
 }
 
 // key returns the SPKI of the key that a signature names.
-func (c *checker) key(ctx context.Context, s index.Cosignature) (string, error) {
+func (c *checker) key(ctx context.Context, l *index.Line, s index.Cosignature) (string, error) {
+	if s.By == index.ByRoot || s.By == index.ByRegistry {
+		return c.officialKey(ctx, l, s)
+	}
 	if spki, ok := c.keys[s.By+" "+s.Key]; ok {
 		return spki, nil
 	}
@@ -112,8 +118,54 @@ func (c *checker) key(ctx context.Context, s index.Cosignature) (string, error) 
 	if key := p.Key(s.Key); key != nil && !key.IsRevoked() {
 		return key.Public.String(), nil
 	}
-	return "", fault.New(fault.Auth, "key-unknown", "the proposal is signed by a key that does not speak for %s in %s", s.By, c.registry.ID()).
+	return "", c.unknownKey(s)
+}
+
+func (c *checker) unknownKey(s index.Cosignature) *fault.Error {
+	return fault.New(fault.Auth, "key-unknown", "the proposal is signed by a key that does not speak for %s in %s", s.By, c.registry.ID()).
 		WithFact("key %s", s.Key)
+}
+
+// MissingOfficial returns how many signatures of the registry's own keys a line by @root or @registry still needs; none for
+// other lines.
+func MissingOfficial(ctx context.Context, r *remote.Registry, l *index.Line) (int, error) {
+	if l.By != index.ByRoot && l.By != index.ByRegistry {
+		return 0, nil
+	}
+	roots, err := r.Snapshot.Roots(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, role, err := roots.Role(l, lastLog)
+	if err != nil {
+		return 0, fault.New(fault.Negative, "proposal-outdated", "the proposal was signed under another root of trust").
+			WithFact("%s", Words(l)).WithHelp("make it anew").Because(err)
+	}
+	signed := map[string]bool{l.Sig.Key: true}
+	for _, c := range l.Sig.Also {
+		if c.By == l.By {
+			signed[c.Key] = true
+		}
+	}
+	return max(0, role.Threshold-len(signed)), nil
+}
+
+// officialKey is key for the registry's own keys, which its roots name.
+func (c *checker) officialKey(ctx context.Context, l *index.Line, s index.Cosignature) (string, error) {
+	roots, err := c.registry.Snapshot.Roots(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, role, err := roots.Role(l, lastLog)
+	if err != nil || s.By != l.By {
+		return "", c.unknownKey(s).Because(err)
+	}
+	for _, key := range role.Keys {
+		if key.Hint() == s.Key {
+			return key.String(), nil
+		}
+	}
+	return "", c.unknownKey(s)
 }
 
 func verify(r *remote.Registry, l *index.Line, by, spki, value string) error {

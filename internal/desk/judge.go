@@ -33,6 +33,9 @@ func (d *Desk) Judge(ctx context.Context, lines []*index.Line, packed []*archive
 		return nil, err
 	}
 	ledger := build.NewLedger(d.registry.ID(), published{ctx, d.registry}, lastLog)
+	if ledger.Roots, err = d.registry.Snapshot.Roots(ctx); err != nil {
+		return nil, err
+	}
 	changes, err := d.bundles(ctx, lines, ledger, changesOf(lines, files))
 	if err != nil {
 		return nil, err

@@ -42,7 +42,11 @@ func Publisher(ctx context.Context, r *remote.Registry, id string) (*index.Publi
 	if err != nil {
 		return nil, nil, err
 	}
-	p, moments, reasons := index.NewPublisher(r.ID(), id), map[int64]time.Time{}, map[string]string{}
+	roots, err := r.Snapshot.RootsOf(ctx, entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, moments, reasons := roots.NewPublisher(r.ID(), id), map[int64]time.Time{}, map[string]string{}
 	for _, e := range entries {
 		obligations, err := p.Apply(e)
 		if err != nil {
@@ -104,7 +108,11 @@ func Package(ctx context.Context, r *remote.Registry, name string) (*index.Packa
 	if err != nil {
 		return nil, err
 	}
-	p := index.NewPackage(r.ID(), manifest.Key(name))
+	roots, err := r.Snapshot.RootsOf(ctx, entries)
+	if err != nil {
+		return nil, err
+	}
+	p := roots.NewPackage(r.ID(), manifest.Key(name))
 	for _, e := range entries {
 		obligations, err := p.Apply(e, func(id string) *index.Publisher { return publishers[id] })
 		if err != nil || e.Line.Event == index.EventPublish && len(p.Releases) > 1 {

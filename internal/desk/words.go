@@ -24,6 +24,9 @@ func Words(l *index.Line) string {
 			strings.Join(b.Owners, ", "), l.Subject, b.Threshold, inBrackets(b.Reason))
 	case *index.Tombstone:
 		return fmt.Sprintf("close %s for ever%s", l.Subject, inBrackets(b.Reason))
+	case *index.Recover:
+		return fmt.Sprintf("give %s to %s, of whom %d must sign changes of owners, past those who own it now%s",
+			l.Subject, strings.Join(b.Owners, ", "), b.Threshold, inBrackets(b.Reason))
 	case *index.Register:
 		return fmt.Sprintf("register publisher %s with key %s", l.Subject, hintOf(b.Key))
 	case *index.AddKey:

@@ -3,7 +3,8 @@
 //
 // The program lies beside the one that asks, and nowhere else is looked for it. It is started with the first question, is
 // asked over its standard streams, a line of JSON for a line of JSON, and ends with them. A token that it finds in its
-// environment never leaves it but for the certificate authority.
+// environment never leaves it but for the certificate authority. Where a person must log in, lines with a prompt come before
+// the answer.
 package keyless
 
 import (
@@ -36,10 +37,36 @@ type Question struct {
 	Claim      sign.Claim      `json:"claim"`
 	Bundle     []byte          `json:"bundle,omitempty"`
 	Identities []sign.Identity `json:"identities,omitempty"`
+	Token      string          `json:"token,omitempty"` // to sign with, where the user has brought one
+	Login      *Login          `json:"login,omitempty"` // nil where nobody can log in
 }
 
-// Answer is what it says: nothing for a good bundle, a bundle and whose it is for a claim to sign, or an error.
+// Login says how a person may log in where a job would have a token.
+type Login struct {
+	Way     string   `json:"way"`               // WayAuto, WayBrowser or WayDevice
+	Only    bool     `json:"only,omitempty"`    // the token of a job is not wanted
+	Issuer  string   `json:"issuer,omitempty"`  // of OpenID Connect; "" where the user does not say
+	Issuers []string `json:"issuers,omitempty"` // those of the publisher's identities
+}
+
+// Ways to log in.
+const (
+	WayAuto    = "auto"    // in a browser where one can be opened, else on another device
+	WayBrowser = "browser" // in a browser here
+	WayDevice  = "device"  // with a code, on any device
+)
+
+// Prompt asks a person to go to a page: it is opened in a browser, too, or has a code typed into it.
+type Prompt struct {
+	Way  string `json:"way"` // WayBrowser or WayDevice
+	URL  string `json:"url"`
+	Code string `json:"code,omitempty"`
+}
+
+// Answer is what it says: nothing for a good bundle, a bundle and whose it is for a claim to sign, or an error. One with a
+// prompt is none yet.
 type Answer struct {
+	Prompt   *Prompt       `json:"prompt,omitempty"`
 	Bundle   []byte        `json:"bundle,omitempty"`
 	Identity sign.Identity `json:"identity"`
 	Error    *Failure      `json:"error,omitempty"`
@@ -90,17 +117,24 @@ func (h *Helper) Verify(trustedRoot, bundle []byte, c sign.Claim, identities []s
 	if len(bundle) == 0 || len(bundle) > sign.MaxBundle {
 		return fault.New(fault.Integrity, "bundle-invalid", "the bundle has %d bytes, not 1 to %d", len(bundle), sign.MaxBundle)
 	}
-	answer, err := h.ask(Question{Root: trustedRoot, Claim: c, Bundle: bundle, Identities: identities})
+	answer, err := h.ask(Question{Root: trustedRoot, Claim: c, Bundle: bundle, Identities: identities}, nil)
 	if err != nil {
 		return err
 	}
 	return answer.Error.err()
 }
 
-// Sign has a claim signed by the identity that the environment has for this job.
-func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim) (bundle []byte, who sign.Identity, err error) {
+// Signer says as whom to sign; the zero value is the job that this runs in.
+type Signer struct {
+	Token  string             // an identity token, "" for none
+	Login  *Login             // nil where nobody can log in
+	Prompt func(Prompt) error // tells a person where to; required with Login
+}
+
+// Sign has a claim signed by an identity.
+func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim, as Signer) (bundle []byte, who sign.Identity, err error) {
 	defer context.AfterFunc(ctx, h.stop)()
-	answer, err := h.ask(Question{Root: trustedRoot, Claim: c})
+	answer, err := h.ask(Question{Root: trustedRoot, Claim: c, Token: as.Token, Login: as.Login}, as.Prompt)
 	if ctx.Err() != nil {
 		return nil, who, context.Cause(ctx)
 	}
@@ -110,7 +144,7 @@ func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim) (bu
 	return answer.Bundle, answer.Identity, err
 }
 
-func (h *Helper) ask(q Question) (answer Answer, err error) {
+func (h *Helper) ask(q Question, prompt func(Prompt) error) (answer Answer, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.start(); err != nil {
@@ -123,9 +157,23 @@ func (h *Helper) ask(q Question) (answer Answer, err error) {
 	if _, err := h.in.Write(append(line, '\n')); err != nil {
 		return answer, failed(err)
 	}
+	for {
+		if answer, err = h.read(); err != nil || answer.Prompt == nil {
+			return answer, err
+		}
+		if prompt == nil {
+			return answer, failed(errors.New("it asks for somebody"))
+		}
+		if err := prompt(*answer.Prompt); err != nil {
+			h.stop() // what it would answer then is not for the next question
+			return answer, err
+		}
+	}
+}
+
+func (h *Helper) read() (answer Answer, err error) {
 	if !h.out.Scan() {
-		err := h.out.Err()
-		if err == nil {
+		if err = h.out.Err(); err == nil {
 			err = io.ErrUnexpectedEOF
 		}
 		return answer, failed(err)

@@ -52,7 +52,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Setenv("SIGSTORE_ID_TOKEN", i.Token("https://ci.test/ada", "127.0.0.1"))
 	h := program(t)
 	root := i.TrustedRoot()
-	bundle, who, err := h.Sign(t.Context(), root, claim())
+	bundle, who, err := h.Sign(t.Context(), root, claim(), helper.Signer{})
 	if err != nil || who != (sign.Identity{Issuer: i.URL, Subject: "https://ci.test/ada"}) {
 		t.Fatalf("%v, %v", who, err)
 	}
@@ -101,7 +101,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	i.Before = func(*http.Request) { cancel(); <-t.Context().Done() }
 	h := program(t)
-	if _, _, err := h.Sign(ctx, i.TrustedRoot(), claim()); !errors.Is(err, context.Canceled) {
+	if _, _, err := h.Sign(ctx, i.TrustedRoot(), claim(), helper.Signer{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

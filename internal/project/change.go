@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -89,8 +90,8 @@ func find(l *manifest.Lock, p manifest.LockedPackage) *manifest.LockedPackage {
 type Raised struct{ Table, Name, From, To string }
 
 // Raise returns the text of the current manifest with the requirements that keep the newest versions out raised to them.
-// Only restricts it to some dependencies; none means all.
-func (p *Project) Raise(ctx context.Context, set *remote.Set, only []string) ([]byte, []Raised, error) {
+// Only restricts it to some dependencies; none means all. Now is what the age of releases is judged by.
+func (p *Project) Raise(ctx context.Context, set *remote.Set, only []string, now time.Time) ([]byte, []Raised, error) {
 	edit, err := manifest.Open(p.Text())
 	if err != nil {
 		return nil, nil, err
@@ -108,7 +109,7 @@ func (p *Project) Raise(ctx context.Context, set *remote.Set, only []string) ([]
 			if spec.Path != "" || spec.Git != "" || spec.Workspace || manifest.Builtin(name) || len(only) > 0 && !slices.Contains(only, name) {
 				continue
 			}
-			newest, err := newestOf(ctx, set, spec.Name(name), spec.Registry)
+			newest, err := p.newestOf(ctx, set, spec.Name(name), spec.Registry, now)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -127,14 +128,14 @@ func (p *Project) Raise(ctx context.Context, set *remote.Set, only []string) ([]
 	return edit.Bytes(), raised, nil
 }
 
-func newestOf(ctx context.Context, set *remote.Set, name, registry string) (*index.Release, error) {
+func (p *Project) newestOf(ctx context.Context, set *remote.Set, name, registry string, now time.Time) (*index.Release, error) {
 	r, err := set.For(ctx, name, registry)
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.Snapshot.Package(ctx, name)
+	pkg, err := r.Snapshot.Package(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return p.Newest(), nil
+	return p.Newest(pkg, now), nil
 }

@@ -67,7 +67,7 @@ func check(file string, o CheckOptions) ([]Finding, error) {
 	if p.root != p.Members[0].Manifest && p.root.Package == nil {
 		findings = append(findings, fromManifest(p.root.Warnings)...)
 	}
-	return append(findings, p.CheckLock()...), nil
+	return append(append(findings, p.checkPolicy()...), p.CheckLock()...), nil
 }
 
 // fromProblems turns the error of a file that does not parse into findings. A lock file's path is relative to dir.

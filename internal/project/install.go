@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,6 +50,15 @@ type Fetching struct {
 	Shared       *download.Shared // a cache that a team has in common, nil for none
 	ArchivesOnly bool
 	Events       fetch.Events
+	Ahead        *Ahead // what was begun before; nil for nothing
+}
+
+// options are those of downloads from a registry.
+func (o Fetching) options(r *remote.Registry, offline bool) download.Options {
+	return download.Options{
+		Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: offline,
+		ArchivesOnly: o.ArchivesOnly, Level: o.Level, Shared: o.Shared, Early: o.Ahead.Early(r), Events: o.Events,
+	}
 }
 
 // Installed is what an install did.
@@ -140,9 +150,10 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 	byClient := map[*remote.Registry][]fetch.Item{}
 	artifacts := map[*remote.Registry][]index.Artifact{}
 	var order []*remote.Registry
+	wanted := refs(selected)
 	for _, l := range p.Lock.Packages {
 		a, ok := p.artifacts[l.Ref()]
-		if !ok || selected != nil && !isSelected(selected, l) {
+		if !ok || selected != nil && !wanted[l.Ref()] {
 			continue
 		}
 		if byClient[a.registry] == nil {
@@ -168,13 +179,24 @@ func (p *Plan) fetchFrom(ctx context.Context, r *remote.Registry, items []fetch.
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.Snapshot.CheckLog(ctx, artifacts) })
 	group.Go(func() (err error) {
-		results, err = download.Fetch(ctx, items, download.Options{
-			Client: r.Client, Cache: o.Cache, Concurrency: o.Concurrency, Offline: p.source.set.Offline(),
-			ArchivesOnly: o.ArchivesOnly, Level: o.Level, Shared: o.Shared, Events: o.Events,
-		})
-		return err
+		results, err = download.Fetch(ctx, items, o.options(r, p.source.set.Offline()))
+		if err != nil {
+			return err
+		}
+		return p.checkManifests(ctx, r, artifacts, results)
 	})
 	return results, group.Wait()
+}
+
+// refs are the packages of registries among those that are selected.
+func refs(selected []resolve.Selected) map[manifest.Ref]bool {
+	set := make(map[manifest.Ref]bool, len(selected))
+	for _, s := range selected {
+		if location, ok := strings.CutPrefix(s.ID.Source, "registry+"); ok {
+			set[ref(manifest.Registry(location), s.ID.Name, s.Version)] = true
+		}
+	}
+	return set
 }
 
 func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
@@ -252,8 +274,9 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 // signed counts the packages whose registries had their signatures verified.
 func (p *Plan) signed(selected []resolve.Selected) int {
 	n := 0
+	wanted := refs(selected)
 	for _, l := range p.Lock.Packages {
-		if a, ok := p.artifacts[l.Ref()]; ok && isSelected(selected, l) && a.registry.Verifies() {
+		if a, ok := p.artifacts[l.Ref()]; ok && wanted[l.Ref()] && a.registry.Verifies() {
 			n++
 		}
 	}
@@ -262,9 +285,10 @@ func (p *Plan) signed(selected []resolve.Selected) int {
 
 func (p *Plan) yanked(selected []resolve.Selected) []Yanked {
 	var list []Yanked
+	wanted := refs(selected)
 	for _, l := range p.Lock.Packages {
 		a, ok := p.artifacts[l.Ref()]
-		if !ok || !isSelected(selected, l) {
+		if !ok || !wanted[l.Ref()] {
 			continue
 		}
 		if y := a.artifact.Yanked(); y != nil {

@@ -23,6 +23,7 @@ type Locking struct {
 	Resolution resolve.Resolution
 	Now        time.Time // what spans such as exclude-newer = "7 days" count from
 	Clock      func() time.Time
+	Ahead      *Ahead // told what will be needed; nil for nobody
 }
 
 // Plan is what a project would be locked to: chosen, and verified. Nothing of it is written yet.
@@ -47,6 +48,8 @@ type placed struct {
 func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, error) {
 	s := newSource(ctx, p, set)
 	defer s.wait()
+	s.early = o.Ahead
+	o.Ahead.locked(p.Lock)
 	request, err := s.request(ctx, o)
 	if err != nil {
 		return nil, err
@@ -123,6 +126,9 @@ func (s *source) imprecise(ctx context.Context, request resolve.Request, err err
 func (s *source) prefetchLock() {
 	if s.project.Lock == nil {
 		return
+	}
+	if s.early != nil {
+		s.loads.Go(s.aheadOfLock)
 	}
 	var hints []resolve.Hint
 	for _, l := range s.project.Lock.Packages {
@@ -245,7 +251,11 @@ func (p *Plan) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.Warnings = append(p.Warnings, warnings...)
+		known, err := p.source.set.HoldAgainstKnown(ctx, r, wants[id])
+		if err != nil {
+			return err
+		}
+		p.Warnings = append(append(p.Warnings, warnings...), known...)
 		for _, a := range artifacts {
 			for _, r := range a.Recoveries() {
 				p.Warnings = append(p.Warnings, r.Warning(a.Name()))

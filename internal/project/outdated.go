@@ -130,11 +130,12 @@ func (s *source) asked(ctx context.Context, l manifest.LockedPackage) (list []re
 type limits struct {
 	cutoff time.Time
 	of     map[string]time.Time // by name, or by source
+	aged   time.Time            // what is younger waits for its min_release_age
 	gal    version.Version      // the least that the project builds with; zero where newer ones are welcome
 }
 
 func (s *source) limits(ctx context.Context, now time.Time) (limits, error) {
-	var l limits
+	l := limits{aged: s.project.agedBefore(now)}
 	if c := s.project.root.Resolver.ExcludeNewer; !c.IsZero() {
 		l.cutoff = c.At(now)
 	}
@@ -161,6 +162,9 @@ func (l limits) forbid(p manifest.LockedPackage, r *index.Release) string {
 	}
 	if !cutoff.IsZero() && r.At.After(cutoff) {
 		return "published after " + cutoff.UTC().Format(time.DateOnly) + " (exclude-newer)"
+	}
+	if !l.aged.IsZero() && r.At.After(l.aged) {
+		return "published after " + l.aged.UTC().Format(time.DateOnly) + " (min_release_age)"
 	}
 	if needs, err := version.Parse(r.Publish.GalVersion); err == nil && !l.gal.IsZero() && l.gal.Less(needs) {
 		return "needs gal-version " + needs.String()

@@ -32,6 +32,19 @@ func (s *source) Prefetch(hints []resolve.Hint) {
 	}
 }
 
+// aheadOfLock has the archives downloaded that the lock names, from each of its registries.
+func (s *source) aheadOfLock() {
+	seen := map[string]bool{}
+	for _, l := range s.project.Lock.Packages {
+		if id := l.Source.Location; l.Source.Kind == manifest.RegistrySource && !seen[id] {
+			seen[id] = true
+			if r, err := s.set.ByID(s.background, id); err == nil {
+				s.early.lockedFrom(r, s.project.Lock)
+			}
+		}
+	}
+}
+
 // wait ends what is read ahead.
 func (s *source) wait() {
 	s.stop()
@@ -55,8 +68,12 @@ func (s *source) lookAhead(r *remote.Registry, hints []resolve.Hint) {
 				continue
 			}
 			s.prepare(h.ID, p)
-			if !h.Requirement.IsZero() {
-				next = append(next, below(h.ID.Source, p, h.Requirement)...)
+			if h.Requirement.IsZero() {
+				continue
+			}
+			if newest := newestFitting(p, h.Requirement); newest != nil {
+				s.early.guess(r, h.ID.Name, newest)
+				next = append(next, below(h.ID.Source, newest)...)
 			}
 		}
 		hints = next
@@ -91,20 +108,22 @@ func (s *source) unseen(hints []resolve.Hint) []resolve.Hint {
 	return fresh
 }
 
-// below hints at what the newest version that fits depends on, as far as it is in the same registry.
-func below(own string, p *index.Package, fits version.Requirement) []resolve.Hint {
+// newestFitting is the release that is likely to be chosen, nil where there is none.
+func newestFitting(p *index.Package, fits version.Requirement) *index.Release {
 	var newest *index.Release
 	for _, r := range p.Releases {
 		if r.Offered() && r.Yanked() == nil && (newest == nil || newest.Version.Less(r.Version)) && fits.Matches(r.Version) {
 			newest = r
 		}
 	}
-	if newest == nil {
-		return nil
-	}
+	return newest
+}
+
+// below hints at what a release depends on, as far as it is in the same registry.
+func below(own string, r *index.Release) []resolve.Hint {
 	var hints []resolve.Hint
-	for i := range newest.Publish.Dependencies {
-		d := &newest.Publish.Dependencies[i]
+	for i := range r.Publish.Dependencies {
+		d := &r.Publish.Dependencies[i]
 		if !d.Optional && (d.Registry == "" || manifest.Registry(d.Registry).String() == own) {
 			hints = append(hints, resolve.Hint{ID: resolve.PackageID{Source: own, Name: d.Real()}, Requirement: d.Requirement})
 		}

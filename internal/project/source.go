@@ -33,6 +33,7 @@ type source struct {
 	stop       context.CancelFunc
 	loads      sync.WaitGroup
 	ahead      map[resolve.PackageID]bool // what Prefetch has been through
+	early      *Ahead                     // told what is likely to be chosen, nil where nobody wants to know
 }
 
 // newSource returns a source; what it reads ahead ends with ctx, or with wait.

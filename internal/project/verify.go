@@ -29,6 +29,7 @@ type Verified struct {
 	Mismatches []Trouble `json:"mismatches"` // what is not what it must be
 	Unchecked  []Trouble `json:"unchecked"`  // what is not there to be checked
 	Unsigned   []string  `json:"unsigned"`   // ids of registries whose signatures are not looked at, by verify_signatures
+	Recovered  []string  `json:"recovered"`  // what root keys of registries gave to others, who have signed nothing since; none of it is wrong
 }
 
 // Trouble is one thing that is wrong with a package, or with the project where Package is "".
@@ -55,7 +56,7 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	defer release()
 	s := newSource(ctx, p, set)
 	defer s.wait()
-	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}},
+	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}, Recovered: []string{}},
 		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}, good: map[string][]index.Artifact{}}
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
@@ -160,6 +161,9 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 		return err
 	default:
 		v.good[l.Source.Location] = append(v.good[l.Source.Location], artifacts...)
+		for _, r := range artifacts[0].Recoveries() {
+			v.Recovered = append(v.Recovered, r.Warning(l.Name))
+		}
 		v.Lines++
 		for _, w := range warnings {
 			v.wrong(l, "index", "%s", w)
@@ -174,6 +178,9 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 // logged holds the lines that verify against the log of their registry.
 func (v *verifier) logged(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(v.good)) {
+		if err := v.known(ctx, id); err != nil {
+			return err
+		}
 		s := v.anew[id]
 		if _, ok := s.Currency(); !ok {
 			continue // it has no metadata, and no log that could be held to anything
@@ -189,6 +196,24 @@ func (v *verifier) logged(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// known holds what a copy says against what this machine has seen of its registry elsewhere.
+func (v *verifier) known(ctx context.Context, id string) error {
+	r, err := v.set.ByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	var wants []index.Want
+	for _, a := range v.good[id] {
+		wants = append(wants, index.Want{Name: a.Name(), Version: a.Version(), Checksum: a.Publish().Checksum})
+	}
+	_, err = v.set.HoldAgainstKnown(ctx, r, wants)
+	if f := fault.Of(err); fault.KindOf(err) == fault.Integrity {
+		v.Mismatches = append(v.Mismatches, Trouble{What: "index", Message: f.Message, Facts: f.Facts})
+		return nil
+	}
+	return err
 }
 
 // itemOf is a locked package as the cache knows it.

@@ -11,7 +11,7 @@ import (
 func (r *Registry) Anew(ctx context.Context) (*index.Snapshot, error) {
 	o := r.options
 	o.State = func(string) (index.State, error) {
-		return index.State{Standing: r.standing}, nil
+		return index.State{Standing: r.standing, Seen: r.seen}, nil
 	}
 	return index.Open(ctx, r.transport, o)
 }

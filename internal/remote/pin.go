@@ -47,6 +47,11 @@ func (s *Set) Forget(address, id string) error {
 	if err := os.RemoveAll(filepath.Join(s.o.CacheDir, "index", addressKey(address))); err != nil {
 		return err
 	}
+	if id != "" {
+		if err := os.RemoveAll(s.copyState(id, address)); err != nil {
+			return err
+		}
+	}
 	if err := os.Remove(s.pinFile(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -27,7 +27,9 @@ type Registry struct {
 	standing  index.StandingFile
 	verified  *index.FileMemory
 	folded    *index.FoldCache
+	seen      *index.Seen
 	git       *index.Git // nil for other transports
+	fixed     bool       // it is a copy, with a state of its own
 }
 
 // ID returns the registry's id.
@@ -35,6 +37,9 @@ func (r *Registry) ID() string { return r.Snapshot.Config().ID }
 
 // Verifies reports whether nothing of the registry is used whose signatures do not verify.
 func (r *Registry) Verifies() bool { return r.Spec.Trust.Signatures == index.SignaturesRequired }
+
+// Standing is where what was last verified of the registry as a whole is kept.
+func (r *Registry) Standing() index.StandingFile { return r.standing }
 
 // Transport describes how the registry is read, for -v and diagnosis.
 func (r *Registry) Transport() string {
@@ -59,7 +64,7 @@ func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
 	} else {
 		err = s.openAt(ctx, r, location, pin)
 	}
-	if err != nil || pin != "" {
+	if err != nil || pin != "" || r.fixed {
 		return r, err
 	}
 	if location.Kind != KindDir {
@@ -79,12 +84,17 @@ func (r *Registry) rootWords() string {
 
 func (s *Set) client(spec Spec) (*web.Client, error) {
 	o := web.Options{
-		Timeout: spec.Timeout, Retries: spec.Retries, UserAgent: s.o.UserAgent,
+		Silence: spec.Timeout, Retries: spec.Retries, UserAgent: s.o.UserAgent, Around: s.o.Around,
 		AllowInsecure: func(string) bool { return spec.AllowInsecure },
 		Blocked:       spec.blocked(),
 	}
+	var err error
+	if spec.Identity != nil {
+		if o.Identity, err = spec.Identity(); err != nil {
+			return nil, err
+		}
+	}
 	if s.o.Authorization != nil {
-		var err error
 		if o.Credentials, err = s.o.Authorization(spec.Name); err != nil {
 			return nil, err
 		}
@@ -140,27 +150,26 @@ func (s *Set) openGit(r *Registry, dir string) (*index.Git, error) {
 }
 
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
-	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, VerifyBundle: s.helper.Verify}
+	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, MaxAge: r.Spec.MaxAge, VerifyBundle: s.helper.Verify}
 	o.State = func(id string) (index.State, error) { return r.openState(filepath.Join(s.o.StateDir, "trust", id)) }
+	if err := s.settle(ctx, r, &o); err != nil {
+		return err
+	}
 	if r.Snapshot, err = index.Open(ctx, r.transport, o); err != nil {
 		return err
 	}
 	r.options, r.options.Pin = o, r.ID()
-	for _, notice := range r.Snapshot.Notices() {
-		s.o.Notice("%s", notice)
-	}
+	s.tellAge(r)
 	return nil
 }
 
 // openState opens what is kept of a registry.
 func (r *Registry) openState(dir string) (index.State, error) {
-	r.standing = index.StandingFile{Dir: dir}
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		r.verified, err = index.OpenMemory(filepath.Join(dir, "verified"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return index.State{}, err
 	}
-	if err == nil {
-		r.folded, err = index.OpenFoldCache(filepath.Join(dir, "folded"))
-	}
-	return index.State{Verified: r.verified, Folded: r.folded, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, err
+	r.folded = index.OpenFoldCache(filepath.Join(dir, "folded"))
+	r.verified = index.OpenMemory(filepath.Join(dir, "verified"))
+	r.standing, r.seen = index.StandingFile{Dir: dir}, index.NewSeen(filepath.Join(dir, "seen"))
+	return index.State{Verified: r.verified, Folded: r.folded, Seen: r.seen, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, nil
 }

@@ -12,6 +12,8 @@ package remote
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/http"
 	"path"
 	"path/filepath"
 	"slices"
@@ -33,12 +35,14 @@ type Spec struct {
 	ID            string // "" where it is not pinned by the configuration
 	Root          string // fingerprint of its root of trust, likewise
 	AllowInsecure bool
-	Timeout       time.Duration
+	Timeout       time.Duration // for how long a request may bring nothing, as web.Options.Silence; 0 means its default
 	Retries       int
+	Identity      func() (web.Identity, error) // certificate that the host asks for; nil means none
 	Trust         index.Trust
-	Mirrors       []string // addresses of copies of the published tree, which are asked for archives first
-	BlockOrigin   bool     // nothing but the mirrors is asked, for the index too
-	Patterns      []string // package names that it claims
+	MaxAge        time.Duration // for how long metadata that has expired is taken all the same, as index.Options.MaxAge
+	Mirrors       []string      // addresses of copies of the published tree, which are asked for archives first
+	BlockOrigin   bool          // nothing but the mirrors is asked, for the index too
+	Patterns      []string      // package names that it claims
 }
 
 // Options say what is configured. Default, CacheDir and StateDir are required.
@@ -56,11 +60,15 @@ type Options struct {
 	Git func() (string, error)
 
 	UserAgent string
+	// Around is as in web.Options.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Authorization returns, for a registry's name or address, what gives each origin its Authorization header; "" for
 	// none. Nil means none anywhere.
 	Authorization func(name string) (func(origin string) string, error)
 	// Notice is told of what the user should know: a registry that is seen for the first time.
 	Notice func(format string, args ...any)
+	// Warning is told of what the user has allowed and should not forget; nil is Notice.
+	Warning func(format string, args ...any)
 }
 
 // Set is the configured registries; each is opened when it is first needed. It is for use by several goroutines.
@@ -71,6 +79,9 @@ type Set struct {
 	open    map[string]*Registry // by name or address
 	byID    map[string]*Registry // those of open that have been asked for by their id
 	clients []*web.Client        // all that were made, for counting
+	retired []*Registry          // that were opened before more was required of them
+
+	required string // who requires signatures of every registry, "" for nobody
 
 	helper keyless.Helper // for signatures of identities
 }
@@ -79,6 +90,9 @@ type Set struct {
 func New(o Options) *Set {
 	if o.Notice == nil {
 		o.Notice = func(string, ...any) {}
+	}
+	if o.Warning == nil {
+		o.Warning = o.Notice
 	}
 	return &Set{o: o, open: map[string]*Registry{}, byID: map[string]*Registry{}}
 }
@@ -113,7 +127,7 @@ func (s *Set) CacheDir() string { return s.o.CacheDir }
 func (s *Set) Anonymous() (*web.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.counted(web.New(web.Options{UserAgent: s.o.UserAgent}))
+	return s.counted(web.New(web.Options{UserAgent: s.o.UserAgent, Around: s.o.Around}))
 }
 
 // Keyless returns the program that makes signatures of identities.
@@ -196,9 +210,9 @@ func (s *Set) Open(ctx context.Context, name string) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.connect(ctx, spec)
+	r, err := s.connect(ctx, s.tightened(spec))
 	if err != nil {
-		return nil, err
+		return nil, s.explainRequired(spec, explainAge(spec, err))
 	}
 	s.open[name] = r
 	return r, nil
@@ -234,9 +248,10 @@ func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, r := range s.open {
-		errs = append(errs, r.verified.Save(), r.folded.Save(), r.transport.Close())
+	for _, r := range slices.AppendSeq(s.retired, maps.Values(s.open)) {
+		errs = append(errs, r.verified.Save(), r.folded.Save(), r.seen.Save(), r.transport.Close())
 	}
+	s.retired = nil
 	errs = append(errs, s.helper.Close())
 	clear(s.open)
 	clear(s.byID)

@@ -105,6 +105,7 @@ type auditor struct {
 	o       Options
 	id      string
 	bundles index.Bundles // with which signatures of identities are verified
+	roots   index.Roots   // under which the registry itself speaks
 	leaves  []translog.Hash
 	seen    []atomic.Bool // which leaves have their line
 
@@ -132,6 +133,9 @@ func Full(ctx context.Context, o Options) (*Report, error) {
 	a.report.Root = current.Root
 	var err error
 	if a.bundles, err = o.Snapshot.Bundles(ctx); err != nil {
+		return nil, err
+	}
+	if a.roots, err = o.Snapshot.Roots(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.readLog(ctx); err != nil {

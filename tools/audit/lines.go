@@ -45,7 +45,7 @@ func (a *auditor) foldPublisher(path string, data []byte) *index.Publisher {
 		a.find(LineDead, path, "the file is about %q", id)
 		return nil
 	}
-	p := index.NewPublisher(a.id, id)
+	p := a.roots.NewPublisher(a.id, id)
 	for _, e := range entries {
 		obligations, err := p.Apply(e)
 		a.checkLine(path, e, obligations, err)
@@ -83,7 +83,7 @@ func (a *auditor) checkPackages(ctx context.Context, paths []string) error {
 
 func (a *auditor) foldPackage(path string, entries []index.Entry) {
 	key, _, _ := index.KeyOfPath(path)
-	p := index.NewPackage(a.id, key)
+	p := a.roots.NewPackage(a.id, key)
 	for _, e := range entries {
 		obligations, err := p.Apply(e, a.publisher)
 		a.checkLine(path, e, obligations, err)

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/geeknik/gal-pkg/tools/bench/host"
+	"github.com/geeknik/gal-pkg/tools/bench/nginx"
 	"github.com/geeknik/gal-pkg/tools/bench/universe"
 )
 
@@ -27,6 +28,9 @@ type bench struct {
 	fromJSONL string // the program that makes registries
 	host      *host.Server
 	report    *report
+
+	estates []*estate // of scale and what follows; nil before
+	front   *nginx.Server
 }
 
 func newBench(ctx context.Context, o options, out io.Writer) (*bench, error) {
@@ -50,7 +54,16 @@ func newBench(ctx context.Context, o options, out io.Writer) (*bench, error) {
 	return b, err
 }
 
-func (b *bench) close() error { return b.host.Close() }
+func (b *bench) close() error {
+	errs := []error{b.host.Close()}
+	for _, e := range b.estates {
+		errs = append(errs, e.Close())
+	}
+	if b.front != nil {
+		errs = append(errs, b.front.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // path is a path below the folder to work in.
 func (b *bench) path(parts ...string) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/geeknik/gal-pkg/tools/bench/host"
 	"github.com/geeknik/gal-pkg/tools/bench/measure"
 )
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 // Every scenario runs, at sizes that take seconds, with gal-pkg and go; and what must be asked and what must not be is.
 func TestScenarios(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "figures.json")
-	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale"})
+	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go,git", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale", "grow", "cut"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,8 @@ func TestScenarios(t *testing.T) {
 	want := []string{
 		"s1: cold cache", "s2: cold cache", "s3: warm cache", "s4: nothing to do", "s5: warm cache", "start: say the version",
 		"lock: choose versions", "lock: it is right", "search: offline",
-		"scale: first use", "scale: refresh", "scale: first search", "scale: search",
+		"scale: first use", "scale: 30 package files", "scale: refresh", "scale: first use", "scale: lock", "scale: first search", "scale: search",
+		"scale: search of a slip", "grow: build after 1 publish", "grow: refresh after 100 publishes",
 	}
 	if !slices.Equal(titles, want) {
 		t.Fatalf("%q", titles)
@@ -60,8 +62,34 @@ func TestScenarios(t *testing.T) {
 	if idle.Counts[0].Requests != 0 {
 		t.Errorf("where there is nothing to do, %+v is asked", idle.Counts)
 	}
+	for _, of := range got.Tables[9:] {
+		checkSizes(t, of)
+	}
+	for _, c := range got.Cuts {
+		if c.Exit != 6 || c.After.Sent+c.Before.Sent > c.Whole.Sent+c.Whole.Sent/5 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(got.Cuts) != 8 {
+		t.Errorf("%d runs were cut", len(got.Cuts))
+	}
 	if other := got.Tables[0].Rows[2]; other.Name != "go" || !other.Base || other.Counts[0].Requests != 90 {
 		t.Errorf("%+v", other)
+	}
+}
+
+// checkSizes holds what a table of registries of two sizes says of requests: what does not depend on time.
+func checkSizes(t *testing.T, of table) {
+	t.Helper()
+	most := map[string]float64{"scale: refresh, nothing new": 2, "scale: search, offline": 0, "scale: lock, offline": 0, "grow: build after 1 publish": 0}
+	for _, r := range of.Rows {
+		got := r.count(func(c host.Counts) float64 { return float64(c.Requests) })
+		if want, ok := most[of.Title]; ok && got > want {
+			t.Errorf("%s, %s: %v requests", of.Title, r.Name, got)
+		}
+		if r.Size == 0 || r.Client == "" {
+			t.Errorf("%s, %s: whose figures are these?", of.Title, r.Name)
+		}
 	}
 }
 

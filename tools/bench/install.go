@@ -76,7 +76,7 @@ func (b *bench) installing(ctx context.Context, w way, title string, tools []*to
 			args = t.frozen
 		}
 		prepare := func(context.Context) error { return t.ready(w) }
-		contestants = append(contestants, contestant{t.name, t.peer, prepare, t.command(args...), t.check})
+		contestants = append(contestants, contestant{name: t.name, base: t.peer, prepare: prepare, command: t.command(args...), check: t.check})
 	}
 	return b.race(ctx, w.name+": "+title, b.rounds, contestants)
 }

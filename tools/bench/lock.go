@@ -71,8 +71,8 @@ func (b *bench) locking(ctx context.Context, title string, gal, cargo *tool) err
 			}
 			return err
 		}
-		choose = append(choose, contestant{r.name, r.peer, clear, r.command(r.choose...), same})
-		check = append(check, contestant{r.name, r.peer, nil, r.command(r.check...), same})
+		choose = append(choose, contestant{name: r.name, base: r.peer, prepare: clear, command: r.command(r.choose...), check: same})
+		check = append(check, contestant{name: r.name, base: r.peer, command: r.command(r.check...), check: same})
 	}
 	if err := b.race(ctx, "lock: choose versions, "+title, b.rounds, choose); err != nil {
 		return err

@@ -10,7 +10,10 @@
 //	start     how long programs take to say their version
 //	lock      choosing versions for 600 direct dependencies out of 20,000 packages, beside cargo; a lock that is right;
 //	          a search
-//	scale     the first use of registries of 1,000, 10,000 and 100,000 packages, a refresh, and a search
+//	scale     registries of 1,000, 10,000 and 100,000 packages: the first use, over HTTP, git and from afar, a refresh, a
+//	          lock, searches
+//	grow      the same registries: a build after one publish, refreshes after 100
+//	cut       a server that dies while something is read from it or downloaded, and the run after that
 //
 // Everything is made here, from a seed: the same packages are rendered for every package manager (packages universe and
 // world) and served by one server in this process (package host). The programs take turns: each round runs every program
@@ -57,7 +60,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"install", true, (*bench).install}, {"latency", true, (*bench).latency}, {"start", true, (*bench).start},
-		{"lock", false, (*bench).lock}, {"scale", false, (*bench).scale},
+		{"lock", false, (*bench).lock}, {"scale", false, (*bench).scale}, {"grow", false, (*bench).grow}, {"cut", false, (*bench).cut},
 	}
 }
 
@@ -83,7 +86,7 @@ func main() {
 func parse(args []string) (o options, chosen []scenario, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale]...")
+		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale|grow|cut]...")
 		flags.PrintDefaults()
 	}
 	flags.IntVar(&o.rounds, "n", 5, "rounds that count; one more comes first")
@@ -135,6 +138,7 @@ func run(ctx context.Context, o options, chosen []scenario, out io.Writer) (err 
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
+	b.report.compare()
 	if o.json == "" {
 		return nil
 	}

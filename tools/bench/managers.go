@@ -21,10 +21,10 @@ const (
 	rootVersion = "0.1.0"
 )
 
-// newGal makes a gal-pkg that knows the registry.
-func newGal(ctx context.Context, b *bench, name, url string, root []graph.Dependency) (*tool, error) {
+// newGal makes a gal-pkg that knows the registry; env is more of its environment.
+func newGal(ctx context.Context, b *bench, name, url string, root []graph.Dependency, env ...string) (*tool, error) {
 	t := b.newTool(name, b.gal)
-	t.env = append(t.env, "GAL_CONFIG_DIR="+t.path("home", "gal"), "GAL_CACHE_DIR="+t.path("cache", "gal"), "GAL_DATA_DIR="+t.path("cache", "gal-state"))
+	t.env = append(append(t.env, env...), "GAL_CONFIG_DIR="+t.path("home", "gal"), "GAL_CACHE_DIR="+t.path("cache", "gal"), "GAL_DATA_DIR="+t.path("cache", "gal-state"))
 	t.files = map[string]string{"gal.toml": galManifest(root)}
 	t.install, t.frozen, t.again = []string{"install", "-q"}, []string{"install", "-q", "--locked"}, []string{"install", "-q", "--locked"}
 	t.lock, t.output = []string{"gal.lock"}, []string{".gal"}
@@ -96,11 +96,16 @@ func (b *bench) npmTool(ctx context.Context, name, url string, root []graph.Depe
 }
 
 func newCargo(ctx context.Context, b *bench, url string, root []graph.Dependency) (*tool, error) {
+	return cargoNamed(ctx, b, "cargo", url, root)
+}
+
+func cargoNamed(ctx context.Context, b *bench, name, url string, root []graph.Dependency, env ...string) (*tool, error) {
 	program, err := b.look(ctx, "cargo", "--version")
 	if program == "" || err != nil {
 		return nil, err
 	}
-	t := b.newTool("cargo", program)
+	t := b.newTool(name, program)
+	t.env = append(t.env, env...)
 	t.peer = true
 	t.env = append(t.env, "CARGO_HOME="+t.path("cache", "cargo"), "CARGO_TERM_PROGRESS_WHEN=never",
 		// Its rustc is beside it; the one on PATH may be a front that looks for a user's settings.

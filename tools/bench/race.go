@@ -15,12 +15,21 @@ type contestant struct {
 	prepare func(context.Context) error
 	command measure.Command
 	check   func() error // of what the program has left behind
+	server  counting     // that the program asks; nil for the bench's own
+
+	client string // what reads, in the table of all sizes; "" is in none
+	size   int    // packages of the registry
 }
+
+// counting is a server that counts.
+type counting interface{ Reset() host.Counts }
 
 // row is what was measured of a contestant.
 type row struct {
 	Name    string           `json:"name"`
 	Base    bool             `json:"base,omitempty"` // ratios are to the best of these
+	Client  string           `json:"client,omitempty"`
+	Size    int              `json:"size,omitempty"` // packages of the registry
 	Samples []measure.Sample `json:"samples"`
 	Counts  []host.Counts    `json:"counts"` // what the server counted, one for each sample
 }
@@ -30,7 +39,7 @@ type row struct {
 func (b *bench) race(ctx context.Context, title string, rounds int, contestants []contestant) error {
 	t := table{Title: title, Rows: make([]row, len(contestants)), Before: load()}
 	for i, c := range contestants {
-		t.Rows[i].Name, t.Rows[i].Base = c.name, c.base
+		t.Rows[i] = row{Name: c.name, Base: c.base, Client: c.client, Size: c.size}
 	}
 	for round := range rounds + 1 {
 		for k := range contestants {
@@ -56,9 +65,13 @@ func (b *bench) heat(ctx context.Context, c contestant) (measure.Sample, host.Co
 			return measure.Sample{}, host.Counts{}, fmt.Errorf("preparing: %w", err)
 		}
 	}
-	b.host.Reset()
+	server := c.server
+	if server == nil {
+		server = b.host
+	}
+	server.Reset()
 	sample, err := measure.Run(ctx, c.command)
-	counts := b.host.Reset()
+	counts := server.Reset()
 	if err == nil && c.check != nil {
 		err = c.check()
 	}

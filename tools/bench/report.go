@@ -20,6 +20,7 @@ type report struct {
 	CPUs    int               `json:"cpus"`
 	Tools   map[string]string `json:"tools"` // versions, as the programs say them
 	Tables  []table           `json:"tables"`
+	Cuts    []cutting         `json:"cuts,omitempty"`
 
 	out io.Writer
 }

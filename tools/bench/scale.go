@@ -4,87 +4,182 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 
-	"github.com/geeknik/gal-pkg/tools/bench/graph"
+	"github.com/geeknik/gal-pkg/tools/bench/measure"
 	"github.com/geeknik/gal-pkg/tools/bench/universe"
-	"github.com/geeknik/gal-pkg/tools/bench/world"
 )
 
-// sized is a registry of some size, with a gal-pkg that knows it.
-type sized struct {
-	*tool
-	size int
-}
+// Readers of a registry, in the tables.
+const (
+	overStatic = "static"
+	overFront  = "static, nginx"
+	overGit    = "git"
+	gitItself  = "git itself"
+	cargoPeer  = "cargo, sparse"
+)
 
 // scale measures what the size of a registry costs a project of 300 packages that are the same in each.
 func (b *bench) scale(ctx context.Context) error {
-	shape, sizes := universe.Full(), []int{1_000, 10_000, 100_000}
-	if b.small {
-		shape, sizes = universe.Small(), []int{100, 1_000}
+	u := b.universe()
+	if err := b.all(ctx, u); err != nil {
+		return err
 	}
-	u := universe.New(seed, shape)
-	var registries []sized
-	for _, size := range sizes {
-		public, err := b.renderAmong(ctx, u, size)
-		if err != nil {
-			return err
-		}
-		t, err := newGal(ctx, b, fmt.Sprintf("gal-pkg of %d", size), b.host.Add(fmt.Sprintf("gal-%d", size), public), u.Root())
-		if err != nil {
-			return err
-		}
-		registries = append(registries, sized{t, size})
+	peers, err := b.cargoes(ctx, u)
+	if err != nil {
+		return err
 	}
-	return b.scaling(ctx, u, registries)
+	return errors.Join(b.firstUse(ctx, u, peers), b.loading(ctx, u), b.refreshing(ctx, peers), b.fromAfar(ctx, peers), b.finding(ctx, u))
 }
 
-func (b *bench) scaling(ctx context.Context, u *universe.Universe, registries []sized) error {
-	word := u.Packages[len(u.Packages)/2].Name
-	for _, m := range []struct {
-		title   string
-		prepare func(*tool) error
-		args    []string
-	}{
-		{"first use", func(t *tool) error { return errors.Join(t.clearCache(), t.clearLock(), t.clearOutput()) }, []string{"lock", "-q"}},
-		{"refresh, nothing new", nil, []string{"lock", "-q", "--upgrade"}},
-		{"first search", (*tool).clearCache, []string{"search", word}},
-		{"search, offline", nil, []string{"search", "--offline", word}},
-	} {
-		var contestants []contestant
-		for i, r := range registries {
-			c := contestant{name: fmt.Sprintf("%d packages", r.size), base: i == 0, command: r.command(m.args...)}
-			if m.prepare != nil {
-				c.prepare = func(context.Context) error { return m.prepare(r.tool) }
+func (b *bench) universe() *universe.Universe {
+	if b.small {
+		return universe.New(seed, universe.Small())
+	}
+	return universe.New(seed, universe.Full())
+}
+
+// entrant enters a reader of one registry into a race; nil where there is no such reader.
+func entrant(e *estate, client string, t *tool, b *bench, args ...string) []contestant {
+	if t == nil {
+		return nil
+	}
+	c := contestant{name: fmt.Sprintf("%s, %d packages", client, e.size), client: client, size: e.size, command: t.command(args...)}
+	if client == overFront {
+		c.server = b.front
+	}
+	return []contestant{c}
+}
+
+// each enters every reader with gal-pkg of every registry.
+func (b *bench) each(prepare func(e *estate, t *tool) error, args ...string) []contestant {
+	var all []contestant
+	for _, e := range b.estates {
+		for _, r := range []struct {
+			client string
+			*tool
+		}{{overStatic, e.static}, {overFront, e.front}, {overGit, e.git}} {
+			for _, c := range entrant(e, r.client, r.tool, b, args...) {
+				if prepare != nil {
+					c.prepare = func(context.Context) error { return prepare(e, r.tool) }
+				}
+				all = append(all, c)
 			}
+		}
+	}
+	return all
+}
+
+// asNew takes away all that a tool knows.
+func asNew(_ *estate, t *tool) error {
+	return errors.Join(t.clearCache(), t.clearLock(), t.clearOutput())
+}
+
+func (b *bench) firstUse(ctx context.Context, u *universe.Universe, peers []contestant) error {
+	contestants := append(b.each(asNew, "lock", "-q"), peers...)
+	for _, e := range b.estates {
+		for _, c := range entrant(e, gitItself, e.gitItself, b) {
+			c.command = e.gitItself.command(e.gitItself.install...)
+			c.prepare = func(context.Context) error { return asNew(e, e.gitItself) }
 			contestants = append(contestants, c)
 		}
-		if err := b.race(ctx, fmt.Sprintf("scale: %s, %d packages used", m.title, len(u.Packages)), b.rounds, contestants); err != nil {
-			return err
-		}
 	}
-	return nil
+	return b.race(ctx, fmt.Sprintf("scale: first use, %d packages used", len(u.Packages)), b.rounds, contestants)
 }
 
-// renderAmong makes a GAL registry of some size that holds a universe, without archives, among others.
-func (b *bench) renderAmong(ctx context.Context, u *universe.Universe, size int) (public string, err error) {
+// cargoes are cargo with an index of the same packages: what it asks for does not depend on how many others there are.
+func (b *bench) cargoes(ctx context.Context, u *universe.Universe) ([]contestant, error) {
+	dir, err := b.once("cargo-index", fmt.Sprintf("1 %d %+v", seed, u.Shape), func(dir string) error {
+		for i := range u.Packages {
+			if err := writeCargo(dir, u.Graph(i)); err != nil {
+				return err
+			}
+		}
+		return os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"dl":%q}`, universe.HostMark+"/nothing"), 0o644)
+	})
+	if err != nil {
+		return nil, err
+	}
+	t, err := cargoNamed(ctx, b, "cargo-sparse", b.host.Add("cargo-index", dir), u.Root())
+	if t == nil || err != nil {
+		b.report.say("cargo: not measured, it is not there or not wanted")
+		return nil, err
+	}
+	return []contestant{{
+		name: cargoPeer, base: true, client: cargoPeer, command: t.command("generate-lockfile", "--quiet"),
+		prepare: func(context.Context) error { return asNew(nil, t) },
+	}}, nil
+}
+
+// refreshing is a run that finds nothing new. It needs what the first use has left behind.
+func (b *bench) refreshing(ctx context.Context, peers []contestant) error {
+	again := b.each(nil, "lock", "-q", "--upgrade")
+	for _, p := range peers {
+		p.prepare = nil
+		p.command.Args = []string{p.command.Args[0], "update", "--quiet"}
+		again = append(again, p)
+	}
+	return b.race(ctx, "scale: refresh, nothing new", b.rounds, again)
+}
+
+func (b *bench) fromAfar(ctx context.Context, peers []contestant) error {
+	b.host.Delay(far)
+	defer b.host.Delay(0)
+	var near []contestant
+	for _, c := range append(b.each(asNew, "lock", "-q"), peers...) {
+		if c.server == nil {
+			near = append(near, c)
+		}
+	}
+	return b.race(ctx, fmt.Sprintf("scale: first use, %s a request", far), b.rounds, near)
+}
+
+// finding is what needs nobody: choosing versions, and a search; and what a search needs first.
+func (b *bench) finding(ctx context.Context, u *universe.Universe) error {
+	word := u.Packages[len(u.Packages)/2].Name
+	run := func(title string, clients []string, prepare func(*estate, *tool) error, args ...string) error {
+		list := slices.DeleteFunc(b.each(prepare, args...), func(c contestant) bool { return !slices.Contains(clients, c.client) })
+		return b.race(ctx, "scale: "+title, b.rounds, list)
+	}
+	static := []string{overStatic}
+	return errors.Join(
+		run("lock, offline", static, func(_ *estate, t *tool) error { return t.clearLock() }, "lock", "-q", "--offline"),
+		run("first search", []string{overStatic, overFront}, func(_ *estate, t *tool) error { return t.clearCache() }, "search", word),
+		run("search, offline", static, nil, "search", "--offline", word),
+		run("search of a slip, offline", static, nil, "search", "--offline", word[1:]+"q"),
+	)
+}
+
+// loading is reading the 300 packages in this process: no start of a program, no choice of versions, no file written but
+// for the cache.
+func (b *bench) loading(ctx context.Context, u *universe.Universe) error {
 	var names []string
 	for _, p := range u.Packages {
 		names = append(names, p.Name)
 	}
-	name, key := fmt.Sprintf("among-%d", size), fmt.Sprintf("1 %d %+v", seed, u.Shape) // 1 is to be changed with what the code makes of these
-	dir, err := b.once(name, key, func(dir string) error {
-		others := size - len(u.Packages)
-		w := world.New(seed, world.Shape{Packages: others, Versions: 10 * others, Taken: names})
-		return writeLines(filepath.Join(dir, "packages.jsonl"), size, func(i int) graph.Package {
-			if i < len(u.Packages) {
-				return u.Graph(i)
-			}
-			return w.Package(i - len(u.Packages))
-		})
-	})
-	if err != nil {
-		return "", err
+	t := table{Title: fmt.Sprintf("scale: %d package files", len(names)), Before: load()}
+	for _, e := range b.estates {
+		t.Rows = append(t.Rows, row{Name: fmt.Sprintf("in process, %d packages", e.size), Client: "in process", Size: e.size})
 	}
-	return b.registry(ctx, name+"-gal", key, filepath.Join(dir, "packages.jsonl"))
+	for round := range b.rounds + 1 {
+		for i, e := range b.estates {
+			dir := b.path("run", "loading")
+			if err := removeAll(dir); err != nil {
+				return err
+			}
+			b.host.Reset()
+			wall, err := loadOnce(ctx, b.host.URL+"/"+galName(e.size), dir, names)
+			if err != nil {
+				return err
+			}
+			if counts := b.host.Reset(); round > 0 {
+				t.Rows[i].Samples = append(t.Rows[i].Samples, measure.Sample{Wall: wall.Seconds()})
+				t.Rows[i].Counts = append(t.Rows[i].Counts, counts)
+			}
+		}
+	}
+	t.After = load()
+	return b.report.add(t)
 }

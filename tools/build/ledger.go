@@ -21,6 +21,7 @@ type Tree interface {
 // other; the gate asks it for a verdict, the build for the stamped files.
 type Ledger struct {
 	Bundles index.Bundles // for signatures of identities; the zero value refuses them
+	Roots   index.Roots   // under which @root and @registry speak; set before the first line
 
 	registry string
 	old      Tree
@@ -42,6 +43,9 @@ func NewLedger(registry string, old Tree, next int64) *Ledger {
 		publishers: map[string]*index.Publisher{},
 	}
 }
+
+// Registry returns the id that signatures are bound to.
+func (g *Ledger) Registry() string { return g.registry }
 
 // Append stamps a line and adds it to its file, if it counts and every signature that it needs verifies. It returns those
 // signatures, the line's own first. Otherwise nothing changes, and the error is an [*index.Ineffective] or that of a
@@ -145,7 +149,7 @@ func (g *Ledger) publisher(id string) (*index.Publisher, error) {
 	if len(entries) > 0 {
 		id = entries[0].Line.Subject
 	}
-	p := index.FoldPublisher(g.registry, id, entries)
+	p := g.Roots.FoldPublisher(g.registry, id, entries)
 	g.publishers[key] = p
 	return p, nil
 }
@@ -165,7 +169,7 @@ func (g *Ledger) Package(name string) (*index.Package, error) {
 			return nil, err
 		}
 	}
-	p := index.FoldPackage(g.registry, key, entries, g.known)
+	p := g.Roots.FoldPackage(g.registry, key, entries, g.known)
 	g.packages[key] = p
 	return p, nil
 }

@@ -14,7 +14,7 @@
 //	G07  `after` and `until` fit                              G45  the manifest inside says what the line says
 //	G10  the name is well formed                              G46  a licence and a description are there
 //	G11  the name is free                                     G50  the signer may speak, and the signature verifies
-//	G12  the name is not easily taken for another             G51  enough owners signed
+//	G12  the name is not easily taken for another             G51  enough owners, or root keys, signed
 //	G13  the name is not reserved                             G56  nothing of before becomes suspect without a person
 //	G20  the version is new                                   G61  the policy lets this class in without a person
 package gate

@@ -11,6 +11,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
@@ -27,6 +28,8 @@ type world struct {
 	access        *index.Access
 	policy        index.Policy
 	approved      bool
+	keys          tuf.Keys    // of the registry itself
+	root          int64       // the root of trust that its lines name
 	first         *index.Line // publish of mailbox 1.0.0
 }
 
@@ -34,8 +37,9 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		T: t, main: map[string][]byte{}, uploads: map[index.Digest][]byte{}, ledger: build.NewLedger(sitetest.ID, build.Empty{}, 0),
 		ada: sitetest.Author(t, "ada"), bob: sitetest.Author(t, "bob"), eve: sitetest.Author(t, "eve"),
-		policy: index.Policy{NewPublisher: "auto", NewOwner: "auto"},
+		policy: index.Policy{NewPublisher: "auto", NewOwner: "auto"}, root: 1,
 	}
+	w.begin()
 	var err error
 	if w.access, err = index.ParseAccess([]byte("[access.groups]\nteam = [\"ada\"]\n[access.packages.\"team/*\"]\nwrite_groups = [\"team\"]\n")); err != nil {
 		t.Fatal(err)
@@ -362,6 +366,49 @@ func TestJudge(t *testing.T) {
 		}},
 		{"the registry's rules keep a publisher out of some names", "fail G11 G50", func(w *world) []gate.Change {
 			return w.propose(w.publish(w.bob, w.draft("team/tools", "1.0.0", "")))
+		}},
+		{"a root key gives the package away alone", "fail G51", func(w *world) []gate.Change {
+			return w.propose(w.official(index.ByRoot, w.keys, w.recovery(), 1))
+		}},
+		{"the root gives the package to somebody who is not registered", "fail G50", func(w *world) []gate.Change {
+			l := w.recovery()
+			l.Body = &index.Recover{Owners: []string{"eve"}, Threshold: 1}
+			return w.propose(w.official(index.ByRoot, w.keys, l, 2))
+		}},
+		{"keys of no root give the package away", "fail G50", func(w *world) []gate.Change {
+			return w.propose(w.official(index.ByRoot, rootKeys(w), w.recovery(), 2))
+		}},
+		{"the registry yanks under a root that is not there", "fail G50", func(w *world) []gate.Change {
+			w.root = 2
+			return w.propose(w.official(index.ByRegistry, w.keys, w.yanking(), 1))
+		}},
+		{"a root key yanks", "fail G50", func(w *world) []gate.Change {
+			k := w.keys
+			k.Targets = k.Root
+			return w.propose(w.official(index.ByRegistry, k, w.yanking(), 1))
+		}},
+		{"the targets key publishes", "fail G50", func(w *world) []gate.Change {
+			l := w.publish(w.ada, w.draft("mailbox", "1.1.0", ""))
+			return w.propose(w.official(index.ByRegistry, w.keys, &index.Line{Event: l.Event, Subject: l.Subject, Body: l.Body, After: l.After}, 1))
+		}},
+		{"the root says that a key was stolen before", "human G56", func(w *world) []gate.Change {
+			since := int64(1)
+			p, err := w.ledger.Publisher("ada")
+			if err != nil {
+				w.Fatal(err)
+			}
+			return w.propose(w.official(index.ByRoot, w.keys, &index.Line{Event: index.EventRevokeKey, Subject: "ada", After: p.Head(),
+				Body: &index.RevokeKey{Key: w.ada.Key.Public().Hint(), CompromisedSince: &since}}, 2))
+		}},
+		{"two root keys give the package away, where a person looks at new owners", "human G61", func(w *world) []gate.Change {
+			w.policy.NewOwner = "human"
+			return w.propose(w.official(index.ByRoot, w.keys, w.recovery(), 2))
+		}},
+		{"two root keys give the package away", "pass", func(w *world) []gate.Change {
+			return w.propose(w.official(index.ByRoot, w.keys, w.recovery(), 2))
+		}},
+		{"the registry yanks", "pass", func(w *world) []gate.Change {
+			return w.propose(w.official(index.ByRegistry, w.keys, w.yanking(), 1))
 		}},
 		{"one of two owners hands the package on alone", "fail G51", func(w *world) []gate.Change {
 			w.have(w.owned(w.ada, 2, []string{"ada", "bob"}))

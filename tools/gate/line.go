@@ -72,16 +72,20 @@ func (j *judge) refused(l *index.Line, file string, err error) {
 		j.fail("G50", file, err.Error(), fix)
 		return
 	}
-	fix := ""
+	id, fix := checkOf[dead.Code], ""
 	switch dead.Code {
+	case index.DeadRoot:
+		fix = "sign it anew under the root of now: gal-registry root show DIR"
 	case index.DeadReplayed:
 		fix = "what it builds on has changed since; run the command again"
 	case index.DeadTaken:
-		fix = "raise the version"
+		if fix = "raise the version"; l.Event.OfPublisher() {
+			id, fix = "G50", "gal-pkg keys list shows which keys there are, and have been"
+		}
 	case index.DeadNotOwner:
 		fix = "ask an owner to publish, or to make you one"
 	}
-	j.fail(checkOf[dead.Code], file, fmt.Sprintf("%s of %s: %s", l.Event, l.Subject, dead.Reason), fix)
+	j.fail(id, file, fmt.Sprintf("%s of %s: %s", l.Event, l.Subject, dead.Reason), fix)
 }
 
 // name holds that a new name is free: packages, scopes, publishers and groups share one namespace.
@@ -154,7 +158,7 @@ func (j *judge) policy(l *index.Line, file string, isNew bool) {
 	switch {
 	case l.Event == index.EventRegister:
 		class = "new-publisher"
-	case l.Event == index.EventOwners || l.Event == index.EventTombstone:
+	case l.Event == index.EventOwners || l.Event == index.EventTombstone || l.By == index.ByRoot:
 		class = "new-owner"
 	case isNew:
 		class = "new-package"

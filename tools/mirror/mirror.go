@@ -179,9 +179,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(r.standing.Dir, 0o700); err != nil {
 		return err
 	}
-	if r.verified, err = index.OpenMemory(filepath.Join(r.standing.Dir, "verified")); err != nil {
-		return err
-	}
+	r.verified = index.OpenMemory(filepath.Join(r.standing.Dir, "verified"))
 	state := index.State{Standing: r.standing}
 	if r.o.Scope.Whole {
 		state.Verified = r.verified // a part holds the tiles that proofs need: each proof is made anew, so that they are read

@@ -149,6 +149,9 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 	if b.Bundles, err = s.bundles(main, published); err != nil {
 		return dist, err
 	}
+	if b.Roots, err = s.roots(published); err != nil {
+		return dist, err
+	}
 	if err := s.stamp(ctx, b, now, main, done.main, report); err != nil {
 		return dist, err
 	}
@@ -170,7 +173,7 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 			edits = append(edits, gitrepo.Edit{Path: name, Data: data})
 		}
 	}
-	if edits, err = s.notarize(published, now, done.size, edits); err != nil {
+	if edits, err = s.notarize(published, now, size, edits); err != nil {
 		return dist, err
 	}
 	slices.SortFunc(edits, func(a, b gitrepo.Edit) int { return strings.Compare(a.Path, b.Path) })

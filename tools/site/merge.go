@@ -176,6 +176,9 @@ func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, [
 	if ledger.Bundles, err = s.bundles(p.tip, published); err != nil {
 		return nil, nil, err
 	}
+	if ledger.Roots, err = s.roots(published); err != nil {
+		return nil, nil, err
+	}
 	changes, err := s.dropKnown(p.changes, ledger)
 	if err != nil {
 		return nil, nil, err
@@ -357,7 +360,13 @@ func (s *Site) signedByAuthor(p *proposal, lines []*index.Line) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if index.CheckID(lines[0].By) != nil {
+		return false, nil // it is the registry's own line, and no publisher's
+	}
 	ledger := build.NewLedger(config.ID, tree{s.repo, dist}, done.size)
+	if ledger.Roots, err = s.roots(tree{s.repo, dist}); err != nil {
+		return false, err
+	}
 	publisher, err := ledger.Publisher(lines[0].By)
 	if err != nil {
 		return false, err

@@ -3,6 +3,7 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,38 +11,64 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/geeknik/gal-pkg/internal/fault"
 	helper "github.com/geeknik/gal-pkg/internal/keyless"
 	"github.com/geeknik/gal-pkg/sign/keyless"
 )
 
-// Serve answers questions until there are no more. Env is the environment in which a job finds its token.
+// Serve answers questions until there are no more; a login ends with them. Env is the environment in which a job finds its
+// token.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, env func(string) string, now func() time.Time) error {
-	questions := bufio.NewScanner(in)
-	questions.Buffer(make([]byte, 64<<10), helper.MaxLine)
-	for questions.Scan() {
+	asked, stop := context.WithCancel(ctx)
+	defer stop()
+	s := service{out: out, env: env, now: now, asked: asked}
+	questions, ended := make(chan []byte), error(nil)
+	go func() {
+		defer close(questions)
+		defer stop() // nobody is there any more who could log in
+		lines := bufio.NewScanner(in)
+		lines.Buffer(make([]byte, 64<<10), helper.MaxLine)
+		for lines.Scan() {
+			questions <- bytes.Clone(lines.Bytes())
+		}
+		ended = lines.Err()
+	}()
+	for line := range questions {
 		var q helper.Question
-		if err := json.Unmarshal(questions.Bytes(), &q); err != nil {
+		if err := json.Unmarshal(line, &q); err != nil {
 			return fmt.Errorf("a question that cannot be read: %w", err)
 		}
-		line, err := json.Marshal(answer(ctx, q, env, now()))
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(append(line, '\n')); err != nil {
+		if err := s.write(s.answer(ctx, q)); err != nil {
 			return err
 		}
 	}
-	return questions.Err()
+	return ended
 }
 
-func answer(ctx context.Context, q helper.Question, env func(string) string, now time.Time) (a helper.Answer) {
+type service struct {
+	out   io.Writer
+	env   func(string) string
+	now   func() time.Time
+	asked context.Context // ends when whoever asks has gone
+}
+
+func (s service) write(a helper.Answer) error {
+	line, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(append(line, '\n'))
+	return err
+}
+
+func (s service) answer(ctx context.Context, q helper.Question) (a helper.Answer) {
 	if len(q.Bundle) > 0 {
 		if err := keyless.Verify(q.Root, q.Bundle, q.Claim, q.Identities); err != nil {
 			a.Error = helper.FailureOf(err)
 		}
 		return a
 	}
-	signed, err := sign(ctx, q, env, now)
+	signed, err := s.sign(ctx, q)
 	if err != nil {
 		a.Error = helper.FailureOf(err)
 		return a
@@ -50,15 +77,36 @@ func answer(ctx context.Context, q helper.Question, env func(string) string, now
 	return a
 }
 
-func sign(ctx context.Context, q helper.Question, env func(string) string, now time.Time) (*keyless.Signed, error) {
+func (s service) sign(ctx context.Context, q helper.Question) (*keyless.Signed, error) {
 	client := &http.Client{Timeout: 30 * time.Second}
-	authority, err := keyless.Authority(q.Root, q.Claim.Registry, now)
+	authority, err := keyless.Authority(q.Root, q.Claim.Registry, s.now())
 	if err != nil {
 		return nil, err
 	}
-	token, err := keyless.Ambient(ctx, client, env, keyless.Audience(authority))
+	token, err := s.token(ctx, client, q, keyless.Audience(authority))
 	if err != nil {
 		return nil, err
 	}
-	return keyless.Sign(ctx, client, q.Root, q.Claim, token, now)
+	return keyless.Sign(ctx, client, q.Root, q.Claim, token, s.now())
+}
+
+// token is what the user has given, else that of the job, else that of a person who logs in.
+func (s service) token(ctx context.Context, client *http.Client, q helper.Question, audience string) (string, error) {
+	if q.Token != "" {
+		return q.Token, nil
+	}
+	if q.Login == nil || !q.Login.Only {
+		token, err := keyless.Ambient(ctx, client, s.env, audience)
+		if q.Login == nil || !fault.IsCode(err, "no-identity") {
+			return token, err
+		}
+	}
+	issuer, err := issuerOf(q.Login, audience)
+	if err != nil {
+		return "", err
+	}
+	l := login{client: client, issuer: issuer, audience: audience, env: s.env, now: s.now, prompt: func(p helper.Prompt) error {
+		return s.write(helper.Answer{Prompt: &p})
+	}}
+	return l.token(s.asked, q.Login.Way)
 }

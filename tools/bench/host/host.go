@@ -1,5 +1,5 @@
 // Package host is a static file server for measurements: it answers from memory, counts what it is asked and what it
-// sends, and can be told to wait before every answer, as a far server makes clients wait.
+// sends, and can be told to wait before every answer, as a far server makes clients wait, or to die.
 //
 // A file is read when it is first asked for, and kept. It has a strong ETag and is answered with 304 where the client has
 // it; it is sent with gzip where the client takes that and where it makes the file smaller. There is no Cache-Control:
@@ -29,35 +29,40 @@ import (
 type Server struct {
 	URL string // http://127.0.0.1:PORT
 
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{}
-	mark     string
-	delay    atomic.Int64
-	counter  counter
+	address string
+	http    *http.Server
+	done    chan struct{} // closed when http has ended
+	mark    string
+	delay   atomic.Int64
+	left    atomic.Int64 // requests until it dies; 0 or less for never
+	counter counter
 
 	mu    sync.Mutex
-	roots map[string]string // by the first element of the path
-	files map[string]*file  // that were asked for, nil for one that is not there
+	roots map[string]string       // by the first element of the path
+	other map[string]http.Handler // likewise
+	files map[string]*file        // that were asked for, nil for one that is not there
 }
 
 // Serve starts a server on a free port of loopback. Where a text file holds mark, the server's URL is sent in its place.
 func Serve(mark string) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s := &Server{mark: mark, roots: map[string]string{}, other: map[string]http.Handler{}, files: map[string]*file{}}
+	return s, s.listen("127.0.0.1:0")
+}
+
+func (s *Server) listen(address string) error {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &Server{
-		URL: "http://" + listener.Addr().String(), mark: mark, done: make(chan struct{}),
-		roots: map[string]string{}, files: map[string]*file{},
-	}
-	s.listener = &countingListener{listener, &s.counter}
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	s.address = listener.Addr().String()
+	s.URL = "http://" + s.address
+	server, done := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}, make(chan struct{})
+	s.http, s.done = server, done
 	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(s.listener) // it ends when it is closed, and only then
+		defer close(done)
+		_ = server.Serve(&countingListener{listener, &s.counter}) // it ends when it is closed, and only then
 	}()
-	return s, nil
+	return nil
 }
 
 // Close stops the server.
@@ -65,6 +70,20 @@ func (s *Server) Close() error {
 	err := s.http.Close()
 	<-s.done
 	return err
+}
+
+// DieAfter ends the server in the middle of a request to come, with all its connections: the first one is number 1.
+func (s *Server) DieAfter(requests int) { s.left.Store(int64(requests)) }
+
+// Revive starts a server anew that has died, at its former address; one that lives goes on.
+func (s *Server) Revive() error {
+	s.left.Store(0)
+	select {
+	case <-s.done:
+		return s.listen(s.address)
+	default:
+		return nil
+	}
 }
 
 // Add serves a folder below a path of one element, in place of what was there before, and returns its URL.
@@ -76,6 +95,21 @@ func (s *Server) Add(name, dir string) string {
 	return s.URL + "/" + name
 }
 
+// Handle has everything below a path of one element answered by a handler, which sees paths below it, and returns its URL.
+func (s *Server) Handle(name string, h http.Handler) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.other[name] = http.StripPrefix("/"+name, h)
+	return s.URL + "/" + name
+}
+
+// Forget has all files read anew.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.files)
+}
+
 // Delay makes every answer wait. It holds for requests that come after it.
 func (s *Server) Delay(d time.Duration) { s.delay.Store(int64(d)) }
 
@@ -84,7 +118,15 @@ func (s *Server) Reset() Counts { return s.counter.reset() }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.counter.begin()()
+	if s.left.Load() > 0 && s.left.Add(-1) == 0 {
+		s.http.Close()
+		panic(http.ErrAbortHandler)
+	}
 	if err := wait(r.Context(), time.Duration(s.delay.Load())); err != nil {
+		return
+	}
+	if h := s.handler(r.URL.Path); h != nil {
+		h.ServeHTTP(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -100,6 +142,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.send(w, r)
 	}
+}
+
+func (s *Server) handler(path string) http.Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	root, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return s.other[root]
 }
 
 func wait(ctx context.Context, d time.Duration) error {

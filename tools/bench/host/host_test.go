@@ -158,3 +158,47 @@ func TestWait(t *testing.T) {
 		}
 	})
 }
+
+// A server that dies takes its connections along, and is itself again at the same address when it is revived.
+func TestDieAndRevive(t *testing.T) {
+	s := serve(t, map[string]string{"a": "text"})
+	get := func() error {
+		resp, err := http.Get(s.URL + "/files/a")
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	for range 2 {
+		s.DieAfter(3)
+		for i := range 4 {
+			if err := get(); (err == nil) != (i < 2) {
+				t.Errorf("request %d: %v", i+1, err)
+			}
+		}
+		if err := s.Revive(); err != nil {
+			t.Fatal(err)
+		}
+		if err := get(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Revive(); err != nil { // it lives
+		t.Error(err)
+	}
+}
+
+// Handlers see the paths below their own, and are counted.
+func TestHandle(t *testing.T) {
+	s := serve(t, nil)
+	url := s.Handle("echo", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Method+" "+r.URL.Path) }))
+	s.Reset()
+	resp, err := http.Post(url+"/a/b", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); string(text) != "POST /a/b" || err != nil || s.Reset().Requests != 1 {
+		t.Errorf("%q, %v", text, err)
+	}
+}

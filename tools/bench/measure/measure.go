@@ -48,36 +48,39 @@ type result struct {
 
 // Run runs a program. An error says what it printed if it does not exit with 0.
 func Run(ctx context.Context, c Command) (Sample, error) {
+	s, exit, err := Try(ctx, c)
+	if err == nil && exit != 0 {
+		text, tailErr := Printed(c.Scratch)
+		err = errors.Join(fmt.Errorf("%q in %s exits with %d\n%s", c.Args, c.Dir, exit, text), tailErr)
+	}
+	return s, err
+}
+
+// Try runs a program that may well fail, and returns its exit code.
+func Try(ctx context.Context, c Command) (Sample, int, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return Sample{}, err
+		return Sample{}, 0, err
 	}
-	printed := filepath.Join(c.Scratch, "printed")
-	cmd := exec.CommandContext(ctx, self, append([]string{flag, printed}, c.Args...)...)
+	cmd := exec.CommandContext(ctx, self, append([]string{flag, filepath.Join(c.Scratch, "printed")}, c.Args...)...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	alone(cmd)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
-		return Sample{}, fmt.Errorf("running %s: %w\n%s", c.Args[0], errors.Join(err, context.Cause(ctx)), problems.Bytes())
+		return Sample{}, 0, fmt.Errorf("running %s: %w\n%s", c.Args[0], errors.Join(err, context.Cause(ctx)), problems.Bytes())
 	}
 	var r result
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return Sample{}, fmt.Errorf("running %s: %w", c.Args[0], err)
+		return Sample{}, 0, fmt.Errorf("running %s: %w", c.Args[0], err)
 	}
-	if r.Exit != 0 {
-		text, err := tail(printed)
-		return r.Sample, errors.Join(fmt.Errorf("%q in %s exits with %d\n%s", c.Args, c.Dir, r.Exit, text), err)
-	}
-	return r.Sample, nil
+	return r.Sample, r.Exit, nil
 }
 
 // Printed returns the end of what the last program printed that ran with a scratch folder.
-func Printed(scratch string) (string, error) { return tail(filepath.Join(scratch, "printed")) }
-
-func tail(path string) (string, error) {
+func Printed(scratch string) (string, error) {
 	const most = 4000
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(filepath.Join(scratch, "printed"))
 	return string(data[max(0, len(data)-most):]), err
 }
 

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/geeknik/gal-pkg/fetch/install"
+)
+
+// reorder records what a command does to files, as the kernel sees it, and tries what a power cut may make of it: a disk
+// keeps what was synced, and of the rest what it has come to.
+//
+//	reorder MIN PROJECT SETUP COMMAND
+//
+// PROJECT, SETUP and COMMAND are as for [crash]. For every step after which the power may go, the files are made as they
+// are when
+//
+//   - everything until then has reached the disk;
+//   - after a rename or link, every name has, and of the content only what was synced: files are empty;
+//   - likewise, but files have their length, and hold zeros;
+//   - likewise, everything has but renames into a folder that was not synced after them;
+//   - and, at the end, all but a single one of the writes and renames that were not synced.
+//
+// Then gal.toml and gal.lock are as they were before or as the whole command leaves them, `gal-pkg install` works and every
+// byte that it has linked is right; after `gal-pkg fetch`, which looks at the archives as well, everything is sound. For the
+// program the system has started anew in between. States that are the same are tried once; MIN is how many there have to
+// be at least.
+func reorder(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: reorder MIN PROJECT SETUP COMMAND")
+	}
+	least, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	c := &crash{program: ts.Getenv("FAILPOINT_PROGRAM"), registry: ts.Getenv("HOST_URL"), project: ts.MkAbs(args[1]),
+		setup: strings.Fields(args[2]), command: strings.Fields(args[3])}
+	dir, err := os.MkdirTemp(ts.Getenv("WORK"), "reorder-")
+	ts.Check(err)
+	s, err := c.stage(dir)
+	ts.Check(err)
+	before := s.files()
+	steps, err := record(s)
+	ts.Check(err)
+	after := s.files()
+	_, lock, _ := strings.Cut(before, separator)
+	manifest, _, _ := strings.Cut(after, separator)
+	c.outcomes = []string{before, after, manifest + separator + lock} // the manifest is written first
+	tried, err := s.tryAll(steps)
+	ts.Check(err)
+	ts.Logf("%s: %d states of %d steps", args[3], tried, len(steps))
+	if tried < least {
+		ts.Fatalf("only %d states, not %d", tried, least)
+	}
+}
+
+// traced are the calls of the system that change files.
+const traced = "open,openat,openat2,creat,write,writev,pwrite64,pwritev,truncate,ftruncate,rename,renameat,renameat2,unlink,unlinkat,rmdir," +
+	"mkdir,mkdirat,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,fsync,fdatasync,copy_file_range,sendfile,splice,fallocate"
+
+// anotherBoot runs a program for which the system was started at another time than it was.
+const anotherBoot = `printf 00000000-0000-4000-8000-000000000000 >"$0" && mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`
+
+// traceable reports whether programs can be traced here, and shown another start of the system.
+func traceable() bool {
+	dir, err := os.MkdirTemp("", "gal-trace-")
+	if err != nil {
+		return false
+	}
+	defer os.RemoveAll(dir)
+	return exec.Command("strace", "-f", "-qq", "-z", "-o", os.DevNull, "unshare", "-rm", "sh", "-c", anotherBoot, filepath.Join(dir, "boot"), "true").Run() == nil
+}
+
+// record runs the command of a stage and returns its steps.
+func record(s *stage) ([]step, error) {
+	trace := filepath.Join(s.dir, "trace")
+	args := append([]string{"-f", "-qq", "-y", "-z", "-xx", "-s", "100000000", "-e", "signal=none", "-e", "trace=" + traced, "-o", trace,
+		"unshare", "-rm", "sh", "-c", anotherBoot, filepath.Join(s.dir, "boot"), s.crash.program}, s.crash.command...)
+	traced := &stage{&crash{program: "strace", registry: s.crash.registry}, s.dir}
+	if out, err := traced.run("", args); err != nil {
+		return nil, fmt.Errorf("tracing %v: %w\n%s", s.crash.command, err, out)
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		return nil, err
+	}
+	return parseTrace(string(text), s.path("project"), s.path("home"))
+}
+
+// tryAll tries every state once and returns how many there were.
+func (s *stage) tryAll(steps []step) (int, error) {
+	seen := map[[32]byte]bool{}
+	// By the time of this folder the program knows that nobody has touched the links.
+	links := filepath.Join(s.path("project"), filepath.FromSlash(install.PackagesDir))
+	info, err := os.Stat(links)
+	if err != nil {
+		return 0, err
+	}
+	linked := info.ModTime()
+	try := func(what string, kept []step) error {
+		if err := s.restore(); err != nil {
+			return err
+		}
+		for _, step := range kept {
+			if err := step.do(); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+		}
+		if err := os.Chtimes(links, linked, linked); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		sum, err := s.sum()
+		if err != nil || seen[sum] {
+			return err
+		}
+		seen[sum] = true
+		return s.recovers(what)
+	}
+	for end := range len(steps) + 1 {
+		for _, cut := range powerCuts() {
+			if end > 0 && end < len(steps) && !cut.after(steps[end-1].kind) {
+				continue
+			}
+			if err := try(fmt.Sprintf("%s after %d steps", cut.name, end), cut.kept(steps[:end])); err != nil {
+				return len(seen), err
+			}
+		}
+	}
+	for i := range steps {
+		if steps[i].mayBeLost(steps) {
+			if err := try("without "+steps[i].String(), slices.Delete(slices.Clone(steps), i, i+1)); err != nil {
+				return len(seen), err
+			}
+		}
+	}
+	return len(seen), nil
+}
+
+// powerCut is a way in which a disk keeps some steps and loses others.
+type powerCut struct {
+	name  string
+	after func(kind string) bool // whether it is of interest after a step of that kind
+	kept  func([]step) []step
+}
+
+func powerCuts() []powerCut {
+	// What is lost shows where something else got its name without it.
+	named := func(kind string) bool { return kind == "rename" || kind == "link" }
+	return []powerCut{
+		{"all", func(kind string) bool { return kind != "sync" && kind != "mode" }, func(steps []step) []step { return steps }},
+		{"empty files", named, func(steps []step) []step {
+			return keep(steps, func(s step) (step, bool) { return s, s.kind != "write" || !s.mayBeLost(steps) })
+		}},
+		{"zeros", named, func(steps []step) []step {
+			return keep(steps, func(s step) (step, bool) {
+				if s.kind == "write" && s.mayBeLost(steps) {
+					s.data = make([]byte, len(s.data))
+				}
+				return s, true
+			})
+		}},
+		{"renames lost", named, func(steps []step) []step {
+			return keep(steps, func(s step) (step, bool) { return s, s.kind != "rename" || !s.mayBeLost(steps) })
+		}},
+	}
+}
+
+func keep(steps []step, choose func(step) (step, bool)) []step {
+	var kept []step
+	for _, s := range steps {
+		if s, ok := choose(s); ok {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// sum is a digest of everything below the project and the home.
+func (s *stage) sum() (sum [32]byte, err error) {
+	h := sha256.New()
+	for _, name := range []string{"project", "home"} {
+		err = errors.Join(err, filepath.WalkDir(s.path(name), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(h, "%q %v\n", path, info.Mode())
+			var content []byte
+			switch {
+			case info.Mode().IsRegular():
+				content, err = os.ReadFile(path)
+			case info.Mode()&fs.ModeSymlink != 0:
+				var to string
+				to, err = os.Readlink(path)
+				content = []byte(to)
+			}
+			fmt.Fprintf(h, "%d\n", len(content))
+			h.Write(content)
+			return err
+		}))
+	}
+	return [32]byte(h.Sum(nil)), err
+}
+
+// recovers holds that the next install works on what a power cut has left.
+func (s *stage) recovers(what string) error {
+	if now := s.files(); !slices.Contains(s.crash.outcomes, now) {
+		return fmt.Errorf("%s: gal.toml and gal.lock are neither old nor new:\n%s", what, now)
+	}
+	if out, err := s.run("", []string{"install"}); err != nil {
+		return fmt.Errorf("%s: the next install: %w\n%s", what, err, out)
+	}
+	if err := usable(s.path("project"), filepath.Join(s.path("home"), ".cache", "gal")); err != nil {
+		return fmt.Errorf("%s: what the next install has linked: %w", what, err)
+	}
+	if out, err := s.run("", []string{"fetch"}); err != nil {
+		return fmt.Errorf("%s: the next fetch: %w\n%s", what, err, out)
+	}
+	// A listing is written anew when a tree is used for the first time since the system has started.
+	cacheDir := filepath.Join(s.path("home"), ".cache", "gal")
+	if err := soundness(s.path("project"), s.path("home"), cacheDir, filepath.Join(cacheDir, "store")); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// step is one change of a file or folder, or a sync.
+type step struct {
+	kind string // create, write, cut, rename, remove, folder, link, mode, sync
+	path string
+	to   string // of a rename the new path, of a link where it leads
+	data []byte
+	mode fs.FileMode
+	size int64
+
+	at   int // which step it is
+	file int // which file: it keeps its number through renames
+	into int // of a rename: which folder gets the name
+}
+
+// String names the step.
+func (s step) String() string { return strings.TrimSpace(s.kind + " " + s.path + " " + s.to) }
+
+// mayBeLost reports whether a write or rename was not followed by the sync that makes it stay.
+func (s step) mayBeLost(steps []step) bool {
+	if s.kind != "write" && s.kind != "rename" {
+		return false
+	}
+	wanted := s.file
+	if s.kind == "rename" {
+		wanted = s.into
+	}
+	return !slices.ContainsFunc(steps, func(other step) bool { return other.kind == "sync" && other.at > s.at && other.file == wanted })
+}
+
+// do does the step anew. What rests on a step that was lost finds nothing to change.
+func (s step) do() error {
+	var err error
+	switch s.kind {
+	case "create":
+		var f *os.File
+		if f, err = os.OpenFile(s.path, os.O_CREATE|os.O_WRONLY, s.mode); err == nil {
+			err = f.Close()
+		}
+	case "write":
+		err = appendTo(s.path, s.data)
+	case "cut":
+		err = os.Truncate(s.path, s.size)
+	case "rename":
+		err = os.Rename(s.path, s.to)
+	case "remove":
+		err = os.Remove(s.path)
+	case "folder":
+		err = os.Mkdir(s.path, s.mode)
+	case "link":
+		err = os.Symlink(s.to, s.path)
+	case "mode":
+		err = os.Chmod(s.path, s.mode)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// appendTo writes behind what is there, as all our writers do. A file that its owner made read-only was open already.
+func appendTo(path string, data []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close(), os.Chmod(path, info.Mode()))
+}
+
+// unhex undoes the escapes of strace -xx.
+func unhex(text string) (string, error) {
+	var out strings.Builder
+	for text != "" {
+		i := strings.Index(text, `\x`)
+		if i < 0 || i+4 > len(text) {
+			out.WriteString(text)
+			break
+		}
+		b, err := hex.DecodeString(text[i+2 : i+4])
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(text[:i])
+		out.Write(b)
+		text = text[i+4:]
+	}
+	return out.String(), nil
+}

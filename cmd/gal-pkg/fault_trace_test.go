@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tracer turns what strace -f -y -z -xx has written into steps.
+type tracer struct {
+	below []string       // folders whose changes count
+	files map[string]int // number of each file by its path
+	given int            // numbers given so far
+	steps []step
+}
+
+// traceLine is `PID  call(arguments) = result`, the result with the path of a file descriptor.
+var traceLine = regexp.MustCompile(`^\d+ +(\w+)\((.*)\) += (\d+)`)
+
+func parseTrace(text string, below ...string) ([]step, error) {
+	t := &tracer{below: below, files: map[string]int{}}
+	for line := range strings.Lines(text) {
+		m := traceLine.FindStringSubmatch(line)
+		if m == nil {
+			return nil, fmt.Errorf("a line of the trace that says nothing: %.200s", line)
+		}
+		if err := t.call(m[1], strings.Split(m[2], ", ")); err != nil {
+			return nil, fmt.Errorf("%w: %.200s", err, line)
+		}
+	}
+	return t.steps, nil
+}
+
+// call notes one call that succeeded. One that is not understood must not be left out.
+func (t *tracer) call(name string, args []string) error {
+	switch name {
+	case "openat":
+		if !strings.Contains(args[2], "O_CREAT") {
+			return nil
+		}
+		path, err := at(args[0], args[1])
+		if err != nil {
+			return err
+		}
+		mode, err := strconv.ParseUint(args[3], 8, 32)
+		t.note(step{kind: "create", path: path, mode: fs.FileMode(mode)})
+		if strings.Contains(args[2], "O_TRUNC") {
+			t.note(step{kind: "cut", path: path})
+		}
+		return err
+	case "write":
+		path, err := descriptor(args[0])
+		if err != nil || !t.counts(path) {
+			return err
+		}
+		data, err := quoted(args[1])
+		t.note(step{kind: "write", path: path, data: []byte(data)})
+		return err
+	case "ftruncate":
+		path, err := descriptor(args[0])
+		size, sizeErr := strconv.ParseInt(args[1], 10, 64)
+		if err == nil {
+			err = sizeErr
+		}
+		t.note(step{kind: "cut", path: path, size: size})
+		return err
+	case "fchmod":
+		path, err := descriptor(args[0])
+		mode, modeErr := strconv.ParseUint(args[1], 8, 32)
+		if err == nil {
+			err = modeErr
+		}
+		t.note(step{kind: "mode", path: path, mode: fs.FileMode(mode)})
+		return err
+	case "fsync", "fdatasync":
+		path, err := descriptor(args[0])
+		t.note(step{kind: "sync", path: path})
+		return err
+	}
+	return t.named(name, args)
+}
+
+// named notes a call that is about names.
+func (t *tracer) named(name string, args []string) error {
+	switch name {
+	case "renameat", "renameat2":
+		from, err := at(args[0], args[1])
+		to, toErr := at(args[2], args[3])
+		if err == nil {
+			err = toErr
+		}
+		t.note(step{kind: "rename", path: from, to: to})
+		return err
+	case "unlinkat":
+		path, err := at(args[0], args[1])
+		t.note(step{kind: "remove", path: path})
+		return err
+	case "mkdirat":
+		path, err := at(args[0], args[1])
+		mode, modeErr := strconv.ParseUint(args[2], 8, 32)
+		if err == nil {
+			err = modeErr
+		}
+		t.note(step{kind: "folder", path: path, mode: fs.FileMode(mode)})
+		return err
+	case "fchmodat":
+		path, err := at(args[0], args[1])
+		mode, modeErr := strconv.ParseUint(args[2], 8, 32)
+		if err == nil {
+			err = modeErr
+		}
+		t.note(step{kind: "mode", path: path, mode: fs.FileMode(mode)})
+		return err
+	case "symlinkat":
+		to, err := quoted(args[0])
+		path, pathErr := at(args[1], args[2])
+		if err == nil {
+			err = pathErr
+		}
+		t.note(step{kind: "link", path: path, to: to})
+		return err
+	}
+	return fmt.Errorf("the call %s is not understood", name)
+}
+
+// note keeps a step that counts, and gives the file its number.
+func (t *tracer) note(s step) {
+	if !t.counts(s.path) {
+		return
+	}
+	s.at = len(t.steps)
+	s.file = t.number(s.path)
+	if s.kind == "rename" {
+		s.into = t.number(filepath.Dir(s.to))
+		t.move(s.path, s.to)
+	}
+	if s.kind == "remove" {
+		delete(t.files, s.path)
+	}
+	t.steps = append(t.steps, s)
+}
+
+func (t *tracer) number(path string) int {
+	n, ok := t.files[path]
+	if !ok {
+		t.given++
+		n = t.given
+		t.files[path] = n
+	}
+	return n
+}
+
+// move renames a file or folder in the numbers.
+func (t *tracer) move(from, to string) {
+	moved := map[string]int{}
+	for path, n := range t.files {
+		if rest, ok := strings.CutPrefix(path, from+"/"); ok {
+			moved[to+"/"+rest] = n
+			delete(t.files, path)
+		}
+	}
+	moved[to] = t.files[from]
+	delete(t.files, from)
+	for path, n := range moved {
+		t.files[path] = n
+	}
+}
+
+func (t *tracer) counts(path string) bool {
+	return slices.ContainsFunc(t.below, func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
+}
+
+// at is the path that a name means below a descriptor.
+func at(dir, name string) (string, error) {
+	path, err := quoted(name)
+	if err != nil || filepath.IsAbs(path) {
+		return filepath.Clean(path), err
+	}
+	base, err := descriptor(dir)
+	return filepath.Join(base, path), err
+}
+
+// descriptor is the path in `8</path>`.
+func descriptor(arg string) (string, error) {
+	_, path, ok := strings.Cut(arg, "<")
+	if !ok || !strings.HasSuffix(path, ">") {
+		return "", fmt.Errorf("%s names no file", arg)
+	}
+	return unhex(strings.TrimSuffix(path, ">"))
+}
+
+// quoted is a string, which must be whole.
+func quoted(arg string) (string, error) {
+	if len(arg) < 2 || arg[0] != '"' || arg[len(arg)-1] != '"' {
+		return "", fmt.Errorf("%.40s is no whole string", arg)
+	}
+	return unhex(arg[1 : len(arg)-1])
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// parse reads the command line. To build the grammar of every command takes longer than most of them run, so first it is
+// that of the one command which the arguments seem to name; where they do not fit it, it is the whole grammar that says
+// what they are, or what is wrong with them.
+func parse(args []string, sys system) (*cli, *kong.Context, error) {
+	if field, ok := commandIn(args); ok {
+		c := new(cli)
+		k, err := parseWith(args, sys, &c.globals, field.command(c))
+		if err == nil {
+			return c, k, nil
+		}
+	}
+	c := new(cli)
+	k, err := parseWith(args, sys, c)
+	return c, k, err
+}
+
+func parseWith(args []string, sys system, grammar any, more ...kong.Option) (*kong.Context, error) {
+	parser, err := kong.New(grammar, append(more,
+		kong.Name("gal-pkg"), kong.Description("The package manager of the GAL language."),
+		kong.Writers(sys.stdout, sys.stderr), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "project", Title: "In a project:"}, {Key: "registry", Title: "In a registry:"},
+			{Key: "publish", Title: "Publishing:"}, {Key: "user", Title: "For you:"},
+		}),
+		kong.Vars{"version": programVersion},
+		kong.Resolvers(environment(sys.env)),
+	)...)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Parse(args)
+}
+
+// commandField is a field of cli that is a command.
+type commandField struct{ reflect.StructField }
+
+// needAll are commands that speak of all the others.
+var needAll = []string{"help", "completion"}
+
+// commandIn finds the first argument that is the name of a command. It may be the value of a flag before the command; then
+// the grammar will not fit.
+func commandIn(args []string) (commandField, bool) {
+	fields := reflect.VisibleFields(reflect.TypeFor[cli]())
+	for _, arg := range args {
+		for _, f := range fields {
+			field := commandField{f}
+			if field.isNamed(arg) {
+				return field, !slices.Contains(needAll, arg)
+			}
+		}
+	}
+	return commandField{}, false
+}
+
+func (f commandField) name() string {
+	if name := f.Tag.Get("name"); name != "" {
+		return name
+	}
+	return strings.ToLower(f.Name)
+}
+
+func (f commandField) isNamed(word string) bool {
+	_, command := f.Tag.Lookup("cmd")
+	return command && (f.name() == word || slices.Contains(strings.Split(f.Tag.Get("aliases"), ","), word))
+}
+
+// command makes the field of c a command of a grammar that has none.
+func (f commandField) command(c *cli) kong.Option {
+	var tags []string
+	if aliases := f.Tag.Get("aliases"); aliases != "" {
+		tags = append(tags, `aliases:"`+aliases+`"`)
+	}
+	value := reflect.ValueOf(c).Elem().FieldByIndex(f.Index).Addr().Interface()
+	return kong.DynamicCommand(f.name(), f.Tag.Get("help"), f.Tag.Get("group"), value, tags...)
+}

@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+)
+
+// workshop is the folder in tmp that a Cache makes things in before they get their names. It is there while the Cache is in
+// use: hundreds of objects need not each make one. After a crash, whoever has the cache for itself sweeps it.
+type workshop struct {
+	mu  sync.Mutex
+	dir string // "" where there is none
+	n   int    // names that were given out
+}
+
+// name returns a path that nothing has; look is for a folder that may have been removed beside us.
+func (w *workshop) name(tmp string, look bool) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if look && !isFolder(w.dir) {
+		w.dir = ""
+	}
+	if w.dir == "" {
+		if err := os.MkdirAll(tmp, 0o755); err != nil {
+			return "", err
+		}
+		dir, err := os.MkdirTemp(tmp, atomicfile.TempPrefix+"*")
+		if err != nil {
+			return "", err
+		}
+		w.dir = dir
+	}
+	w.n++
+	return filepath.Join(w.dir, strconv.Itoa(w.n)), nil
+}
+
+// clear removes the folder. What is left in it was of no use, and neither is an error.
+func (w *workshop) clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dir != "" {
+		_ = removeAll(w.dir)
+		w.dir = ""
+	}
+}
+
+// temp has create make something new in the workshop and returns where.
+func (c *Cache) temp(create func(path string) error) (string, error) {
+	for again := false; ; again = true {
+		path, err := c.work.name(c.path("tmp"), again)
+		if err == nil {
+			err = create(path)
+		}
+		if again || !errors.Is(err, fs.ErrNotExist) {
+			return path, err
+		}
+	}
+}
+
+func isFolder(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}
+
+// place gives what is made its name, in a folder that is made where it is missing.
+func place(from, to string) error {
+	err := rename(from, to)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return rename(from, to)
+}
