@@ -44,7 +44,7 @@ func (b Bundles) unsupported() error {
 // bundles fetches the bundles of those obligations that are signatures of identities, in one round; where there are none,
 // nothing.
 func (s *Snapshot) bundles(ctx context.Context, list []Obligation) (Bundles, error) {
-	paths := []string{trustedRootPath}
+	paths := []string{TrustedRootPath}
 	for _, o := range list {
 		if o.bundle != "" {
 			paths = append(paths, BundlePath(o.bundle))
@@ -58,7 +58,7 @@ func (s *Snapshot) bundles(ctx context.Context, list []Obligation) (Bundles, err
 		return Bundles{}, err
 	}
 	s.forgetSpoilt(list, files)
-	return Bundles{Verify: s.options.VerifyBundle, Root: files[trustedRootPath], Read: func(d Digest) ([]byte, error) {
+	return Bundles{Verify: s.options.VerifyBundle, Root: files[TrustedRootPath], Read: func(d Digest) ([]byte, error) {
 		if data, ok := files[BundlePath(d)]; ok {
 			return data, nil
 		}
@@ -82,8 +82,8 @@ func (s *Snapshot) forgetSpoilt(list []Obligation, files map[string][]byte) {
 // Bundles returns what the signatures of a line are verified with that is not this snapshot's own: a proposal's, or one that
 // was read from its files.
 func (s *Snapshot) Bundles(ctx context.Context) (Bundles, error) {
-	files, err := s.transport.Fetch(ctx, []string{trustedRootPath})
-	return Bundles{Verify: s.options.VerifyBundle, Root: files[trustedRootPath], Read: func(d Digest) ([]byte, error) {
+	files, err := s.transport.Fetch(ctx, []string{TrustedRootPath})
+	return Bundles{Verify: s.options.VerifyBundle, Root: files[TrustedRootPath], Read: func(d Digest) ([]byte, error) {
 		path := BundlePath(d)
 		files, err := s.transport.Fetch(ctx, []string{path})
 		if data, ok := files[path]; ok && err == nil {

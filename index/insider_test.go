@@ -54,23 +54,23 @@ func (i *insider) publish(files tree, leaves [][]byte) tree {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	files[build.TrustedRootPath] = root
+	files[index.TrustedRootPath] = root
 	if leaves != nil {
 		update, err := translog.Open(noFiles{}, translog.EmptyCheckpoint(sitetest.ID)).Append(leaves)
 		if err != nil {
 			i.t.Fatal(err)
 		}
 		for path, data := range update.Files {
-			files[build.LogDir+path] = data
+			files[index.LogDir+path] = data
 		}
-		if files[build.LogDir+translog.CheckpointPath(update.Checkpoint.Size)], err = update.Checkpoint.Sign(i.log); err != nil {
+		if files[index.LogDir+translog.CheckpointPath(update.Checkpoint.Size)], err = update.Checkpoint.Sign(i.log); err != nil {
 			i.t.Fatal(err)
 		}
 	}
 	targets := map[string]tuf.Target{}
 	listed := map[string]listing.File{}
 	for path, data := range files {
-		if build.IsListed(path) {
+		if index.IsListed(path) {
 			listed[path] = listing.FileOf(data)
 		} else if build.IsTarget(path) {
 			targets[path] = tuf.TargetOf(data)

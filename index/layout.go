@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/internal/alphabet"
 	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
 const (
@@ -16,9 +18,40 @@ const (
 	// ConfigPath and AccessPath are the registry's configuration.
 	ConfigPath = "registry.toml"
 	AccessPath = "access.toml"
+	// AdvisoryDir holds advisories.
+	AdvisoryDir = "advisories/"
+	// ArchiveDir holds archives, unless the configuration names another place.
+	ArchiveDir = "packages/"
+	// LogDir holds the transparency log; its checkpoints have their size behind CheckpointPrefix.
+	LogDir           = "log/"
+	CheckpointPrefix = LogDir + "checkpoint."
+	// TrustedRootPath has the log's key, in the form that Sigstore's tools take.
+	TrustedRootPath = tuf.Dir + "trusted_root.json"
 	// ProposalPrefix begins the branches that propose lines.
 	ProposalPrefix = "publish/"
 )
+
+// IsListed reports whether the lists vouch for a file of the published tree, if it exists: what clients read and decide by,
+// without the few files that the metadata names itself.
+func IsListed(path string) bool {
+	return strings.HasPrefix(path, PackageDir) || strings.HasPrefix(path, PublisherDir) || strings.HasPrefix(path, AdvisoryDir)
+}
+
+// IsFixed reports whether a file of a published tree never changes, because its name holds its version, its digest or its
+// place in the log.
+func IsFixed(path string) bool {
+	folder, rest, _ := strings.Cut(path, "/")
+	switch folder += "/"; folder {
+	case tuf.Dir:
+		return path != tuf.TimestampPath && path != TrustedRootPath
+	case listing.Dir, LogDir, BundleDir, ArchiveDir, recentDir:
+		return rest != ""
+	}
+	return false
+}
+
+// recentDir holds files that have changed lately, under their digests.
+const recentDir = "recent/"
 
 // PackagePath returns the path of a package's file: `index/ac/to/actor-utils`.
 func PackagePath(name string) string {

@@ -58,10 +58,15 @@ func (s *Snapshot) logged(o Obligation) bool {
 
 // prove checks the log's consistency, where it has grown, and the inclusion of the lines.
 func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
-	now, err := s.checkpoint(ctx)
+	err := s.proveAll(ctx, lines)
 	if isOfflineMiss(err) && len(lines) == 0 {
 		return nil // all of it was proved in a log that was seen; whether it has grown rightly since, the network tells
 	}
+	return err
+}
+
+func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
+	now, err := s.checkpoint(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (s *Snapshot) prove(ctx context.Context, lines []Obligation) error {
 		return nil
 	}
 	if now == nil {
-		return missingFile(logDir + "checkpoint") // also of a log that was there before: it would be shorter than it was
+		return missingFile(LogDir + "checkpoint") // also of a log that was there before: it would be shorter than it was
 	}
 	grown := string(standing.Checkpoint) != string(now.bytes)
 	if !grown && len(lines) == 0 {
@@ -138,18 +143,18 @@ type checkpoint struct {
 func (s *Snapshot) checkpoint(ctx context.Context) (*checkpoint, error) {
 	name := ""
 	for _, target := range s.vouched.client.Names() {
-		if strings.HasPrefix(target, logDir+"checkpoint.") {
+		if strings.HasPrefix(target, CheckpointPrefix) {
 			name = target
 		}
 	}
 	if name == "" {
 		return nil, nil
 	}
-	files, err := s.transport.Fetch(ctx, []string{name, trustedRootPath})
+	files, err := s.transport.Fetch(ctx, []string{name, TrustedRootPath})
 	if err != nil {
 		return nil, err
 	}
-	logs, err := sign.ParseTrustedRoot(files[trustedRootPath], s.config.ID)
+	logs, err := sign.ParseTrustedRoot(files[TrustedRootPath], s.config.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +202,7 @@ func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint,
 		paths = append(paths, more...)
 	}
 	for i := range paths {
-		paths[i] = logDir + paths[i]
+		paths[i] = LogDir + paths[i]
 	}
 	files, err := s.vouched.raw.Fetch(ctx, paths)
 	return translog.Open(tiles(files), now), paths, err
@@ -207,7 +212,7 @@ func (s *Snapshot) openLog(ctx context.Context, now, before translog.Checkpoint,
 type tiles map[string][]byte
 
 func (t tiles) Read(path string) ([]byte, error) {
-	if data, ok := t[logDir+path]; ok {
+	if data, ok := t[LogDir+path]; ok {
 		return data, nil
 	}
 	return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)

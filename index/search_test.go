@@ -149,6 +149,38 @@ func TestKeptCatalogue(t *testing.T) {
 	}
 }
 
+// TestStaleCatalogue: a host that still shows the catalogue of a moment ago has the new one under its digest.
+func TestStaleCatalogue(t *testing.T) {
+	p := newPublished(t)
+	p.release("mailbox", "1.1.0")
+	old := map[string][]byte{}
+	for _, path := range []string{index.SearchPath("mailbox"), index.SearchSums} {
+		data, err := os.ReadFile(p.Path(site.PublicDir, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old[path] = data
+	}
+	p.release("mailbox", "1.2.0")
+	for path, data := range old {
+		if err := os.WriteFile(p.Path(site.PublicDir, path), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := index.OpenDir(p.Path(site.PublicDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	s, err := index.Open(t.Context(), dir, index.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.SearchPackages(t.Context(), "mailbox", 1, 10); err != nil || found.Total != 1 || found.Rows[0].Version != "1.2.0" {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 // TestSearchSums: the list is read in the one form it is written in.
 func TestSearchSums(t *testing.T) {
 	data := index.FormatSearchSums(map[string]listing.File{"search/00.jsonl": listing.FileOf([]byte("a")), "search/ff.jsonl": listing.FileOf(nil)})

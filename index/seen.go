@@ -92,7 +92,7 @@ func parseSeen(data []byte) (map[string]sighting, bool) {
 	for r.text != "" {
 		path := r.string()
 		now := sighting{length: int64(r.number())}
-		ok = copy(now.sum[:], r.string()) == sha256.Size && ok
+		ok = copy(now.sum[:], r.string()) == sha256.Size && now.length >= 0 && ok
 		now.log, now.at = int64(r.number()), int64(r.number())
 		known[path] = now
 	}

@@ -119,7 +119,7 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	switch {
 	case absent && (fresh || t.offline):
 		return nil, ErrNotFound
-	case ok && (fresh || t.offline || immutable(path)):
+	case ok && (fresh || t.offline || IsFixed(path)):
 		return kept, nil
 	case t.offline:
 		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,7 +58,7 @@ func newVouched(ctx context.Context, raw Transport, client *tuf.Client, anew boo
 	wanted := []Expected{{v.top.Path(), v.top}}
 	if _, keeps := raw.(Forgetful); keeps && anew {
 		for _, name := range client.Names() {
-			if name == ConfigPath || name == trustedRootPath || strings.HasPrefix(name, logDir) {
+			if name == ConfigPath || name == TrustedRootPath || strings.HasPrefix(name, LogDir) {
 				target, _ := client.Target(name)
 				wanted = append(wanted, Expected{name, listing.File(target)})
 			}
@@ -84,11 +83,11 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 	var listed, free []string
 	var expected []Expected
 	for _, path := range paths {
-		if isListed(path) {
+		if IsListed(path) {
 			listed = append(listed, path)
 		} else if target, ok := v.client.Target(path); ok {
 			expected = append(expected, Expected{path, listing.File(target)})
-		} else if path != ConfigPath && path != trustedRootPath { // these exist where the metadata names them, and nowhere else
+		} else if path != ConfigPath && path != TrustedRootPath { // these exist where the metadata names them, and nowhere else
 			free = append(free, path)
 		}
 	}
@@ -141,7 +140,7 @@ func holdAll(hold func(Expected, []byte) error, listed []string, found []Expecte
 // logSize returns the size of the log whose checkpoint is among the targets, 0 for none.
 func logSize(targets []string) (size int64) {
 	for _, name := range targets {
-		if text, ok := strings.CutPrefix(name, logDir+"checkpoint."); ok {
+		if text, ok := strings.CutPrefix(name, CheckpointPrefix); ok {
 			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 				size = max(size, n)
 			}
@@ -169,11 +168,6 @@ const wholeFile = -1
 
 func isOfflineMiss(err error) bool {
 	return fault.IsCode(err, "offline-miss") || fault.IsCode(err, "index-not-fetched")
-}
-
-// isListed reports whether the lists vouch for a file, if it exists.
-func isListed(path string) bool {
-	return strings.HasPrefix(path, PackageDir) || strings.HasPrefix(path, PublisherDir) || strings.HasPrefix(path, advisoryDir)
 }
 
 // locate finds what the lists say of files, in at most two rounds. Files that the lists do not know are left out: they do
@@ -291,7 +285,7 @@ func (e Expected) cut(data []byte) ([]byte, bool) {
 }
 
 // recent is the place of a file under its digest, where a host keeps it for some days.
-func (e Expected) recent() string { return fmt.Sprintf("recent/%x", e.SHA256) }
+func (e Expected) recent() string { return fmt.Sprintf("%s%x", recentDir, e.SHA256) }
 
 func (e Expected) mismatch(data []byte) error {
 	if data == nil {
@@ -305,21 +299,3 @@ func (e Expected) mismatch(data []byte) error {
 		WithFact("the index was altered on its host or in transit, or its host shows files of two states").
 		WithHelp("try later; tell the registry's operator if it stays so")
 }
-
-// immutable reports whether a file of a published tree never changes, because its name holds its version or digest.
-func immutable(path string) bool {
-	folder, rest, _ := strings.Cut(path, "/")
-	switch folder + "/" {
-	case tuf.Dir:
-		return path != tuf.TimestampPath && path != trustedRootPath
-	case listing.Dir, logDir:
-		return true
-	}
-	return rest != "" && slices.Contains([]string{"recent", "bundles"}, folder)
-}
-
-const (
-	logDir          = "log/"
-	advisoryDir     = "advisories/"
-	trustedRootPath = tuf.Dir + "trusted_root.json"
-)

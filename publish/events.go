@@ -72,9 +72,7 @@ func (a Author) Tombstone(registry string, state *index.Package, reason string) 
 // that takes no further signatures.
 func (a Author) Cosign(registry string, l *index.Line) (*index.Line, error) {
 	hint := a.Key.Public().Hint()
-	switch l.Body.(type) {
-	case *index.Owners, *index.Tombstone, *index.AddKey:
-	default:
+	if !takesMore(l, a.ID) {
 		return nil, fault.New(fault.Usage, "not-cosigned", "a %s line takes one signature, and has it", l.Event)
 	}
 	if l.Sig.Key == hint || slices.ContainsFunc(l.Sig.Also, func(c index.Cosignature) bool { return c.Key == hint }) {
@@ -88,6 +86,16 @@ func (a Author) Cosign(registry string, l *index.Line) (*index.Line, error) {
 	}
 	signed.Sig.Also = sortCosignatures(append(slices.Clone(l.Sig.Also), index.Cosignature{By: a.ID, Key: hint, Value: value}))
 	return signed, signed.Check()
+}
+
+// takesMore reports whether a further signature of an author can be of use to a line: those of @root take several of root
+// keys.
+func takesMore(l *index.Line, author string) bool {
+	switch l.Body.(type) {
+	case *index.Owners, *index.Tombstone, *index.AddKey:
+		return true
+	}
+	return l.By == index.ByRoot && author == index.ByRoot
 }
 
 // Missing returns how many signatures a line still needs before it can count. State is the package that it is about, nil

@@ -41,21 +41,23 @@ EXAMPLES
 }
 
 func (c *installCmd) Run(a *app) error {
+	words, err := a.stampWords(c.choice())
+	if err != nil {
+		return err
+	}
+	if file, err := a.manifestFile(); err == nil && !c.DryRun && project.IsInstalledIn(file, words...) {
+		return c.finished(a)
+	}
 	p, err := a.project()
 	if err != nil {
 		return err
 	}
+	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
+		return c.finished(a)
+	}
 	fetching, err := a.fetching()
 	if err != nil {
 		return err
-	}
-	words, err := a.stampWords(c.choice(), fetching.Cache)
-	if err != nil {
-		return err
-	}
-	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
-		a.Status("Finished", "everything is installed")
-		return a.Result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
 	}
 	if !c.DryRun {
 		if fetching.Ahead, err = project.NewAhead(a.ctx, fetching, a.g.Offline); err != nil {
@@ -73,10 +75,19 @@ func (c *installCmd) Run(a *app) error {
 	return a.install(plan, c.choice(), fetching, "install")
 }
 
+func (c *installCmd) finished(a *app) error {
+	a.Status("Finished", "everything is installed")
+	return a.Result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
+}
+
 // stampWords is everything beside the project's own files that an installation follows from.
-func (a *app) stampWords(c project.Choice, store *cache.Cache) ([]string, error) {
+func (a *app) stampWords(c project.Choice) ([]string, error) {
 	words, err := a.lockWords()
-	return append(append(words, c.Words()...), "cache", store.Dir(), store.Generation(), "boot", store.Boot()), err
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := a.dirs()
+	return append(append(words, c.Words()...), "cache", dirs.Cache, cache.Generation(dirs.Cache), "boot", cache.Boot()), err
 }
 
 // lockWords is everything beside the project's own files that a lock follows from: the program, where its packages are
@@ -160,7 +171,7 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	}
 	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
 	a.Status("Installed", "%s in .gal/packages", cmdline.Plural(count, "package"))
-	a.stamp(plan, choice, fetching)
+	a.stamp(plan, choice)
 	return a.Result(command, installResult{
 		Packages: count, Downloaded: done.Downloaded, Bytes: done.Bytes, Signatures: done.Signed,
 		Changes: orEmpty(plan.Changes), Yanked: orEmpty(done.Yanked),
@@ -168,8 +179,8 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 }
 
 // stamp lets the next install see that there is nothing to do. Without it that install only takes longer.
-func (a *app) stamp(plan *project.Plan, choice project.Choice, fetching project.Fetching) {
-	words, err := a.stampWords(choice, fetching.Cache)
+func (a *app) stamp(plan *project.Plan, choice project.Choice) {
+	words, err := a.stampWords(choice)
 	if err == nil {
 		var stamp install.Stamp
 		if stamp, err = plan.Project.WithLock(plan.Lock).Stamp(words...); err == nil {

@@ -53,6 +53,7 @@ type keyResult struct {
 	PublicKey    string  `json:"public-key"`
 	State        string  `json:"state"` // live or revoked
 	Added        moment  `json:"added"`
+	Given        *string `json:"given,omitempty"` // why the registry's root keys gave it
 	Revoked      *moment `json:"revoked"`
 	Reason       string  `json:"reason"`        // of its end
 	SuspectSince *int64  `json:"suspect-since"` // log index
@@ -100,7 +101,7 @@ func (c *keysListCmd) Run(a *app) error {
 func describeKey(k desk.Key) keyResult {
 	r := keyResult{
 		Hint: k.Public.Hint(), Fingerprint: k.Public.SSHFingerprint(), PublicKey: k.Public.String(),
-		State: "live", Added: momentOf(k.Added), Reason: k.Reason, SuspectSince: k.Suspect,
+		State: "live", Added: momentOf(k.Added), Given: k.Given, Reason: k.Reason, SuspectSince: k.Suspect,
 	}
 	if k.Revoked != nil {
 		m := momentOf(*k.Revoked)
@@ -113,6 +114,9 @@ func writeKeys(w io.Writer, r keysResult) {
 	fmt.Fprintf(w, "%s in %s: %s\n", r.Publisher, r.Registry, cmdline.Plural(len(r.Keys), "key"))
 	for _, k := range r.Keys {
 		fmt.Fprintf(w, "\nkey          %s\nfingerprint  %s\nadded        %s  log %d\n", k.Hint, k.Fingerprint, k.Added.At, k.Added.Log)
+		if k.Given != nil {
+			fmt.Fprintf(w, "given        by the registry's root keys  %s\n", *k.Given)
+		}
 		if k.Revoked != nil {
 			fmt.Fprintf(w, "revoked      %s  log %d  %s\n", k.Revoked.At, k.Revoked.Log, k.Reason)
 		}

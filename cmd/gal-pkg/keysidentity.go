@@ -10,17 +10,18 @@ type keysAddIdentityCmd struct {
 	signing
 	proposing
 	Issuer  string `required:"" placeholder:"URL" help:"Who vouches for it, such as https://gitlab.com."`
-	Subject string `required:"" placeholder:"URI" help:"Who it is, exactly: of a workflow on GitHub, its file and ref."`
+	Subject string `required:"" placeholder:"URI" help:"Who it is, exactly: of a workflow on GitHub, its file and ref; of a person, the address."`
 }
 
 func (keysAddIdentityCmd) Help() string {
-	return `Proposes a line, signed with your key, after which a job with this identity publishes for you with publish --sign-keyless.
-Issuer and subject are compared as they are: a workflow on another branch is somebody else. An identity speaks for your
+	return `Proposes a line, signed with your key, after which a job, or a person, with this identity publishes for you with publish
+--sign-keyless. Issuer and subject are compared as they are: a workflow on another branch is somebody else. An identity speaks for your
 packages, and never for who you are: keys and identities are added and ended with a key alone. Keys list has them, too.
 
 EXAMPLES
   gal-pkg keys add-identity --issuer https://token.actions.githubusercontent.com \
-      --subject https://github.com/ada/mailbox/.github/workflows/release.yml@refs/heads/main`
+      --subject https://github.com/ada/mailbox/.github/workflows/release.yml@refs/heads/main
+  gal-pkg keys add-identity --issuer https://accounts.example.org --subject ada@example.org`
 }
 
 func (c *keysAddIdentityCmd) Run(a *app) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/translog"
@@ -35,7 +36,7 @@ func vouch(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	changed := map[string]listing.File{}
 	ts.Check(fs.WalkDir(tree.FS, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !build.IsListed(name) && !build.IsTarget(name) {
+		if err != nil || !e.Type().IsRegular() || !index.IsListed(name) && !build.IsTarget(name) {
 			return err
 		}
 		data, err := tree.ReadFile(name)
@@ -71,7 +72,7 @@ func roleKey(ts *testscript.TestScript, file string) *sign.PrivateKey {
 func (s *seeder) writeTree(files map[string][]byte, log *translog.PrivateKey) {
 	root, err := sign.FormatTrustedRoot([]sign.TrustedLog{{Key: log.Verifier(), Start: seedTime()}})
 	s.ts.Check(err)
-	s.write(build.TrustedRootPath, root)
+	s.write(index.TrustedRootPath, root)
 	for path, data := range files {
 		s.write(path, data)
 	}

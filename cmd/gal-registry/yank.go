@@ -50,7 +50,7 @@ func (c *yankCmd) Run(a *app) error {
 	}
 	if done {
 		a.Say("%s %s is %s by the registry already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
-		return a.Result("yank", said{}, nil)
+		return a.Result("yank", said{Says: "nothing: it is so already"}, nil)
 	}
 	st := site.Statement{Event: index.EventYank, Subject: name, Body: &index.Yank{Version: v, Class: c.Class, Reason: c.Reason, Advisory: c.Advisory}}
 	if c.Undo {

@@ -24,6 +24,7 @@ type Key struct {
 	Reason   string  // why it was revoked
 	Suspect  *int64  // the log index from which on what it signed is suspect; nil for none
 	Register bool    // it came with the registration
+	Given    *string // why the registry's root keys gave it to the publisher; nil where they did not
 }
 
 // Moment is a place in the log, and when that was.
@@ -47,6 +48,7 @@ func Publisher(ctx context.Context, r *remote.Registry, id string) (*index.Publi
 		return nil, nil, err
 	}
 	p, moments, reasons := roots.NewPublisher(r.ID(), id), map[int64]time.Time{}, map[string]string{}
+	given := map[int64]*string{}
 	for _, e := range entries {
 		obligations, err := p.Apply(e)
 		if err != nil {
@@ -56,18 +58,24 @@ func Publisher(ctx context.Context, r *remote.Registry, id string) (*index.Publi
 			return nil, nil, err
 		}
 		moments[e.Log] = e.At
-		if b, ok := e.Line.Body.(*index.RevokeKey); ok {
+		switch b := e.Line.Body.(type) {
+		case *index.RevokeKey:
 			reasons[b.Key] = b.Reason
+		case *index.AddKey:
+			if e.Line.By == index.ByRoot {
+				given[e.Log] = &b.Reason
+			}
 		}
 	}
-	return p, keysOf(p, moments, reasons), nil
+	return p, keysOf(p, moments, reasons, given), nil
 }
 
-func keysOf(p *index.Publisher, moments map[int64]time.Time, reasons map[string]string) []Key {
+func keysOf(p *index.Publisher, moments map[int64]time.Time, reasons map[string]string, given map[int64]*string) []Key {
 	keys := make([]Key, len(p.Keys))
 	for i, k := range p.Keys {
 		keys[i] = Key{
 			Public: k.Public, Added: Moment{k.Added, moments[k.Added]}, Reason: reasons[k.Public.Hint()], Register: k.Added == p.Registered,
+			Given: given[k.Added],
 		}
 		if k.IsRevoked() {
 			keys[i].Revoked = &Moment{k.Revoked, moments[k.Revoked]}

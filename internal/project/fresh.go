@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/install"
@@ -29,12 +30,31 @@ func (p *Project) LockIsFresh(words ...string) bool {
 // packages is how many gal.lock has. It is false wherever that is not enough to know.
 func LockIsFreshIn(file string, words ...string) (packages int, fresh bool) {
 	dir := filepath.Dir(file)
-	kept, packages, alone := readLocked(dir)
-	if !alone || filepath.Base(file) != manifest.FileName || manifestAbove(dir) {
+	kept, packages, counted := readLocked(dir)
+	if !counted || filepath.Base(file) != manifest.FileName || manifestAbove(dir) {
 		return 0, false
 	}
-	stamp, err := install.NewStamp(dir, []string{LockName, manifest.FileName}, words...)
+	stamp, err := stampAlone(dir, words)
 	return packages, err == nil && kept == string(stamp)
+}
+
+// IsInstalledIn reports for the project of a gal.toml that stands alone whether it was installed from exactly what is there
+// now, as [install.Stamp.Fresh] does, without reading more than its two files. It is false wherever that is not enough.
+func IsInstalledIn(file string, words ...string) bool {
+	dir := filepath.Dir(file)
+	if filepath.Base(file) != manifest.FileName || manifestAbove(dir) {
+		return false
+	}
+	stamp, err := stampAlone(dir, words)
+	return err == nil && stamp.Fresh(dir)
+}
+
+// alone is a word of the stamps of projects that stand alone.
+const alone = "alone"
+
+// stampAlone is the stamp of a project that stands alone.
+func stampAlone(dir string, words []string) (install.Stamp, error) {
+	return install.NewStamp(dir, []string{LockName, manifest.FileName}, append(slices.Clone(words), alone)...)
 }
 
 // manifestAbove reports whether a folder above may make the project a member of its workspace.
@@ -77,7 +97,7 @@ func (p *Project) standsAlone() bool {
 	return true
 }
 
-func readLocked(dir string) (stamp string, packages int, alone bool) {
+func readLocked(dir string) (stamp string, packages int, counted bool) {
 	kept, err := atomicfile.Read(filepath.Join(dir, filepath.FromSlash(lockedFile)), 1<<10)
 	if err != nil {
 		return "", 0, false

@@ -338,6 +338,9 @@ func union(lists ...[]string) []string {
 // Stamp is what a locked or installed project follows from; the same stamp means that there is nothing to do. It covers
 // gal.lock and the manifest of every package that is a folder: members, and path dependencies of any depth.
 func (p *Project) Stamp(words ...string) (install.Stamp, error) {
+	if p.standsAlone() {
+		return stampAlone(p.Dir, words)
+	}
 	files := []string{LockName, manifest.FileName}
 	add := func(rel string) {
 		if file := path.Join(rel, manifest.FileName); !slices.Contains(files, file) {

@@ -140,7 +140,8 @@ func TestRefusedClientCertificate(t *testing.T) {
 				switch {
 				case tt.file == known && (err != nil || string(r.Body) != "welcome"):
 					t.Errorf("%x: a known client: %v", version, err)
-				case h2 && tt.file != known && fault.KindOf(err) == fault.Network && strings.Contains(err.Error(), "client certificate"):
+				case h2 && version == tls.VersionTLS13 && tt.file != known && fault.KindOf(err) == fault.Network:
+					// The host's alert comes behind the handshake, and the end of the connection may overtake it.
 				case tt.file != known && (fault.KindOf(err) != fault.Auth || !fault.IsCode(err, "client-certificate") || !strings.Contains(err.Error(), tt.says)):
 					t.Errorf("%x, h2 %v: %q: %v", version, h2, tt.file, err)
 				}

@@ -79,7 +79,7 @@ func history(t *testing.T, packages int) tree {
 	}
 	files := tree(out.Files)
 	files[index.ConfigPath] = []byte("id = \"" + sitetest.ID + "\"\nname = \"Tests\"\nformat = 1\n")
-	if files[build.TrustedRootPath], err = sign.FormatTrustedRoot([]sign.TrustedLog{{Key: key.Verifier(), Start: sitetest.Now}}); err != nil {
+	if files[index.TrustedRootPath], err = sign.FormatTrustedRoot([]sign.TrustedLog{{Key: key.Verifier(), Start: sitetest.Now}}); err != nil {
 		t.Fatal(err)
 	}
 	return files
@@ -201,7 +201,7 @@ func TestWithoutNames(t *testing.T) {
 	if err != nil || !report.Sound() || report.Unnamed != 0 || report.Publishers != 2 || report.Lines != 8 || report.Leaves != 8 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	delete(files, build.LogDir+"tile/entries/000.p/8")
+	delete(files, index.LogDir+"tile/entries/000.p/8")
 	if _, err := files.full(t, true); !fault.IsCode(err, "log-incomplete") {
 		t.Errorf("without the log's leaves: %v", err)
 	}
@@ -238,7 +238,7 @@ func TestOneWrongAnswer(t *testing.T) {
 		return err
 	}
 	for _, tile := range []string{"tile/entries/000.p/8", "tile/0/000.p/8"} {
-		path := build.LogDir + tile
+		path := index.LogDir + tile
 		right := shown[path]
 		shown[path] = bytes.Clone(right)
 		shown[path][3] ^= 1

@@ -20,10 +20,6 @@ import (
 )
 
 const (
-	logDir           = "log/"
-	checkpointPrefix = logDir + "checkpoint."
-	trustedRootPath  = tuf.Dir + "trusted_root.json"
-
 	tileLeaves  = 256
 	tilesAtOnce = 16
 	// maxLeaves bounds what is allocated on a checkpoint's word, before a single leaf was seen.
@@ -49,18 +45,18 @@ func OpenLog(ctx context.Context, s *index.Snapshot, metadata tuf.State) (*Log, 
 	if err != nil || name == "" {
 		return nil, err
 	}
-	files, err := s.Files(ctx, []string{name, trustedRootPath})
+	files, err := s.Files(ctx, []string{name, index.TrustedRootPath})
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range []string{name, trustedRootPath} {
+	for _, path := range []string{name, index.TrustedRootPath} {
 		// The snapshot has held them against these targets, unless there is no target of that name.
 		if err := targets[path].Check(path, files[path]); err != nil {
 			return nil, err
 		}
 	}
 	id := s.Config().ID
-	logs, err := sign.ParseTrustedRoot(files[trustedRootPath], id)
+	logs, err := sign.ParseTrustedRoot(files[index.TrustedRootPath], id)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +71,7 @@ func OpenLog(ctx context.Context, s *index.Snapshot, metadata tuf.State) (*Log, 
 func newestCheckpoint(targets map[string]tuf.Target) (name string, err error) {
 	newest := int64(-1)
 	for target := range targets {
-		text, ok := strings.CutPrefix(target, checkpointPrefix)
+		text, ok := strings.CutPrefix(target, index.CheckpointPrefix)
 		if !ok {
 			continue
 		}
@@ -111,12 +107,12 @@ func (p *paths) add(path string) {
 
 // Read implements [translog.Storage].
 func (s storage) Read(path string) ([]byte, error) {
-	s.read.add(logDir + path)
-	files, err := s.snapshot.Files(s.ctx, []string{logDir + path})
+	s.read.add(index.LogDir + path)
+	files, err := s.snapshot.Files(s.ctx, []string{index.LogDir + path})
 	if err != nil {
 		return nil, err
 	}
-	data, ok := files[logDir+path]
+	data, ok := files[index.LogDir+path]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}

@@ -11,14 +11,13 @@ import (
 )
 
 const (
-	advisoryDir    = "advisories/"
 	allowedSigners = "allowed_signers" // on static hosts: `ID[,ID] [options] KEY` a line
 )
 
 // ListDir returns the files of a published tree that its lists must have, for [Options.Paths].
 func ListDir(tree fs.FS) ([]string, error) {
 	paths := []string{}
-	for _, dir := range []string{index.PackageDir, index.PublisherDir, advisoryDir} {
+	for _, dir := range []string{index.PackageDir, index.PublisherDir, index.AdvisoryDir} {
 		err := fs.WalkDir(tree, strings.TrimSuffix(dir, "/"), func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() {
 				paths = append(paths, path)

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 // Every scenario runs, at sizes that take seconds, with gal-pkg and go; and what must be asked and what must not be is.
 func TestScenarios(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "figures.json")
-	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go,git", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale", "grow", "cut"})
+	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go,git", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale", "find", "grow", "cut"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +49,9 @@ func TestScenarios(t *testing.T) {
 	want := []string{
 		"s1: cold cache", "s2: cold cache", "s3: warm cache", "s4: nothing to do", "s5: warm cache", "start: say the version",
 		"lock: choose versions", "lock: it is right", "search: offline",
-		"scale: first use", "scale: 30 package files", "scale: refresh", "scale: first use", "scale: lock", "scale: first search", "scale: search",
-		"scale: search of a slip", "grow: build after 1 publish", "grow: refresh after 100 publishes",
+		"scale: first use", "scale: 30 package files", "scale: refresh", "scale: first use",
+		"find: lock", "find: first search", "find: search", "find: search of a slip", "find: search of what is in every third package",
+		"grow: build after 1 publish", "grow: refresh after 100 publishes",
 	}
 	if !slices.Equal(titles, want) {
 		t.Fatalf("%q", titles)
@@ -70,7 +71,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if len(got.Cuts) != 8 {
+	if len(got.Cuts) != 4 {
 		t.Errorf("%d runs were cut", len(got.Cuts))
 	}
 	if other := got.Tables[0].Rows[2]; other.Name != "go" || !other.Base || other.Counts[0].Requests != 90 {
@@ -81,7 +82,7 @@ func TestScenarios(t *testing.T) {
 // checkSizes holds what a table of registries of two sizes says of requests: what does not depend on time.
 func checkSizes(t *testing.T, of table) {
 	t.Helper()
-	most := map[string]float64{"scale: refresh, nothing new": 2, "scale: search, offline": 0, "scale: lock, offline": 0, "grow: build after 1 publish": 0}
+	most := map[string]float64{"scale: refresh, nothing new": 2, "find: search, offline": 0, "find: lock, offline": 0, "grow: build after 1 publish": 0}
 	for _, r := range of.Rows {
 		got := r.count(func(c host.Counts) float64 { return float64(c.Requests) })
 		if want, ok := most[of.Title]; ok && got > want {

@@ -39,10 +39,10 @@ func (b *bench) cut(ctx context.Context) error {
 		return err
 	}
 	middle := b.estates[len(b.estates)/2]
-	return errors.Join(
-		b.cutting(ctx, fmt.Sprintf("lock, %d packages", middle.size), middle.static, "lock"),
-		b.cutting(ctx, "install", install, "install"),
-	)
+	if err := b.cutting(ctx, fmt.Sprintf("lock, %d packages", middle.size), middle.static, "lock"); err != nil {
+		return err
+	}
+	return b.cutting(ctx, "install", install, "install")
 }
 
 func (b *bench) cutting(ctx context.Context, what string, t *tool, args ...string) error {
@@ -51,7 +51,11 @@ func (b *bench) cutting(ctx context.Context, what string, t *tool, args ...strin
 		return err
 	}
 	b.report.say("\ncut: %s; undisturbed %d requests, %.0f KB\n", what, whole.Requests, float64(whole.Sent)/1000)
-	for _, part := range []float64{0.05, 0.3, 0.6, 0.95} {
+	parts := []float64{0.05, 0.3, 0.6, 0.95}
+	if b.small {
+		parts = []float64{0.4, 0.95}
+	}
+	for _, part := range parts {
 		c := cutting{What: what, At: max(1, int(part*float64(whole.Requests))), Whole: whole}
 		if err := b.cutOnce(ctx, t, args, &c); err != nil {
 			return fmt.Errorf("%s, cut at request %d: %w", what, c.At, err)

@@ -10,8 +10,8 @@
 //	start     how long programs take to say their version
 //	lock      choosing versions for 600 direct dependencies out of 20,000 packages, beside cargo; a lock that is right;
 //	          a search
-//	scale     registries of 1,000, 10,000 and 100,000 packages: the first use, over HTTP, git and from afar, a refresh, a
-//	          lock, searches
+//	scale     registries of 1,000, 10,000 and 100,000 packages: the first use, over HTTP, git and from afar, a refresh
+//	find      the same registries: searches, choosing versions without a network
 //	grow      the same registries: a build after one publish, refreshes after 100
 //	cut       a server that dies while something is read from it or downloaded, and the run after that
 //
@@ -60,7 +60,8 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"install", true, (*bench).install}, {"latency", true, (*bench).latency}, {"start", true, (*bench).start},
-		{"lock", false, (*bench).lock}, {"scale", false, (*bench).scale}, {"grow", false, (*bench).grow}, {"cut", false, (*bench).cut},
+		{"lock", false, (*bench).lock}, {"scale", false, (*bench).scale}, {"find", false, (*bench).find},
+		{"grow", false, (*bench).grow}, {"cut", false, (*bench).cut},
 	}
 }
 
@@ -86,7 +87,7 @@ func main() {
 func parse(args []string) (o options, chosen []scenario, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale|grow|cut]...")
+		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale|find|grow|cut]...")
 		flags.PrintDefaults()
 	}
 	flags.IntVar(&o.rounds, "n", 5, "rounds that count; one more comes first")

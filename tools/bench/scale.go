@@ -31,7 +31,17 @@ func (b *bench) scale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.firstUse(ctx, u, peers), b.loading(ctx, u), b.refreshing(ctx, peers), b.fromAfar(ctx, peers), b.finding(ctx, u))
+	for _, part := range []func() error{
+		func() error { return b.firstUse(ctx, u, peers) },
+		func() error { return b.loading(ctx, u) },
+		func() error { return b.refreshing(ctx, peers) },
+		func() error { return b.fromAfar(ctx) },
+	} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *bench) universe() *universe.Universe {
@@ -124,11 +134,12 @@ func (b *bench) refreshing(ctx context.Context, peers []contestant) error {
 	return b.race(ctx, "scale: refresh, nothing new", b.rounds, again)
 }
 
-func (b *bench) fromAfar(ctx context.Context, peers []contestant) error {
+// fromAfar leaves the peers out: cargo asks for two files at a time.
+func (b *bench) fromAfar(ctx context.Context) error {
 	b.host.Delay(far)
 	defer b.host.Delay(0)
 	var near []contestant
-	for _, c := range append(b.each(asNew, "lock", "-q"), peers...) {
+	for _, c := range b.each(asNew, "lock", "-q") {
 		if c.server == nil {
 			near = append(near, c)
 		}
@@ -136,20 +147,38 @@ func (b *bench) fromAfar(ctx context.Context, peers []contestant) error {
 	return b.race(ctx, fmt.Sprintf("scale: first use, %s a request", far), b.rounds, near)
 }
 
-// finding is what needs nobody: choosing versions, and a search; and what a search needs first.
-func (b *bench) finding(ctx context.Context, u *universe.Universe) error {
-	word := u.Packages[len(u.Packages)/2].Name
-	run := func(title string, clients []string, prepare func(*estate, *tool) error, args ...string) error {
-		list := slices.DeleteFunc(b.each(prepare, args...), func(c contestant) bool { return !slices.Contains(clients, c.client) })
-		return b.race(ctx, "scale: "+title, b.rounds, list)
+// find measures what needs nobody, choosing versions and searching, and the first search, which reads the catalogue.
+func (b *bench) find(ctx context.Context) error {
+	u := b.universe()
+	if err := b.all(ctx, u); err != nil {
+		return err
 	}
-	static := []string{overStatic}
-	return errors.Join(
-		run("lock, offline", static, func(_ *estate, t *tool) error { return t.clearLock() }, "lock", "-q", "--offline"),
-		run("first search", []string{overStatic, overFront}, func(_ *estate, t *tool) error { return t.clearCache() }, "search", word),
-		run("search, offline", static, nil, "search", "--offline", word),
-		run("search of a slip, offline", static, nil, "search", "--offline", word[1:]+"q"),
-	)
+	for _, e := range b.estates {
+		if err := e.static.run(ctx, "lock", "-q"); err != nil {
+			return err
+		}
+	}
+	word := u.Packages[len(u.Packages)/2].Name
+	forget := func(_ *estate, t *tool) error { return t.clearCache() }
+	unlock := func(_ *estate, t *tool) error { return t.clearLock() }
+	for _, m := range []struct {
+		title   string
+		clients []string
+		prepare func(*estate, *tool) error
+		args    []string
+	}{
+		{"lock, offline", []string{overStatic}, unlock, []string{"lock", "-q", "--offline"}},
+		{"first search", []string{overStatic, overFront}, forget, []string{"search", word}},
+		{"search, offline", []string{overStatic}, nil, []string{"search", "--offline", word}},
+		{"search of a slip, offline", []string{overStatic}, nil, []string{"search", "--offline", word[1:] + "q"}},
+		{"search of what is in every third package, offline", []string{overStatic}, nil, []string{"search", "--offline", "ba"}},
+	} {
+		list := slices.DeleteFunc(b.each(m.prepare, m.args...), func(c contestant) bool { return !slices.Contains(m.clients, c.client) })
+		if err := b.race(ctx, "find: "+m.title, b.rounds, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loading is reading the 300 packages in this process: no start of a program, no choice of versions, no file written but

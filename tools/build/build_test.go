@@ -164,12 +164,12 @@ func TestContinue(t *testing.T) {
 	if size != int64(len(lines)) {
 		t.Fatalf("size %d, want %d", size, len(lines))
 	}
-	checkpoint, err := translog.OpenCheckpoint(tree[build.LogDir+translog.CheckpointPath(size)], sitetest.ID, key.Verifier())
+	checkpoint, err := translog.OpenCheckpoint(tree[index.LogDir+translog.CheckpointPath(size)], sitetest.ID, key.Verifier())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var leaves [][]byte
-	log := translog.Open(under{tree, build.LogDir}, checkpoint)
+	log := translog.Open(under{tree, index.LogDir}, checkpoint)
 	for n := range (size + 255) / 256 {
 		more, err := log.Entries(n)
 		if err != nil {

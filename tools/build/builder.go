@@ -46,14 +46,11 @@ type Release struct {
 	bundle []byte // the author's, where an identity signed
 }
 
-// LogDir is where the published tree keeps the transparency log.
-const LogDir = "log/"
-
 // New returns a builder on a published tree; size is that of its log. The tree of a new registry is empty, and its size 0.
 func New(registry string, old Tree, size int64, key *translog.PrivateKey) (*Builder, error) {
 	checkpoint := translog.EmptyCheckpoint(key.Verifier().Origin())
 	if size > 0 {
-		data, err := old.ReadFile(LogDir + translog.CheckpointPath(size))
+		data, err := old.ReadFile(index.LogDir + translog.CheckpointPath(size))
 		if err != nil {
 			return nil, fmt.Errorf("reading the checkpoint of size %d: %w", size, err)
 		}
@@ -71,7 +68,7 @@ func New(registry string, old Tree, size int64, key *translog.PrivateKey) (*Buil
 
 type logStorage struct{ tree Tree }
 
-func (s logStorage) Read(path string) ([]byte, error) { return s.tree.ReadFile(LogDir + path) }
+func (s logStorage) Read(path string) ([]byte, error) { return s.tree.ReadFile(index.LogDir + path) }
 
 // Append is [Ledger.Append], and makes the line a leaf of the log.
 func (b *Builder) Append(line *index.Line, at time.Time) error {
@@ -124,7 +121,7 @@ func (b *Builder) Flush(write func(name string, data []byte) error) error {
 		return err
 	}
 	for name, data := range update.Files {
-		b.files[LogDir+name] = data
+		b.files[index.LogDir+name] = data
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {
 		if err := write(name, b.files[name]); err != nil {
@@ -172,9 +169,9 @@ func (b *Builder) Finish() (*Output, error) {
 		registry: b.registry, checkpoint: checkpoint, key: b.key.Verifier(),
 	}
 	for name, data := range update.Files {
-		out.Files[LogDir+name] = data
+		out.Files[index.LogDir+name] = data
 	}
-	out.Files[LogDir+translog.CheckpointPath(out.Size)] = checkpoint
+	out.Files[index.LogDir+translog.CheckpointPath(out.Size)] = checkpoint
 	out.log = translog.Open(logStorage{Overlay{out.Files, b.old}}, update.Checkpoint)
 	return out, b.addSearch(out.Files)
 }

@@ -13,21 +13,10 @@ import (
 	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
-// TrustedRootPath is the path of the log's key in the form that Sigstore's tools take.
-const TrustedRootPath = tuf.Dir + "trusted_root.json"
-
-// IsListed reports whether the lists vouch for a file of the published tree: what clients read and decide by, without the
-// few files that the metadata names itself.
-func IsListed(path string) bool {
-	return strings.HasPrefix(path, index.PackageDir) || strings.HasPrefix(path, index.PublisherDir) || strings.HasPrefix(path, "advisories/")
-}
-
 // IsTarget reports whether the metadata itself names a file. Access.toml is not among them: no client reads it.
 func IsTarget(path string) bool {
-	return path == index.ConfigPath || path == TrustedRootPath || path == index.SearchSums || strings.HasPrefix(path, checkpointPrefix)
+	return path == index.ConfigPath || path == index.TrustedRootPath || path == index.SearchSums || strings.HasPrefix(path, index.CheckpointPrefix)
 }
-
-const checkpointPrefix = LogDir + "checkpoint."
 
 // Notary vouches for a published tree: it makes the lists of its files and the metadata that names the lists.
 type Notary struct {
@@ -57,7 +46,7 @@ func (n Notary) Change(changed map[string]listing.File) (*Vouched, error) {
 	listed := map[string]listing.File{}
 	for path, f := range changed {
 		switch {
-		case IsListed(path):
+		case index.IsListed(path):
 			listed[path] = f
 		case IsTarget(path) && f == listing.File{}:
 			delete(targets, path)
@@ -96,7 +85,7 @@ func dropCheckpoints(targets map[string]tuf.Target) (dropped []string) {
 
 // checkpointSize returns the size of the log in the name of a checkpoint, -1 for other files.
 func checkpointSize(name string) int64 {
-	text, ok := strings.CutPrefix(name, checkpointPrefix)
+	text, ok := strings.CutPrefix(name, index.CheckpointPrefix)
 	size, err := strconv.ParseInt(text, 10, 64)
 	if !ok || err != nil {
 		return -1

@@ -181,7 +181,7 @@ func (c *converter) add(s stamped) error {
 
 // write writes a file of the tree, and notes what it is.
 func (c *converter) write(name string, data []byte) error {
-	if build.IsListed(name) || build.IsTarget(name) {
+	if index.IsListed(name) || build.IsTarget(name) {
 		c.written[name] = listing.FileOf(data)
 	}
 	return c.tree.write(name, data)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/build"
@@ -19,7 +20,7 @@ func (c *converter) vouch() error {
 	if err != nil {
 		return err
 	}
-	if err := c.write(build.TrustedRootPath, root); err != nil {
+	if err := c.write(index.TrustedRootPath, root); err != nil {
 		return err
 	}
 	n := build.Notary{Old: c.tree, Sign: tuf.SignOptions{Now: now, Targets: metadataLife, Snapshot: metadataLife, Timestamp: metadataLife}}

@@ -73,7 +73,7 @@ func (t *tree) bundled() ([]string, error) {
 }
 
 func order(path string) int {
-	if strings.HasPrefix(path, packagesDir) {
+	if strings.HasPrefix(path, index.ArchiveDir) {
 		return 1
 	}
 	return 0

@@ -205,7 +205,7 @@ func (k *checking) packages(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !isListed(path) {
+		if !index.IsListed(path) {
 			continue
 		}
 		found, err := k.snapshot.Files(ctx, []string{path})
@@ -286,9 +286,9 @@ func (k *checking) archive(a archive) {
 // whole checks what only a copy of the whole registry has: the log from end to end, and every file that the lists name.
 func (k *checking) whole(ctx context.Context, standing index.Standing) error {
 	if err := readLog(ctx, k.snapshot, standing.Metadata); fault.IsCode(err, "log-incomplete") {
-		k.missing(logDir + ": " + fault.Of(err).Facts[0])
+		k.missing(index.LogDir + ": " + fault.Of(err).Facts[0])
 	} else if err != nil {
-		k.damaged(logDir, err)
+		k.damaged(index.LogDir, err)
 	}
 	if _, err := k.snapshot.Catalogue(ctx); err != nil {
 		k.damaged(index.SearchDir, err)
@@ -299,7 +299,7 @@ func (k *checking) whole(ctx context.Context, standing index.Standing) error {
 	}
 	damaged := int64(0)
 	for _, d := range k.report.Damaged {
-		if isListed(d.Path) {
+		if index.IsListed(d.Path) {
 			damaged++
 		}
 	}

@@ -66,7 +66,7 @@ func (c *copying) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 
 // known returns what the mirror or its stage has of a file that never changes, nil for nothing.
 func (c *copying) known(path string) []byte {
-	if !c.own || !fixed(path) {
+	if !c.own || !index.IsFixed(path) {
 		return nil
 	}
 	data := c.onStage(path)

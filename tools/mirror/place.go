@@ -50,7 +50,7 @@ func (r *run) put(path string, data []byte) error {
 	if bytes.Equal(old, data) && old != nil {
 		return nil
 	}
-	if old != nil && !fixed(path) && !grows(path) {
+	if old != nil && !index.IsFixed(path) && !grows(path) {
 		if err := r.tree.write(recentDir+index.DigestOf(old).Hex(), old); err != nil {
 			return err
 		}
@@ -83,9 +83,9 @@ func rank(path string) int {
 		return 2
 	case strings.HasPrefix(path, listing.Dir):
 		return 4
-	case strings.HasPrefix(path, logDir):
+	case strings.HasPrefix(path, index.LogDir):
 		return 5
-	case path == index.ConfigPath, path == trustedRootPath:
+	case path == index.ConfigPath, path == index.TrustedRootPath:
 		return 3
 	}
 	return 0

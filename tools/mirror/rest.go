@@ -35,7 +35,7 @@ func (r *run) copyRest(ctx context.Context) error {
 	// The catalogue was read for its names. These two nothing vouches for: they are copied as they are.
 	paths := []string{index.AccessPath, "allowed_signers"}
 	listed := slices.DeleteFunc(slices.Clone(r.source.Paths), func(path string) bool {
-		return !strings.HasPrefix(path, "advisories/") && !strings.HasPrefix(path, index.PublisherDir)
+		return !strings.HasPrefix(path, index.AdvisoryDir) && !strings.HasPrefix(path, index.PublisherDir)
 	})
 	if _, err := r.snapshot.Files(ctx, append(paths, listed...)); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (r *run) copyRest(ctx context.Context) error {
 		return err
 	}
 	for path := range r.from.needed {
-		if isListed(path) {
+		if index.IsListed(path) {
 			named--
 		}
 	}
@@ -64,10 +64,6 @@ func (r *run) read(ctx context.Context, path string) []byte {
 		return nil
 	}
 	return found[path]
-}
-
-func isListed(path string) bool {
-	return strings.HasPrefix(path, index.PackageDir) || strings.HasPrefix(path, index.PublisherDir) || strings.HasPrefix(path, "advisories/")
 }
 
 // listedFiles returns how many files the lists of a state vouch for.
@@ -123,18 +119,18 @@ func openCheckpoint(ctx context.Context, s *index.Snapshot, state tuf.State) (*t
 	}
 	name := ""
 	for target := range targets {
-		if strings.HasPrefix(target, logDir+"checkpoint.") {
+		if strings.HasPrefix(target, index.CheckpointPrefix) {
 			name = target
 		}
 	}
 	if name == "" {
 		return nil, nil
 	}
-	found, err := s.Files(ctx, []string{name, trustedRootPath})
+	found, err := s.Files(ctx, []string{name, index.TrustedRootPath})
 	if err != nil {
 		return nil, err
 	}
-	logs, err := sign.ParseTrustedRoot(found[trustedRootPath], s.Config().ID)
+	logs, err := sign.ParseTrustedRoot(found[index.TrustedRootPath], s.Config().ID)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +150,11 @@ type storage struct {
 
 // Read implements [translog.Storage].
 func (s storage) Read(path string) ([]byte, error) {
-	found, err := s.snapshot.Files(s.ctx, []string{logDir + path})
+	found, err := s.snapshot.Files(s.ctx, []string{index.LogDir + path})
 	if err != nil {
 		return nil, err
 	}
-	data, ok := found[logDir+path]
+	data, ok := found[index.LogDir+path]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}

@@ -9,16 +9,12 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
-	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
 const (
-	logDir      = "log/"
-	recentDir   = "recent/"
-	packagesDir = "packages/"
-	scopePath   = "mirror.json"
+	recentDir = "recent/"
+	scopePath = "mirror.json"
 )
 
 // folders and files are all that a mirror is made of. Whatever else lies in its folder is left alone.
@@ -109,20 +105,6 @@ func PathsOf(tree fs.FS) ([]string, error) {
 	slices.Sort(paths)
 	return paths, nil
 }
-
-// fixed reports whether a file never changes, because its name holds its version, its digest or its place in the log.
-func fixed(path string) bool {
-	folder, _, _ := strings.Cut(path, "/")
-	switch folder + "/" {
-	case tuf.Dir:
-		return path != tuf.TimestampPath && path != trustedRootPath
-	case listing.Dir, logDir, packagesDir:
-		return true
-	}
-	return folder == "bundles"
-}
-
-const trustedRootPath = tuf.Dir + "trusted_root.json"
 
 // grows reports whether a file only ever grows: who has an older digest needs no copy of its former state.
 func grows(path string) bool {

@@ -28,7 +28,6 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/githttp"
 	"github.com/geeknik/gal-pkg/sign/tuf"
-	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
@@ -185,7 +184,7 @@ func cacheControl(name string) string {
 	switch {
 	case name == tuf.TimestampPath:
 		return "no-cache"
-	case top == "trust" && name != build.TrustedRootPath:
+	case top == "trust" && name != index.TrustedRootPath:
 		return "public, max-age=31536000, immutable"
 	}
 	return "public, max-age=60"

@@ -294,7 +294,7 @@ func (s *Site) added(decoder *index.Decoder, c gitrepo.Change) ([]*index.Line, e
 
 // copied are the files of main that dist has as they are.
 func copied(name string) bool {
-	return name == index.ConfigPath || name == index.AccessPath || strings.HasPrefix(name, "advisories/") || strings.HasPrefix(name, index.BundleDir)
+	return name == index.ConfigPath || name == index.AccessPath || strings.HasPrefix(name, index.AdvisoryDir) || strings.HasPrefix(name, index.BundleDir)
 }
 
 // copies returns the edits that bring dist's copies of main's own files from one commit of main to another.

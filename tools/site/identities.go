@@ -11,7 +11,6 @@ import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/sign"
-	"github.com/geeknik/gal-pkg/tools/build"
 )
 
 // SigstoreFile is the file of a site's folder that lets identities sign: the trusted root of their Sigstore instance.
@@ -24,13 +23,13 @@ const maxSigstore = 512 << 10
 // the bundle beside an archive together with its place in the log, and ask nobody. What sigstore.json names is trusted
 // beside it, for signatures of identities; without that file, what was published stays.
 func (s *Site) trustedRoot(published tree, start time.Time) ([]gitrepo.Edit, error) {
-	before, err := published.ReadFile(build.TrustedRootPath)
+	before, err := published.ReadFile(index.TrustedRootPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	data := before
 	if data == nil {
-		data, err = atomicfile.Read(s.Path(PublicDir, filepath.FromSlash(build.TrustedRootPath)), index.MaxConfig)
+		data, err = atomicfile.Read(s.Path(PublicDir, filepath.FromSlash(index.TrustedRootPath)), index.MaxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			data, err = sign.FormatTrustedRoot([]sign.TrustedLog{{Key: s.log.Verifier(), Start: start.UTC().Truncate(time.Second)}})
 		}
@@ -41,7 +40,7 @@ func (s *Site) trustedRoot(published tree, start time.Time) ([]gitrepo.Edit, err
 	if data, err = s.withIdentities(data); err != nil || bytes.Equal(data, before) {
 		return nil, err
 	}
-	return []gitrepo.Edit{{Path: build.TrustedRootPath, Data: data}}, nil
+	return []gitrepo.Edit{{Path: index.TrustedRootPath, Data: data}}, nil
 }
 
 // withIdentities puts what sigstore.json names beside the log's own keys.
@@ -66,7 +65,7 @@ func (s *Site) withIdentities(root []byte) ([]byte, error) {
 
 // bundles is what signatures of identities are verified with: bundles of branch main, and the published trusted root.
 func (s *Site) bundles(main gitrepo.Hash, published tree) (index.Bundles, error) {
-	root, err := published.ReadFile(build.TrustedRootPath)
+	root, err := published.ReadFile(index.TrustedRootPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		root, err = nil, nil
 	}

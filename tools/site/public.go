@@ -14,7 +14,6 @@ import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/sign/tuf"
-	"github.com/geeknik/gal-pkg/tools/build"
 )
 
 // writePublic brings the static tree up to a commit of dist. What it was last brought to stands in state/public, written
@@ -105,11 +104,13 @@ func (s *Site) writeFile(name string, data []byte) error {
 
 // outlives reports whether a file stays in public/ for a while when dist has it no more: its name tells it from others.
 func outlives(name string) bool {
-	return strings.HasPrefix(name, listing.Dir) || strings.HasPrefix(name, build.LogDir) || strings.HasPrefix(name, tuf.Dir)
+	return strings.HasPrefix(name, listing.Dir) || strings.HasPrefix(name, index.LogDir) || strings.HasPrefix(name, tuf.Dir)
 }
 
 // isVouched reports whether clients hold a file against a digest, under a name that stays while the file changes.
-func isVouched(name string) bool { return build.IsListed(name) || name == index.ConfigPath }
+func isVouched(name string) bool {
+	return index.IsListed(name) || name == index.ConfigPath || strings.HasPrefix(name, index.SearchDir)
+}
 
 // onlyGrows reports whether the beginning of a file is what it was before: then who has an older digest needs no copy.
 func onlyGrows(name string) bool {

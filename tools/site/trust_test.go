@@ -18,7 +18,6 @@ import (
 	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/tuf"
-	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
 )
@@ -97,7 +96,7 @@ func checkLists(t *testing.T, r *sitetest.Registry, c *tuf.Client) {
 	}
 	var want []string
 	for _, path := range strings.Fields(gittest.Run(t, r.Path(site.RepoDir), "ls-tree", "-r", "--name-only", "dist")) {
-		if build.IsListed(path) {
+		if index.IsListed(path) {
 			want = append(want, path)
 		}
 	}
@@ -369,7 +368,7 @@ func TestOlderFolder(t *testing.T) {
 	if err := os.WriteFile(r.Path("state", "public"), []byte(commit+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	trusted := file(t, r.Path(site.PublicDir, build.TrustedRootPath))
+	trusted := file(t, r.Path(site.PublicDir, index.TrustedRootPath))
 	for _, name := range []string{"shards", "trust", "recent"} {
 		os.RemoveAll(r.Path(site.PublicDir, name))
 	}
@@ -381,7 +380,7 @@ func TestOlderFolder(t *testing.T) {
 	if err := os.MkdirAll(r.Path(site.PublicDir, "trust"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(r.Path(site.PublicDir, build.TrustedRootPath), []byte(trusted), 0o644); err != nil {
+	if err := os.WriteFile(r.Path(site.PublicDir, index.TrustedRootPath), []byte(trusted), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := r.Root(); !fault.IsCode(err, "no-metadata") {
@@ -391,7 +390,7 @@ func TestOlderFolder(t *testing.T) {
 	r.Propose(ada, r.Main(), next)
 	r.Merge("pass")
 	verified(t, r, first(t, r), sitetest.Now)
-	if file(t, r.Path(site.PublicDir, build.TrustedRootPath)) != trusted {
+	if file(t, r.Path(site.PublicDir, index.TrustedRootPath)) != trusted {
 		t.Error("the log's key was written anew")
 	}
 	sameTrees(t, r)

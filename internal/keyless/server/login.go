@@ -134,7 +134,7 @@ func loginFailed(issuer string, err error) error {
 	switch {
 	case errors.Is(err, errDenied), answer != nil && answer.ErrorCode == "access_denied":
 		kind, code, text = fault.Auth, "login-denied", "the login was refused there"
-	case answer != nil && answer.ErrorCode == "expired_token", errors.Is(err, context.DeadlineExceeded):
+	case answer != nil && answer.ErrorCode == "expired_token", err == context.DeadlineExceeded: // bare: a request's own is wrapped
 		kind, code, text = fault.Cancelled, "login-timeout", "nobody logged in within the time that there was"
 	case answer != nil:
 		kind, code = fault.Auth, "login-denied"
