@@ -14,9 +14,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
+	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
 // maxInFlight is how many requests for index files are under way at once.
@@ -68,7 +71,9 @@ func (t *Static) Lenient() bool { return t.offline }
 
 // Fetch asks the host for every file that was not asked for since the last Refresh.
 func (t *Static) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
-	return fetchEach(ctx, paths, maxInFlight, t.read)
+	return fetchEach(ctx, paths, maxInFlight, func(ctx context.Context, path string) ([]byte, error) {
+		return t.read(ctx, path, maxLength(path))
+	})
 }
 
 // FetchExpected implements [Expecting]: what is kept and has the digest is not asked for.
@@ -85,12 +90,35 @@ func (t *Static) FetchExpected(ctx context.Context, files []Expected) (map[strin
 				return data, nil
 			}
 		}
-		data, err := t.read(ctx, path)
+		limit := maxLength(path)
+		if e.Length != wholeFile {
+			limit = min(limit, e.Length+maxGrown)
+		}
+		data, err := t.read(ctx, path, limit)
 		if _, ok := e.cut(data); ok || err != nil || t.offline {
 			return data, err
 		}
-		return t.ask(ctx, path, nil, "", true) // past the caches on the way, which have another state
+		return t.ask(ctx, path, nil, "", true, limit) // past the caches on the way, which have another state
 	})
+}
+
+// maxGrown is how much a file may have grown since the lists were made that vouch for it, in bytes.
+const maxGrown = 1 << 20
+
+// maxLength bounds what a host may answer for a path, in bytes: what nobody ever writes there is not read to its end.
+func maxLength(path string) int64 {
+	folder, _, _ := strings.Cut(path, "/")
+	switch folder + "/" {
+	case tuf.Dir, listing.Dir:
+		return tuf.MaxTargets
+	case LogDir:
+		return 1 << 20
+	case BundleDir:
+		return sign.MaxBundle
+	case ConfigPath + "/":
+		return MaxConfig
+	}
+	return MaxFile
 }
 
 // Forget implements [Forgetful]: what is asked for again is asked of the host itself, past the caches on the way.
@@ -110,7 +138,8 @@ func (t *Static) Forget(paths []string) {
 // Close does nothing.
 func (t *Static) Close() error { return nil }
 
-func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
+// read answers from what is kept, or asks for at most limit bytes.
+func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, error) {
 	kept, etag, ok := t.kept(path)
 	absent := t.isAbsent(path)
 	t.mu.Lock()
@@ -128,7 +157,7 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 	if absent {
 		etag = "" // what was kept before the file went is no answer
 	}
-	data, err := t.ask(ctx, path, kept, etag, doubted)
+	data, err := t.ask(ctx, path, kept, etag, doubted, limit)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
@@ -140,8 +169,8 @@ func (t *Static) read(ctx context.Context, path string) ([]byte, error) {
 }
 
 // ask asks the host; through tells caches on the way to ask it too.
-func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string, through bool) ([]byte, error) {
-	o := web.GetOptions{MaxBytes: MaxFile, IfNoneMatch: etag}
+func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string, through bool, limit int64) ([]byte, error) {
+	o := web.GetOptions{MaxBytes: limit, IfNoneMatch: etag}
 	if through {
 		o.Header = http.Header{"Cache-Control": {"no-cache"}}
 	}

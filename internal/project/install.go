@@ -150,7 +150,7 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 	byClient := map[*remote.Registry][]fetch.Item{}
 	artifacts := map[*remote.Registry][]index.Artifact{}
 	var order []*remote.Registry
-	wanted := refs(selected)
+	wanted, pinned := refs(selected), p.pinned()
 	for _, l := range p.Lock.Packages {
 		a, ok := p.artifacts[l.Ref()]
 		if !ok || selected != nil && !wanted[l.Ref()] {
@@ -159,7 +159,7 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 		if byClient[a.registry] == nil {
 			order = append(order, a.registry)
 		}
-		byClient[a.registry] = append(byClient[a.registry], p.item(l, a))
+		byClient[a.registry] = append(byClient[a.registry], p.item(l, a, pinned))
 		artifacts[a.registry] = append(artifacts[a.registry], a.artifact)
 	}
 	var results []download.Result
@@ -205,29 +205,30 @@ func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
 	})
 }
 
-func (p *Plan) item(l manifest.LockedPackage, a placed) fetch.Item {
+func (p *Plan) item(l manifest.LockedPackage, a placed, pinned map[string]bool) fetch.Item {
 	publish := a.artifact.Publish()
 	item := fetch.Item{
 		Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name),
 		Digest: string(publish.Checksum), Size: publish.Size, Unpacked: publish.Unpacked, URLs: a.registry.URLs(l.Name, publish),
 	}
-	if p.lockedDigest(l) {
+	if pinned[pinOf(l)] {
 		item.Pinned = LockName
 	}
 	return item
 }
 
-func (p *Plan) lockedDigest(l manifest.LockedPackage) bool {
-	if p.Project.Lock == nil {
-		return false
-	}
-	for _, old := range p.Project.Lock.Find(l.Name) {
-		if old.Version.Equal(l.Version) && old.Checksum == l.Checksum {
-			return true
+// pinned are the name, version and digest of each package that gal.lock had before.
+func (p *Plan) pinned() map[string]bool {
+	set := map[string]bool{}
+	if lock := p.Project.Lock; lock != nil {
+		for _, l := range lock.Packages {
+			set[pinOf(l)] = true
 		}
 	}
-	return false
+	return set
 }
+
+func pinOf(l manifest.LockedPackage) string { return l.Name + " " + l.Version.String() + " " + l.Checksum }
 
 // Install fetches what a build uses, links the packages into the project, and writes the manifest and the lock: last, for
 // links can be made again from a lock, and a lock cannot be made again from links.

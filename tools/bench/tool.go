@@ -185,9 +185,12 @@ func (b *bench) real(ctx context.Context, name, program string) (string, error) 
 	return strings.TrimSpace(string(out)), nil
 }
 
-// note notes the version of a program.
+// note notes the version of a program, once.
 func (b *bench) note(ctx context.Context, name, program string, version ...string) error {
-	out, err := exec.CommandContext(ctx, program, version...).Output()
+	if b.report.Tools[name] != "" {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, program, version...).CombinedOutput() // nginx says it on its standard error
 	if err != nil {
 		return fmt.Errorf("asking %s for its version: %w", program, err)
 	}
