@@ -56,7 +56,7 @@ func OpenFoldCache(path string) *FoldCache {
 }
 
 func (c *FoldCache) read() {
-	if text, ok := readSealed(c.path, foldHeader, maxFolded); !ok || !c.parse(text) {
+	if text, err := readSealed(c.path, foldHeader, maxFolded); err != nil || !c.parse(text) {
 		clear(c.folded)
 	}
 }

@@ -33,7 +33,7 @@ const maxMemory = 1 << 20
 // OpenMemory reads the memory at path; a file that is not there, or is not good, is an empty memory.
 func OpenMemory(path string) *FileMemory {
 	m := &FileMemory{path: path, fresh: map[[sha256.Size]byte]struct{}{}}
-	if text, ok := readSealed(path, memoryHeader, (maxMemory+2)*sha256.Size); ok && len(text)%sha256.Size == 0 {
+	if text, err := readSealed(path, memoryHeader, (maxMemory+2)*sha256.Size); err == nil && len(text)%sha256.Size == 0 {
 		m.kept = text
 	}
 	return m

@@ -2,14 +2,17 @@ package index
 
 import (
 	"crypto/sha256"
+	"errors"
 	"io"
 	"os"
 	"strings"
 )
 
 // What a client remembers lies in sealed files: a header that names the format and its version, the sha256 of the rest,
-// and the rest. A file that is damaged, cut short or of another version is as good as none. The digest finds accidents
-// and not enemies: who can write there can make this program trust.
+// and the rest. The digest finds accidents and not enemies: who can write there can make this program trust.
+
+// errUnsealed is the error for a file that is damaged, cut short, too long or of another version.
+var errUnsealed = errors.New("the file is damaged or of another version")
 
 // sealedBuffer returns a buffer for a sealed file, to which the rest is to be appended before it is sealed.
 func sealedBuffer(header string, capacity int) []byte {
@@ -24,26 +27,37 @@ func seal(buf []byte, header string) []byte {
 	return buf
 }
 
-// readSealed reads the rest of a sealed file of at most limit bytes, into the only copy that is ever made of it.
-func readSealed(path, header string, limit int64) (string, bool) {
+// readSealed reads the rest of a sealed file of at most limit bytes, into the only copy that is ever made of it. The error
+// is errUnsealed, or that of opening or reading.
+func readSealed(path, header string, limit int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	head := make([]byte, len(header)+sha256.Size)
-	if err != nil || info.Size() > limit || info.Size() < int64(len(head)) {
-		return "", false
+	if err != nil {
+		return "", err
 	}
-	if _, err := io.ReadFull(f, head); err != nil || string(head[:len(header)]) != header {
-		return "", false
+	rest := info.Size() - int64(len(header)) - sha256.Size
+	if info.Size() > limit || rest < 0 {
+		return "", errUnsealed
+	}
+	head := make([]byte, len(header)+sha256.Size)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return "", err
+	}
+	if string(head[:len(header)]) != header {
+		return "", errUnsealed
 	}
 	var text strings.Builder
-	text.Grow(int(info.Size()) - len(head))
+	text.Grow(int(rest))
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), io.LimitReader(f, info.Size()-int64(len(head))), make([]byte, 1<<17)); err != nil {
-		return "", false
+	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), io.LimitReader(f, rest), make([]byte, min(rest+1, 1<<17))); err != nil {
+		return "", err
 	}
-	return text.String(), string(sum.Sum(nil)) == string(head[len(header):])
+	if string(sum.Sum(nil)) != string(head[len(header):]) {
+		return "", errUnsealed
+	}
+	return text.String(), nil
 }

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -22,9 +21,9 @@ import (
 // keys could sign it too. A file must begin with the bytes that were seen; what follows them must stand in the log behind
 // everything that was there then, and must not be older.
 //
-// It is a file: header, the sha256 of the rest, and for each file, sorted by path: path, length, sha256, the size of the log
-// and the time in seconds when it was seen. Of a file that has not changed nothing is read. What is damaged is an error, as
-// of [StandingFile]. A Seen is for use by several goroutines at once.
+// It is a sealed file: for each file, sorted by path, there are path, length, sha256, the size of the log and the time in
+// seconds when it was seen. Of a file that has not changed nothing is read. What is damaged is an error, as of
+// [StandingFile]. A Seen is for use by several goroutines at once.
 type Seen struct {
 	path string
 
@@ -63,32 +62,22 @@ func (s *Seen) load() error {
 }
 
 func (s *Seen) read() (map[string]sighting, error) {
-	data, err := atomicfile.Read(s.path, maxSeen)
+	text, err := readSealed(s.path, seenHeader, maxSeen)
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string]sighting{}, nil
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if known, ok := parseSeen(text); ok {
+			return known, nil
+		}
+		err = errUnsealed
 	}
-	known, ok := parseSeen(data)
-	if !ok {
-		return nil, fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry's files that were seen is damaged").
-			WithFact("file %s", s.path).
-			WithHelp("gal-pkg registry reset NAME   # trust anew whoever answers there, as if never seen")
-	}
-	return known, nil
+	return nil, damaged(s.path, err)
 }
 
-func parseSeen(data []byte) (map[string]sighting, bool) {
-	body, ok := bytes.CutPrefix(data, []byte(seenHeader))
-	if !ok || len(body) < sha256.Size {
-		return nil, false
-	}
-	if sum := sha256.Sum256(body[sha256.Size:]); !bytes.Equal(sum[:], body[:sha256.Size]) {
-		return nil, false
-	}
-	known := map[string]sighting{}
-	r := &unfolder{text: string(body[sha256.Size:])}
+func parseSeen(text string) (map[string]sighting, bool) {
+	known, ok := map[string]sighting{}, true
+	r := &unfolder{text: text}
 	for r.text != "" {
 		path := r.string()
 		now := sighting{length: int64(r.number())}
@@ -115,7 +104,7 @@ func (s *Seen) Save() error {
 			there[path] = now
 		}
 	}
-	w := &folder{buf: make([]byte, len(seenHeader)+sha256.Size)}
+	w := &folder{buf: sealedBuffer(seenHeader, 128*len(there))}
 	for _, path := range slices.Sorted(maps.Keys(there)) {
 		now := there[path]
 		w.text(path)
@@ -124,11 +113,8 @@ func (s *Seen) Save() error {
 		w.number(uint64(now.log))
 		w.number(uint64(now.at))
 	}
-	copy(w.buf, seenHeader)
-	sum := sha256.Sum256(w.buf[len(seenHeader)+sha256.Size:])
-	copy(w.buf[len(seenHeader):], sum[:])
 	s.known, s.changed = there, false
-	return atomicfile.Write(s.path, w.buf, 0o600)
+	return atomicfile.Write(s.path, seal(w.buf, seenHeader), 0o600)
 }
 
 // before returns how a file was seen by an earlier or the same state of the registry.

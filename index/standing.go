@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -31,8 +30,7 @@ type StandingStore interface {
 	Testify(name string, data []byte) (path string, err error)
 }
 
-// StandingFile keeps a standing in a folder: the file `standing` is a header, the sha256 of the rest, and the members,
-// each behind its length.
+// StandingFile keeps a standing in a folder: the file `standing` is sealed and has the members, each behind its length.
 type StandingFile struct{ Dir string }
 
 const (
@@ -44,31 +42,31 @@ func (f StandingFile) path() string { return filepath.Join(f.Dir, "standing") }
 
 // Load implements [StandingStore].
 func (f StandingFile) Load() (Standing, error) {
-	data, err := atomicfile.Read(f.path(), maxStanding)
+	text, err := readSealed(f.path(), standingHeader, maxStanding)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Standing{}, nil
 	}
-	if err != nil {
-		return Standing{}, err
+	if err == nil {
+		if s, ok := parseStanding(text); ok {
+			return s, nil
+		}
+		err = errUnsealed
 	}
-	s, ok := parseStanding(data)
-	if !ok {
-		return Standing{}, fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry's root of trust is damaged").
-			WithFact("file %s", f.path()).
-			WithHelp("gal-pkg registry reset NAME   # trust anew whoever answers there, as if never seen")
-	}
-	return s, nil
+	return Standing{}, damaged(f.path(), err)
 }
 
-func parseStanding(data []byte) (s Standing, ok bool) {
-	body, ok := bytes.CutPrefix(data, []byte(standingHeader))
-	if !ok || len(body) < sha256.Size {
-		return s, false
+// damaged is the error for a file whose loss nobody may take for never having seen the registry.
+func damaged(path string, err error) error {
+	if !errors.Is(err, errUnsealed) {
+		return err
 	}
-	if sum := sha256.Sum256(body[sha256.Size:]); !bytes.Equal(sum[:], body[:sha256.Size]) {
-		return s, false
-	}
-	r := &unfolder{text: string(body[sha256.Size:])}
+	return fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry is damaged").
+		WithFact("file %s", path).
+		WithHelp("gal-pkg registry reset NAME   # trust anew whoever answers there, as if never seen")
+}
+
+func parseStanding(text string) (s Standing, ok bool) {
+	r := &unfolder{text: text}
 	s.First = r.string()
 	for _, member := range []*[]byte{&s.Metadata.Root, &s.Metadata.Timestamp, &s.Metadata.Snapshot, &s.Metadata.Targets, &s.Checkpoint} {
 		if text := r.string(); text != "" {
@@ -80,15 +78,12 @@ func parseStanding(data []byte) (s Standing, ok bool) {
 
 // Save implements [StandingStore].
 func (f StandingFile) Save(s Standing) error {
-	w := &folder{buf: make([]byte, len(standingHeader)+sha256.Size)}
+	w := &folder{buf: sealedBuffer(standingHeader, 4<<10)}
 	w.text(s.First)
 	for _, member := range [][]byte{s.Metadata.Root, s.Metadata.Timestamp, s.Metadata.Snapshot, s.Metadata.Targets, s.Checkpoint} {
 		w.text(string(member))
 	}
-	copy(w.buf, standingHeader)
-	sum := sha256.Sum256(w.buf[len(standingHeader)+sha256.Size:])
-	copy(w.buf[len(standingHeader):], sum[:])
-	return atomicfile.Write(f.path(), w.buf, 0o600)
+	return atomicfile.Write(f.path(), seal(w.buf, standingHeader), 0o600)
 }
 
 // Testify implements [StandingStore].

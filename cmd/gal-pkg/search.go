@@ -66,13 +66,13 @@ func (c *searchCmd) Run(a *app) error {
 	}
 	r, err := a.registry()
 	if err != nil {
-		return err
+		return c.orOffline(a, err)
 	}
 	page, err := r.Snapshot.Search(a.ctx, index.Query{
 		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
 	}, c.Page, c.Limit)
 	if err != nil {
-		return err
+		return c.orOffline(a, err)
 	}
 	found := searchResult{Registry: r.ID(), Total: page.Total, Page: c.Page, Limit: c.Limit, Close: page.Close, Packages: []foundRow{}}
 	for _, row := range page.Rows {
@@ -87,6 +87,14 @@ func (c *searchCmd) Run(a *app) error {
 			fmt.Fprintln(w, row.line())
 		}
 	})
+}
+
+// orOffline adds to an error of the network that a search may do without one.
+func (c *searchCmd) orOffline(a *app, err error) error {
+	if f := fault.Of(err); f != nil && f.Kind == fault.Network && !a.g.Offline {
+		f.WithHelp("gal-pkg search --offline WORD searches the catalogue as it was last seen")
+	}
+	return err
 }
 
 func (c *searchCmd) check() (text string, err error) {

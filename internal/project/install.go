@@ -159,7 +159,11 @@ func (p *Plan) Fetch(ctx context.Context, selected []resolve.Selected, o Fetchin
 		if byClient[a.registry] == nil {
 			order = append(order, a.registry)
 		}
-		byClient[a.registry] = append(byClient[a.registry], p.item(l, a, pinned))
+		item := p.item(l, a)
+		if pinned[pinOf(l)] {
+			item.Pinned = LockName
+		}
+		byClient[a.registry] = append(byClient[a.registry], item)
 		artifacts[a.registry] = append(artifacts[a.registry], a.artifact)
 	}
 	var results []download.Result
@@ -205,16 +209,12 @@ func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
 	})
 }
 
-func (p *Plan) item(l manifest.LockedPackage, a placed, pinned map[string]bool) fetch.Item {
+func (p *Plan) item(l manifest.LockedPackage, a placed) fetch.Item {
 	publish := a.artifact.Publish()
-	item := fetch.Item{
+	return fetch.Item{
 		Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name),
 		Digest: string(publish.Checksum), Size: publish.Size, Unpacked: publish.Unpacked, URLs: a.registry.URLs(l.Name, publish),
 	}
-	if pinned[pinOf(l)] {
-		item.Pinned = LockName
-	}
-	return item
 }
 
 // pinned are the name, version and digest of each package that gal.lock had before.
@@ -228,7 +228,9 @@ func (p *Plan) pinned() map[string]bool {
 	return set
 }
 
-func pinOf(l manifest.LockedPackage) string { return l.Name + " " + l.Version.String() + " " + l.Checksum }
+func pinOf(l manifest.LockedPackage) string {
+	return l.Name + " " + l.Version.String() + " " + l.Checksum
+}
 
 // Install fetches what a build uses, links the packages into the project, and writes the manifest and the lock: last, for
 // links can be made again from a lock, and a lock cannot be made again from links.
