@@ -34,9 +34,10 @@ type Static struct {
 	offline bool
 
 	mu     sync.Mutex
-	fresh  map[string]bool // asked for since the last Refresh
-	doubts map[string]bool // to be asked of the host itself next time
-	absent map[string]bool // by mark: the host does not have it; nil until it was read
+	fresh  map[string]bool          // asked for since the last Refresh
+	doubts map[string]bool          // to be asked of the host itself next time
+	absent map[string]bool          // by mark: the host does not have it; nil until it was read
+	turns  map[string]chan struct{} // of files that somebody reads; closed when that is over
 }
 
 // NewStatic returns a transport for the tree below a URL. Files are kept in dir, which is made where it is missing.
@@ -51,7 +52,7 @@ func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, err
 	}
 	return &Static{
 		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline,
-		fresh: map[string]bool{}, doubts: map[string]bool{},
+		fresh: map[string]bool{}, doubts: map[string]bool{}, turns: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -138,8 +139,13 @@ func (t *Static) Forget(paths []string) {
 // Close does nothing.
 func (t *Static) Close() error { return nil }
 
-// read answers from what is kept, or asks for at most limit bytes.
+// read answers from what is kept, or asks for at most limit bytes. Of those who want one file at once, one asks.
 func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, error) {
+	done, err := t.takeTurn(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	kept, etag, ok := t.kept(path)
 	absent := t.isAbsent(path)
 	t.mu.Lock()
@@ -166,6 +172,31 @@ func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, er
 	delete(t.doubts, path)
 	t.mu.Unlock()
 	return data, err
+}
+
+// takeTurn waits until nobody else reads the file; done lets the next one.
+func (t *Static) takeTurn(ctx context.Context, path string) (done func(), err error) {
+	mine := make(chan struct{})
+	for {
+		t.mu.Lock()
+		other := t.turns[path]
+		if other == nil {
+			t.turns[path] = mine
+			t.mu.Unlock()
+			return func() {
+				t.mu.Lock()
+				defer t.mu.Unlock()
+				delete(t.turns, path)
+				close(mine)
+			}, nil
+		}
+		t.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // ask asks the host; through tells caches on the way to ask it too.
