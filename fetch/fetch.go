@@ -37,6 +37,7 @@ type Events struct {
 	Planned  func(items int, bytes int64) // so many more are not in the cache; bytes are of their archives, as far as known
 	Started  func(Item)                   // its download begins; again when it begins anew
 	Progress func(item Item, bytes int64) // bytes of it that have arrived; fewer than before when it begins anew
+	Arrived  func(Item)                   // all of it has arrived and has its digest; what follows is done here
 	Done     func(item Item, cached bool) // it is verified and in place; cached means that nothing was downloaded
 	Healed   func(item Item, what string) // a damaged file was found and replaced, or is about to be
 	Waiting  func(what string)            // another process, or a host that wants fewer requests, makes us wait a second or more
@@ -68,6 +69,13 @@ func (e Events) Start(i Item) {
 func (e Events) Advance(i Item, bytes int64) {
 	if e.Progress != nil {
 		e.Progress(i, bytes)
+	}
+}
+
+// Arrive calls Arrived where it is set.
+func (e Events) Arrive(i Item) {
+	if e.Arrived != nil {
+		e.Arrived(i)
 	}
 }
 

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -115,8 +116,12 @@ func (o Obligation) memo() Digest {
 	if o.remembered != "" {
 		return o.remembered
 	}
+	h := sha256.New() // of every line of a file that is read: nothing is put together first
 	if o.bundle != "" {
-		return DigestOf(fmt.Appendf(nil, "identity\n%d\n%s\n%s\n%q\n%s", o.log, o.registry, o.bundle, o.identities, o.Line.Bytes()))
+		fmt.Fprintf(h, "identity\n%d\n%s\n%s\n%q\n", o.log, o.registry, o.bundle, o.identities)
+	} else {
+		fmt.Fprintf(h, "%d\n%s\n%s\n%s\n", o.log, o.registry, o.Key.Hint(), o.value)
 	}
-	return DigestOf(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s", o.log, o.registry, o.Key.Hint(), o.value, o.Line.Bytes()))
+	h.Write(o.Line.Bytes())
+	return digestOf(h)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"strings"
 )
 
@@ -13,7 +14,15 @@ type Digest string
 // DigestOf returns the digest of data.
 func DigestOf(data []byte) Digest {
 	sum := sha256.Sum256(data)
-	return Digest("sha256:" + hex.EncodeToString(sum[:]))
+	text := append(make([]byte, 0, 7+hex.EncodedLen(len(sum))), "sha256:"...)
+	return Digest(hex.AppendEncode(text, sum[:]))
+}
+
+// digestOf returns the digest that a sha256 has come to.
+func digestOf(h hash.Hash) Digest {
+	var sum [sha256.Size]byte
+	text := append(make([]byte, 0, 7+hex.EncodedLen(len(sum))), "sha256:"...)
+	return Digest(hex.AppendEncode(text, h.Sum(sum[:0])))
 }
 
 // Hex returns the digits alone.

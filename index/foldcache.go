@@ -21,8 +21,9 @@ import (
 //
 // A FoldCache is for use by several goroutines at once.
 type FoldCache struct {
-	path  string
-	ready chan struct{} // closed once the file has been read
+	path    string
+	ready   chan struct{} // closed once the file has been read
+	scratch sync.Pool     // of *[]byte, where records are made
 
 	mu      sync.Mutex
 	folded  map[string]folded // by path
@@ -47,7 +48,7 @@ const maxFolded = 128 << 20
 // OpenFoldCache returns the cache at path, and begins to read it: whoever asks it first waits for that. A file that is
 // not there, or cannot be read, is an empty cache.
 func OpenFoldCache(path string) *FoldCache {
-	c := &FoldCache{path: path, folded: map[string]folded{}, ready: make(chan struct{})}
+	c := &FoldCache{path: path, folded: map[string]folded{}, ready: make(chan struct{}), scratch: sync.Pool{New: func() any { return new([]byte) }}}
 	go func() {
 		defer close(c.ready)
 		c.read()
@@ -136,7 +137,10 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 	if !recordable(p) {
 		return
 	}
-	f.record, f.used = string(appendFolded(nil, p)), true
+	buf := c.scratch.Get().(*[]byte)
+	*buf = appendFolded((*buf)[:0], p)
+	f.record, f.used = string(*buf), true
+	c.scratch.Put(buf)
 	c.lock()
 	defer c.mu.Unlock()
 	c.folded[path] = f

@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -87,7 +86,7 @@ func (l *Line) Digest() Digest {
 	h := sha256.New()
 	h.Write(l.raw[:cut])
 	h.Write([]byte{'}'})
-	return Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
+	return digestOf(h)
 }
 
 // Version returns the version that the line is about, "" where it is about none.

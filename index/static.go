@@ -242,7 +242,7 @@ func (t *Static) keep(path, etag string, data []byte) {
 		return
 	}
 	sum := sha256.Sum256(data)
-	_ = atomicfile.WriteCache(name, append(fmt.Appendf(nil, "1 %x %s\n", sum, etag), data...))
+	_ = atomicfile.WriteCache(name, fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
 }
 
 func (t *Static) kept(path string) (data []byte, etag string, ok bool) {

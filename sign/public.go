@@ -29,6 +29,7 @@ const pointSize = 65
 // nothing.
 type PublicKey struct {
 	spki string // SubjectPublicKeyInfo, DER, 91 bytes
+	hint string // of it: lines name keys by nothing else
 }
 
 // ParsePublicKey reads a key from base64 of its SPKI, as lines and configuration have it, or from one PEM block
@@ -79,7 +80,7 @@ func publicKeyOf(key crypto.PublicKey) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, refusedKey("its point is not on the curve")
 	}
-	return PublicKey{spki: string(canonical)}, nil
+	return PublicKey{spki: string(canonical), hint: hintOf(canonical)}, nil
 }
 
 func refusedKey(reason string, args ...any) error {
@@ -105,7 +106,14 @@ func (p PublicKey) PEM() []byte {
 //
 //	openssl pkey -pubin -in FILE.pub -outform DER | sha256sum | xxd -r -p | base64
 func (p PublicKey) Hint() string {
-	sum := sha256.Sum256([]byte(p.spki))
+	if p.IsZero() {
+		return hintOf(nil) // that of no key, and not "": a signature may well name ""
+	}
+	return p.hint
+}
+
+func hintOf(spki []byte) string {
+	sum := sha256.Sum256(spki)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

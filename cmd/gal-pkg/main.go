@@ -30,7 +30,7 @@ func main() {
 // The memory at which garbage is first collected, in bytes, and how far the heap may grow from then on, in percent of what
 // is in use: most commands live for a fraction of a second and never need to sweep.
 const (
-	firstCollection = 40 << 20
+	firstCollection = 32 << 20
 	gcPercent       = 200
 )
 

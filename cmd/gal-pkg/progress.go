@@ -76,6 +76,7 @@ func followed(g *cmdline.Progress, events fetch.Events) fetch.Events {
 		}
 	}
 	events.Progress = func(i fetch.Item, bytes int64) { g.Advance(i.String(), bytes) }
+	events.Arrived = func(i fetch.Item) { g.Arrived(i.String()) }
 	events.Waiting = g.Wait
 	events.Done = func(i fetch.Item, cached bool) {
 		g.Done(i.String(), !cached)

@@ -49,6 +49,7 @@ func (f *fetcher) bring(ctx context.Context, r *Result) error {
 		return err
 	}
 	r.Downloaded = true
+	f.o.Events.Arrive(r.Item)
 	if !shared && !f.o.Offline && f.o.Shared.wants() {
 		f.share(ctx, r.Item)
 	}

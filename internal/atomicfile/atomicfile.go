@@ -22,17 +22,17 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 		perm = info.Mode().Perm()
 	}
-	return replace(path, data, perm, true)
+	return replace(path, [][]byte{data}, perm, true)
 }
 
 // WriteSecret is [Write] for files that only their owner may read: it always ends with mode 0600.
-func WriteSecret(path string, data []byte) error { return replace(path, data, 0o600, true) }
+func WriteSecret(path string, data []byte) error { return replace(path, [][]byte{data}, 0o600, true) }
 
 // WriteCache is [Write] without the syncs, which cost milliseconds each: for files that carry their own digest and can be
-// made again, because after a power cut they may be there and hold something else.
-func WriteCache(path string, data []byte) error { return replace(path, data, 0o644, false) }
+// made again, because after a power cut they may be there and hold something else. The parts stand one behind the other.
+func WriteCache(path string, parts ...[]byte) error { return replace(path, parts, 0o644, false) }
 
-func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) {
+func replace(path string, parts [][]byte, perm fs.FileMode, sync bool) (err error) {
 	f, err := openTemp(path)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -51,8 +51,10 @@ func replace(path string, data []byte, perm fs.FileMode, sync bool) (err error) 
 	if err := f.Chmod(perm); err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		return err
+	for _, part := range parts {
+		if _, err := f.Write(part); err != nil {
+			return err
+		}
 	}
 	failpoint.Reach(failpoint.FileWritten)
 	if err := failpoint.Fail(failpoint.FileWritten, path); err != nil {

@@ -42,6 +42,7 @@ type Progress struct {
 type transfer struct {
 	name       string
 	size, came int64
+	arrived    bool
 }
 
 // sample is how many bytes there were at a time.
@@ -124,6 +125,15 @@ func (g *Progress) Advance(name string, came int64) {
 	})
 }
 
+// Arrived says that all of a package is here, though not everything is done with it.
+func (g *Progress) Arrived(name string) {
+	g.change(func() {
+		if t := g.active[name]; t != nil {
+			t.arrived = true
+		}
+	})
+}
+
 // Done takes a package away; it counts where it was downloaded.
 func (g *Progress) Done(name string, downloaded bool) {
 	g.change(func() {
@@ -188,8 +198,13 @@ func (g *Progress) lines() []string {
 		return nil
 	}
 	rows := make([]*transfer, 0, len(g.active))
+	arrived := 0
 	for _, t := range g.active {
-		rows = append(rows, t)
+		if t.arrived {
+			arrived++
+		} else {
+			rows = append(rows, t)
+		}
 	}
 	slices.SortFunc(rows, func(a, b *transfer) int {
 		return cmp.Or(cmp.Compare(b.size-b.came, a.size-a.came), strings.Compare(a.name, b.name))
@@ -198,7 +213,7 @@ func (g *Progress) lines() []string {
 	for _, t := range rows[:min(len(rows), maxRows)] {
 		lines = append(lines, t.line())
 	}
-	return append(lines, g.total())
+	return append(lines, g.total(arrived))
 }
 
 func (t *transfer) line() string {
@@ -208,11 +223,12 @@ func (t *transfer) line() string {
 	return fmt.Sprintf("%24s  %3d %%  %s", Size(t.came)+" of "+Size(t.size), min(100*t.came/t.size, 100), t.name)
 }
 
-func (g *Progress) total() string {
+// total is the line for all; of what is active, so many have arrived.
+func (g *Progress) total(arrived int) string {
 	if g.stands() {
 		return fmt.Sprintf("%12s %s", "Waiting for", g.waiting)
 	}
-	text := fmt.Sprintf("%12s %d of %s, %s", "Downloading", g.done, Plural(max(g.planned, g.done+len(g.active)), "package"), Size(g.bytes))
+	text := fmt.Sprintf("%12s %d of %s, %s", "Downloading", g.done+arrived, Plural(max(g.planned, g.done+len(g.active)), "package"), Size(g.bytes))
 	if g.size > 0 {
 		text += " of " + Size(max(g.size, g.bytes))
 	}

@@ -87,6 +87,11 @@ func TestProgress(t *testing.T) {
 		shows("a line\na result")
 		g.Begin("more \x1b[2J", 1)
 		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 3 of 4 packages, 4.0 MB of 4.0 MB")
+		// What is here and waits for its turn to be unpacked has been downloaded.
+		g.Begin("early 1.0.0", 5)
+		g.Advance("early 1.0.0", 5)
+		g.Arrived("early 1.0.0")
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 4 of 5 packages, 4.0 MB of 4.0 MB")
 		g.Stop()
 		p.Say("the end")
 		if got := s.String(); got != "a line\na result\nthe end" {
@@ -100,6 +105,7 @@ func TestNoProgress(t *testing.T) {
 	g.Plan(1, 1)
 	g.Begin("a", 1)
 	g.Advance("a", 1)
+	g.Arrived("a")
 	g.Wait("b")
 	g.Done("a", true)
 	g.Stop()
