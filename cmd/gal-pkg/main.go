@@ -31,7 +31,7 @@ func main() {
 // is in use: most commands live for a fraction of a second and never need to sweep.
 const (
 	firstCollection = 32 << 20
-	gcPercent       = 200
+	gcPercent       = 100
 )
 
 // collectLate puts the first collection off. The limit would have the collector run without end where more than that is
