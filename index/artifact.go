@@ -3,6 +3,10 @@ package index
 import (
 	"context"
 	"iter"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/version"
@@ -34,10 +38,6 @@ func (a Artifact) Signer() string { return a.release.By }
 
 // Yanked returns why the release should not be chosen any more, nil where it may be.
 func (a Artifact) Yanked() *Yank { return a.release.Yanked() }
-
-// Recoveries returns what the registry's root keys did to the package or the keys of its owners, as long as they have not
-// answered it: users are to be told.
-func (a Artifact) Recoveries() []Recovery { return a.recoveries }
 
 // Verify checks every signature that the wanted releases rest on and holds their checksums against the lock. It returns
 // an artifact for each, in order, and what it has to say under [SignaturesWarn]. Nothing is returned on an error.
@@ -88,22 +88,36 @@ func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
 
 // readAnew reads from their files the packages that came from the cache and have an obligation that is not done.
 func (s *Snapshot) readAnew(ctx context.Context, wants []Want, done func(Obligation) bool) error {
-	var loads []*loading
-	for _, w := range wants {
-		p, err := s.Package(ctx, w.Name)
-		if err != nil {
-			return err
-		}
-		twice := len(loads) > 0 && loads[len(loads)-1].key == p.key
-		if p.recalled && !twice && !all(p.obligationsFor(w.Version), done) {
-			loads = append(loads, &loading{key: p.key, path: PackagePath(p.Name)})
-		}
+	open := make([]*loading, len(wants))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for from := 0; from < len(wants); from += checkedAtOnce {
+		group.Go(func() error {
+			for i, w := range wants[from:min(len(wants), from+checkedAtOnce)] {
+				p, err := s.Package(inner, w.Name)
+				if err != nil {
+					return err
+				}
+				if p.recalled && !all(p.obligationsFor(w.Version), done) {
+					open[from+i] = &loading{key: p.key, path: PackagePath(p.Name)}
+				}
+			}
+			return nil
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	loads := slices.DeleteFunc(open, func(l *loading) bool { return l == nil })
+	loads = slices.CompactFunc(loads, func(a, b *loading) bool { return a.key == b.key })
 	if len(loads) == 0 {
 		return nil
 	}
 	return s.load(ctx, loads, true)
 }
+
+// checkedAtOnce is how many packages go through one goroutine, so that their signatures are looked up on every core.
+const checkedAtOnce = 128
 
 func all(list iter.Seq[Obligation], ok func(Obligation) bool) bool {
 	for o := range list {

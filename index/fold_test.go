@@ -87,6 +87,7 @@ func (s *story) publish(a publish.Author, name, v string) *index.Line {
 	a.Now = s.now
 	line, err := a.Publish(registry, state, &publish.Draft{Name: name, Publish: &index.Publish{
 		Version: version.MustParse(v), Checksum: index.DigestOf([]byte(name + v)), Size: 1, Unpacked: 1, License: "MIT",
+		Features: map[string][]string{"default": {}, "extra": {"default"}},
 	}})
 	if err != nil {
 		s.t.Fatal(err)

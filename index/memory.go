@@ -20,7 +20,7 @@ import (
 type FileMemory struct {
 	path string
 
-	mu    sync.Mutex
+	mu    sync.RWMutex
 	kept  string // the digests of the file, end to end
 	fresh map[[sha256.Size]byte]struct{}
 }
@@ -42,8 +42,8 @@ func OpenMemory(path string) *FileMemory {
 // Has reports whether a digest is remembered.
 func (m *FileMemory) Has(d Digest) bool {
 	key, ok := rawDigest(d)
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	return ok && m.has(key)
 }
 

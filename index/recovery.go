@@ -17,16 +17,52 @@ type Recovery struct {
 	Reason    string
 }
 
-// Warning says it in a sentence, for users of a package.
-func (r Recovery) Warning(name string) string {
-	what := fmt.Sprintf("the registry's root keys gave `%s` to %s", name, strings.Join(r.Owners, ", "))
+// Warning says it in a sentence, for users of packages: of one, or of several whose owner was given a key.
+func (r Recovery) Warning(names ...string) string {
+	packages, since := "`"+strings.Join(names[:min(len(names), maxNamed)], "`, `")+"`", "in the package"
+	if len(names) > maxNamed {
+		packages += fmt.Sprintf(" and %d more", len(names)-maxNamed)
+	}
+	if len(names) > 1 {
+		since = "in them"
+	}
+	what := fmt.Sprintf("the registry's root keys gave %s to %s", packages, strings.Join(r.Owners, ", "))
 	if r.Publisher != "" {
-		what = fmt.Sprintf("the registry's root keys gave publisher %s, who owns `%s`, another key", r.Publisher, name)
+		what = fmt.Sprintf("the registry's root keys gave publisher %s, who owns %s, another key", r.Publisher, packages)
 	}
 	if r.Reason != "" {
 		what += " (" + r.Reason + ")"
 	}
-	return what + " on " + r.At.UTC().Format(time.DateOnly) + ", and nothing was signed with it in the package since"
+	return what + " on " + r.At.UTC().Format(time.DateOnly) + ", and nothing was signed with it " + since + " since"
+}
+
+// maxNamed is how many packages a warning names.
+const maxNamed = 3
+
+// RecoveryWarnings says what was recovered of the packages and owners of some artifacts, each key once.
+func RecoveryWarnings(artifacts []Artifact) []string {
+	type event struct {
+		publisher string
+		log       int64
+	}
+	names := map[event][]string{}
+	var order []Recovery
+	for _, a := range artifacts {
+		for _, r := range a.recoveries {
+			e := event{r.Publisher, r.Log}
+			if names[e] == nil {
+				order = append(order, r)
+			}
+			if !slices.Contains(names[e], a.name) {
+				names[e] = append(names[e], a.name)
+			}
+		}
+	}
+	var warnings []string
+	for _, r := range order {
+		warnings = append(warnings, r.Warning(names[event{r.Publisher, r.Log}]...))
+	}
+	return warnings
 }
 
 // recoveries are those of a package, and of the keys of its owners, that no line in the package's file has answered.

@@ -203,7 +203,11 @@ func (r *unfolder) features() map[string][]string {
 	features := make(map[string][]string, n)
 	for range n {
 		name := r.string()
-		features[name] = r.strings()
+		values := r.strings()
+		if values == nil {
+			values = []string{} // as in a line, where lists of features are always written
+		}
+		features[name] = values
 	}
 	return features
 }

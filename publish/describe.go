@@ -123,7 +123,7 @@ func compareUse(m *manifest.Manifest, p, want *index.Publish) string {
 		unlike("version", p.Version.String(), want.Version.String()),
 		unlike("links", p.Links, want.Links),
 		unlike("gal-version", p.GalVersion, want.GalVersion),
-		unlike("features", orEmpty(p.Features), orEmpty(want.Features)),
+		compareFeatures(p.Features, want.Features),
 		compareDependencies(m, p.Dependencies, want.Dependencies),
 	)
 }
@@ -134,6 +134,14 @@ func unlike(name string, line, real any) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: %v in the line, %v in gal.toml", name, line, real)
+}
+
+// compareFeatures takes a feature without values for one, whether it is nil or empty.
+func compareFeatures(line, real map[string][]string) string {
+	if maps.EqualFunc(line, real, slices.Equal[[]string]) {
+		return ""
+	}
+	return fmt.Sprintf("features: %v in the line, %v in gal.toml", line, real)
 }
 
 func compareDependencies(m *manifest.Manifest, said, real []index.Dependency) string {
@@ -167,10 +175,3 @@ func flat(d index.Dependency) any {
 }
 
 func normal(a index.About) string { return fmt.Sprintf("%+v", a) }
-
-func orEmpty(m map[string][]string) map[string][]string {
-	if m == nil {
-		return map[string][]string{}
-	}
-	return m
-}

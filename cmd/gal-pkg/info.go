@@ -170,8 +170,8 @@ func (c *infoCmd) verify(a *app, r *remote.Registry, want index.Want) (string, e
 	if err != nil {
 		return "", err
 	}
-	for _, r := range artifacts[0].Recoveries() {
-		a.Warn("%s", r.Warning(want.Name))
+	for _, w := range index.RecoveryWarnings(artifacts) {
+		a.Warn("%s", w)
 	}
 	for _, w := range warnings {
 		a.Warn("%s", w)

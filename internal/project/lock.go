@@ -102,11 +102,8 @@ func (p *Plan) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.Warnings = append(append(p.Warnings, warnings...), known...)
+		p.Warnings = slices.Concat(p.Warnings, warnings, known, index.RecoveryWarnings(artifacts))
 		for _, a := range artifacts {
-			for _, r := range a.Recoveries() {
-				p.Warnings = append(p.Warnings, r.Warning(a.Name()))
-			}
 			p.artifacts[ref(manifest.Registry(id), a.Name(), a.Version())] = placed{a, r}
 		}
 	}

@@ -82,6 +82,9 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	if err := v.logged(ctx); err != nil {
 		return nil, err
 	}
+	for _, id := range slices.Sorted(maps.Keys(v.good)) {
+		v.Recovered = append(v.Recovered, index.RecoveryWarnings(v.good[id])...)
+	}
 	return v.Verified, v.links()
 }
 
@@ -161,9 +164,6 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 		return err
 	default:
 		v.good[l.Source.Location] = append(v.good[l.Source.Location], artifacts...)
-		for _, r := range artifacts[0].Recoveries() {
-			v.Recovered = append(v.Recovered, r.Warning(l.Name))
-		}
 		v.Lines++
 		for _, w := range warnings {
 			v.wrong(l, "index", "%s", w)
