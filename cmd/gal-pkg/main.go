@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"syscall"
 )
 
@@ -27,11 +28,14 @@ func main() {
 	os.Exit(code)
 }
 
-// The memory at which garbage is first collected, in bytes, and how far the heap may grow from then on, in percent of what
-// is in use: most commands live for a fraction of a second and never need to sweep.
+// firstCollection is the memory at which garbage is first collected, in bytes: most commands live for a fraction of a second
+// and never need to. From then on the heap may double before it is collected again. Where the first collection has found
+// that most of the heap is in use, as after much was remembered of a registry, the next ones would find the same, and are
+// put off further.
 const (
 	firstCollection = 32 << 20
 	gcPercent       = 100
+	gcPercentFull   = 300
 )
 
 // collectLate puts the first collection off. The limit would have the collector run without end where more than that is
@@ -40,7 +44,12 @@ func collectLate() {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(firstCollection)
 	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
-		debug.SetGCPercent(gcPercent)
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		percent := gcPercent
+		if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > firstCollection/2 {
+			percent = gcPercentFull
+		}
+		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(math.MaxInt64)
 	})
 }
