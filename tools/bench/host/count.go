@@ -76,7 +76,8 @@ func (c *countingConn) Read(p []byte) (int, error) {
 }
 
 func (c *countingConn) Write(p []byte) (int, error) {
+	c.counter.add(0, len(p), 0) // before: who has read all of it may ask for the count at once
 	n, err := c.Conn.Write(p)
-	c.counter.add(0, n, 0)
+	c.counter.add(0, n-len(p), 0)
 	return n, err
 }
