@@ -142,7 +142,8 @@ func TestCounts(t *testing.T) {
 		get(t, s.URL+"/files/packed")
 	}
 	counts := s.Reset()
-	if counts.Requests != 3 || counts.Connections != 3 || counts.AtOnce != 1 || counts.Sent < 30_000 || counts.Sent > 33_000 || counts.Received == 0 {
+	// Who has all of an answer may ask again before its server is through with it: two can be under way.
+	if counts.Requests != 3 || counts.Connections != 3 || counts.AtOnce < 1 || counts.AtOnce > 2 || counts.Sent < 30_000 || counts.Sent > 33_000 || counts.Received == 0 {
 		t.Errorf("%+v", counts)
 	}
 	if counts := s.Reset(); counts.Requests != 0 || counts.Sent != 0 {
