@@ -76,7 +76,7 @@ func (i *insider) publish(files tree, leaves [][]byte) tree {
 			targets[path] = tuf.TargetOf(data)
 		}
 	}
-	lists, err := listing.Make(files, listing.File{}, listed)
+	lists, err := listing.Make(sitetest.Files(files), listing.File{}, listed)
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestConfigurationOfAnotherRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	evil := tree{index.ConfigPath: []byte("id = \"" + sitetest.ID + "\"\nname = \"Evil\"\nformat = 1\nupload = \"https://evil.example/\"\n")}
-	vouchFor(t, evil)
+	sitetest.Files(evil).Vouch(t)
 	host := newClient(t)
 	f := &twoFaced{first: host.transport(evil), then: c.transport(shown)}
 	o := index.Options{Now: sitetest.Now}
@@ -242,7 +242,7 @@ func TestConfigurationOfAnotherRoot(t *testing.T) {
 // TestConfigurationMustBeVouchedFor: metadata that leaves the configuration out does not leave it to the host.
 func TestConfigurationMustBeVouchedFor(t *testing.T) {
 	shown := tree{}
-	vouchFor(t, shown)
+	sitetest.Files(shown).Vouch(t)
 	shown[index.ConfigPath] = []byte("id = \"" + sitetest.ID + "\"\nname = \"Tests\"\nformat = 1\n")
 	if _, err := newClient(t).open(shown); err == nil {
 		t.Error("a configuration that nothing vouches for is used")

@@ -2,7 +2,6 @@ package index_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"io/fs"
 	"maps"
@@ -19,9 +18,7 @@ import (
 	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
-	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/tuf"
-	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
 	"github.com/geeknik/gal-pkg/version"
@@ -29,13 +26,6 @@ import (
 
 // tree is what a host shows, by path.
 type tree map[string][]byte
-
-func (t tree) ReadFile(name string) ([]byte, error) {
-	if data, ok := t[name]; ok {
-		return data, nil
-	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
 
 // treeOf reads what a registry shows now.
 func treeOf(t *testing.T, r *sitetest.Registry) tree {
@@ -396,32 +386,6 @@ func revokedTree(t *testing.T, log, revoked, since int64, compromised bool) tree
 		index.PublisherPath("ada"):   stamped(map[int64]*index.Line{0: register, 1: add, revoked: revoke}, 0, 1, revoked),
 		index.PackagePath("mailbox"): stamped(map[int64]*index.Line{2: first, log: second}, 2, log),
 	}
-	vouchFor(t, files)
+	sitetest.Files(files).Vouch(t)
 	return files
-}
-
-// vouchFor adds metadata to a tree, signed by keys that nobody keeps.
-func vouchFor(t *testing.T, files tree) {
-	t.Helper()
-	n := build.Notary{Old: files, Sign: tuf.SignOptions{Now: sitetest.Now}}
-	for _, role := range []*[]*sign.PrivateKey{&n.Keys.Root, &n.Keys.Targets, &n.Keys.Snapshot, &n.Keys.Timestamp} {
-		key, err := sign.Generate(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		*role = append(*role, key)
-	}
-	var err error
-	if n.State.Root, err = tuf.NewRoot(n.Keys.Roles(1), tuf.RootOptions{Now: sitetest.Now}, n.Keys.Root); err != nil {
-		t.Fatal(err)
-	}
-	changed := map[string]listing.File{}
-	for path, data := range files {
-		changed[path] = listing.FileOf(data)
-	}
-	vouched, err := n.Change(changed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	maps.Copy(files, vouched.Files)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -16,13 +15,11 @@ import (
 	"testing"
 
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/index/listing"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/translog"
-	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/audit"
 	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
@@ -31,13 +28,6 @@ import (
 
 // tree is a published tree; whoever vouches for it has all keys.
 type tree map[string][]byte
-
-func (t tree) ReadFile(name string) ([]byte, error) {
-	if data, ok := t[name]; ok {
-		return data, nil
-	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
 
 // history is a registry of some packages by one publisher, and a second publisher who owns nothing.
 func history(t *testing.T, packages int) tree {
@@ -83,32 +73,6 @@ func history(t *testing.T, packages int) tree {
 		t.Fatal(err)
 	}
 	return files
-}
-
-// vouch makes metadata of the tree as it is, whatever was done to it.
-func (t tree) vouch(tb testing.TB) {
-	tb.Helper()
-	n := build.Notary{Old: t, Sign: tuf.SignOptions{Now: sitetest.Now}}
-	for _, role := range []*[]*sign.PrivateKey{&n.Keys.Root, &n.Keys.Targets, &n.Keys.Snapshot, &n.Keys.Timestamp} {
-		key, err := sign.Generate(rand.Reader)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		*role = append(*role, key)
-	}
-	var err error
-	if n.State.Root, err = tuf.NewRoot(n.Keys.Roles(1), tuf.RootOptions{Now: sitetest.Now}, n.Keys.Root); err != nil {
-		tb.Fatal(err)
-	}
-	changed := map[string]listing.File{}
-	for path, data := range t {
-		changed[path] = listing.FileOf(data)
-	}
-	vouched, err := n.Change(changed)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	maps.Copy(t, vouched.Files)
 }
 
 // full audits a tree from a folder; where named is false, as a host does that tells no names.
@@ -172,7 +136,7 @@ func TestFindings(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			files := maps.Clone(good)
 			row.do(files)
-			files.vouch(t)
+			sitetest.Files(files).Vouch(t)
 			report, err := files.full(t, true)
 			if err != nil {
 				t.Fatal(err)
@@ -191,7 +155,7 @@ func TestFindings(t *testing.T) {
 // TestWithoutNames: a host that tells no names hides who owns nothing; that is said, and is no finding.
 func TestWithoutNames(t *testing.T) {
 	files := history(t, 3)
-	files.vouch(t)
+	sitetest.Files(files).Vouch(t)
 	report, err := files.full(t, false)
 	if err != nil || !report.Sound() || report.Unnamed != 1 || report.Packages != 3 || report.Publishers != 1 || report.Lines != 7 {
 		t.Fatalf("%+v, %v", report, err)
@@ -210,7 +174,7 @@ func TestWithoutNames(t *testing.T) {
 // TestOneWrongAnswer: a tile that a host has shown wrong once is asked for again, although tiles never change.
 func TestOneWrongAnswer(t *testing.T) {
 	shown := history(t, 3)
-	shown.vouch(t)
+	sitetest.Files(shown).Vouch(t)
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data, ok := shown[strings.TrimPrefix(r.URL.Path, "/")]
 		if !ok {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -20,21 +19,6 @@ import (
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
 	"github.com/geeknik/gal-pkg/version"
 )
-
-// memory is a published tree.
-type memory map[string][]byte
-
-func (m memory) ReadFile(name string) ([]byte, error) {
-	if data, ok := m[name]; ok {
-		return data, nil
-	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
-
-func (m memory) write(name string, data []byte) error {
-	m[name] = data
-	return nil
-}
 
 func logKey(t *testing.T) *translog.PrivateKey {
 	t.Helper()
@@ -54,7 +38,7 @@ func builder(t *testing.T, tree build.Tree, size int64, key *translog.PrivateKey
 	return b
 }
 
-func finish(t *testing.T, b *build.Builder, into memory) *build.Output {
+func finish(t *testing.T, b *build.Builder, into sitetest.Files) *build.Output {
 	t.Helper()
 	out, err := b.Finish()
 	if err != nil {
@@ -107,7 +91,7 @@ func TestFlush(t *testing.T) {
 	_, lines := history(t, 120)
 	key := logKey(t)
 	at := func(int) time.Time { return sitetest.Now }
-	whole := memory{}
+	whole := sitetest.Files{}
 	b := builder(t, whole, 0, key)
 	for i, l := range lines {
 		if err := b.Append(l, at(i)); err != nil {
@@ -116,14 +100,14 @@ func TestFlush(t *testing.T) {
 	}
 	want := finish(t, b, whole)
 	for _, every := range []int{1, 7, 256, len(lines)} {
-		tree := memory{}
+		tree := sitetest.Files{}
 		b := builder(t, tree, 0, key)
 		for i, l := range lines {
 			if err := b.Append(l, at(i)); err != nil {
 				t.Fatal(err)
 			}
 			if (i+1)%every == 0 {
-				if err := b.Flush(tree.write); err != nil {
+				if err := b.Flush(func(name string, data []byte) error { tree[name] = data; return nil }); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -149,7 +133,7 @@ func TestFlush(t *testing.T) {
 // where its stamp says.
 func TestContinue(t *testing.T) {
 	author, lines := history(t, 40)
-	key, tree, size := logKey(t), memory{}, int64(0)
+	key, tree, size := logKey(t), sitetest.Files{}, int64(0)
 	var last *build.Output
 	for chunk := range slices.Chunk(lines, 11) {
 		b := builder(t, tree, size, key)
@@ -196,14 +180,14 @@ func TestContinue(t *testing.T) {
 }
 
 type under struct {
-	tree   memory
+	tree   sitetest.Files
 	folder string
 }
 
 func (u under) Read(path string) ([]byte, error) { return u.tree.ReadFile(u.folder + path) }
 
 func TestNothingToBuild(t *testing.T) {
-	if out := finish(t, builder(t, memory{}, 0, logKey(t)), memory{}); out != nil {
+	if out := finish(t, builder(t, sitetest.Files{}, 0, logKey(t)), sitetest.Files{}); out != nil {
 		t.Errorf("%+v", out)
 	}
 }
@@ -211,7 +195,7 @@ func TestNothingToBuild(t *testing.T) {
 // TestAForgedLineChangesNothing: after it, the true one counts and the published file does not know of the other.
 func TestAForgedLineChangesNothing(t *testing.T) {
 	_, lines := history(t, 1)
-	tree := memory{}
+	tree := sitetest.Files{}
 	b := builder(t, tree, 0, logKey(t))
 	forge := func(l *index.Line) *index.Line {
 		f := *l

@@ -1,7 +1,6 @@
 package build_test
 
 import (
-	"crypto/rand"
 	"maps"
 	"slices"
 	"strings"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/index/listing"
-	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/build"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
@@ -17,19 +15,8 @@ import (
 
 // TestNotary: the metadata names the newest checkpoint alone, what it named before goes, and nothing else does.
 func TestNotary(t *testing.T) {
-	tree := memory{}
-	n := build.Notary{Old: tree, Sign: tuf.SignOptions{Now: sitetest.Now}}
-	for _, role := range []*[]*sign.PrivateKey{&n.Keys.Root, &n.Keys.Targets, &n.Keys.Snapshot, &n.Keys.Timestamp} {
-		key, err := sign.Generate(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		*role = []*sign.PrivateKey{key}
-	}
-	var err error
-	if n.State.Root, err = tuf.NewRoot(n.Keys.Roles(1), tuf.RootOptions{Now: sitetest.Now}, n.Keys.Root); err != nil {
-		t.Fatal(err)
-	}
+	tree := sitetest.Files{}
+	n := sitetest.Notary(t, tree)
 	step := func(paths ...string) (targets, removed string) {
 		t.Helper()
 		changed := map[string]listing.File{}
