@@ -37,14 +37,7 @@ func sound(ts *testscript.TestScript, neg bool, args []string) {
 //   - .gal/packages has a link to each tree, and nothing else, and packages.json names folders that are there;
 //   - no temporary file is left, neither in the project nor in the home; in the folders of waiting see [nothingLeft].
 func soundness(dir, home, cacheDir string, waiting ...string) error {
-	p, err := project.Open(dir)
-	if err != nil {
-		return err
-	}
-	if p.Lock == nil {
-		return errors.New("there is no gal.lock")
-	}
-	store, err := cache.NewCache(cacheDir, fetch.Events{})
+	items, store, err := lockedItems(dir, cacheDir)
 	if err != nil {
 		return err
 	}
@@ -56,11 +49,7 @@ func soundness(dir, home, cacheDir string, waiting ...string) error {
 		return fmt.Errorf("damaged in the store: %+v", whole.Damaged)
 	}
 	links := map[string]string{}
-	for _, l := range p.Lock.Packages {
-		if l.Source.Kind != manifest.RegistrySource {
-			continue
-		}
-		item := fetch.Item{Name: l.Name, Key: manifest.Key(l.Name), Version: l.Version, Digest: l.Checksum}
+	for _, item := range items {
 		if err := inStore(store, item); err != nil {
 			return fmt.Errorf("%s of the lock: %w", item, err)
 		}
@@ -73,24 +62,33 @@ func soundness(dir, home, cacheDir string, waiting ...string) error {
 
 // usable holds that every byte of the packages of a lock is right where projects link to it. Their archives may not be.
 func usable(dir, cacheDir string) error {
-	p, err := project.Open(dir)
+	items, store, err := lockedItems(dir, cacheDir)
 	if err != nil {
 		return err
 	}
-	if p.Lock == nil {
-		return errors.New("there is no gal.lock")
-	}
-	store, err := cache.NewCache(cacheDir, fetch.Events{})
-	if err != nil {
-		return err
-	}
-	for _, l := range p.Lock.Packages {
-		item := fetch.Item{Name: l.Name, Key: manifest.Key(l.Name), Version: l.Version, Digest: l.Checksum}
-		if l.Source.Kind == manifest.RegistrySource {
-			err = errors.Join(err, store.VerifyTree(item, cache.Content))
-		}
+	for _, item := range items {
+		err = errors.Join(err, store.VerifyTree(item, cache.Content))
 	}
 	return err
+}
+
+// lockedItems are what a project's lock names of registries.
+func lockedItems(dir, cacheDir string) ([]fetch.Item, *cache.Cache, error) {
+	p, err := project.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Lock == nil {
+		return nil, nil, errors.New("there is no gal.lock")
+	}
+	var items []fetch.Item
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind == manifest.RegistrySource {
+			items = append(items, fetch.Item{Name: l.Name, Key: manifest.Key(l.Name), Version: l.Version, Digest: l.Checksum})
+		}
+	}
+	store, err := cache.NewCache(cacheDir, fetch.Events{})
+	return items, store, err
 }
 
 func inStore(store *cache.Cache, item fetch.Item) error {
