@@ -40,7 +40,7 @@ func ParseSearchSums(data []byte) (map[string]listing.File, error) {
 		var f listing.File
 		var digest []byte
 		var path string
-		if _, err := fmt.Sscanf(line, "%d %x %s\n", &f.Length, &digest, &path); err != nil || len(digest) != sha256.Size {
+		if _, err := fmt.Sscanf(line, "%d %x %s\n", &f.Length, &digest, &path); err != nil || len(digest) != sha256.Size || f.Length < 0 || f.Length > MaxFile {
 			break
 		}
 		f.SHA256 = [sha256.Size]byte(digest)

@@ -57,10 +57,14 @@ func newObligation(registry string, e Entry, s signer, c Cosignature) Obligation
 func (o Obligation) Verify() error { return o.VerifyWith(Bundles{}) }
 
 // VerifyWith checks the signature, that of an identity with the bundles. Its error has code signature-invalid and names the
-// file and the line; keyless-untrusted where nothing is known of identities.
+// file and the line; keyless-untrusted where nothing is known of identities. Whatever kept it from looking, such as a
+// program that is missing, is returned as it is.
 func (o Obligation) VerifyWith(b Bundles) error {
 	err := o.verify(b)
 	if err == nil || fault.IsCode(err, "keyless-untrusted") {
+		return err
+	}
+	if f := fault.Of(err); f != nil && f.Kind != fault.Integrity {
 		return err
 	}
 	who := "key " + o.Key.Hint()

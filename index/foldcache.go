@@ -118,7 +118,8 @@ func (c *FoldCache) note(path, sum, lists string) {
 	c.folded[path] = folded{sum: sum, under: lists, used: true}
 }
 
-// record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it.
+// record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it; "" for
+// none leaves noted who did before.
 func (c *FoldCache) record(path, key, lists string) (string, bool) {
 	c.lock()
 	defer c.mu.Unlock()
@@ -126,13 +127,15 @@ func (c *FoldCache) record(path, key, lists string) (string, bool) {
 	if !ok || f.key != key {
 		return "", false
 	}
-	c.changed = c.changed || f.under != lists
-	f.used, f.under = true, lists
+	if lists != "" && f.under != lists {
+		f.under, c.changed = lists, true
+	}
+	f.used = true
 	c.folded[path] = f
 	return f.record, true
 }
 
-// keep remembers a package that was folded from its file.
+// keep remembers a package that was folded from its file. Where no lists vouch for it now, those do that did before.
 func (c *FoldCache) keep(path string, f folded, p *Package) {
 	if !recordable(p) {
 		return
@@ -143,6 +146,9 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 	c.scratch.Put(buf)
 	c.lock()
 	defer c.mu.Unlock()
+	if before := c.folded[path]; f.under == "" && before.sum == f.sum {
+		f.under = before.under
+	}
 	c.folded[path] = f
 	c.changed = true
 }

@@ -3,6 +3,7 @@ package index_test
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -246,5 +247,32 @@ func TestConfigurationMustBeVouchedFor(t *testing.T) {
 	shown[index.ConfigPath] = []byte("id = \"" + sitetest.ID + "\"\nname = \"Tests\"\nformat = 1\n")
 	if _, err := newClient(t).open(shown); err == nil {
 		t.Error("a configuration that nothing vouches for is used")
+	}
+}
+
+// TestFirstRootInItsPlace: a root that says another version than its place would have the client look for as many others.
+func TestFirstRootInItsPlace(t *testing.T) {
+	i := newInsider(t)
+	var err error
+	if i.last.Root, err = tuf.RotateRoot(i.last.Root, i.keys.Roles(1), tuf.RootOptions{Now: sitetest.Now}, i.keys.Root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newClient(t).open(i.publish(tree{}, nil)); !fault.IsCode(err, "root-invalid") {
+		t.Errorf("root 2 in the place of root 1: %v, want root-invalid", err)
+	}
+}
+
+// TestSearchSumsOfImpossibleLength: lengths come from the registry, and nobody writes such.
+func TestSearchSumsOfImpossibleLength(t *testing.T) {
+	for _, length := range []string{"-9223372036854775808", "-2", "-1", "9223372036854775807"} {
+		i := newInsider(t)
+		line := length + " " + strings.Repeat("ab", 32) + " search/00.jsonl\n"
+		s, err := newClient(t).open(i.publish(tree{index.SearchSums: []byte(line)}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Search(t.Context(), index.Query{Text: "mail"}, 1, 10); !fault.IsCode(err, "index-malformed") {
+			t.Errorf("a file of %s bytes: %v, want index-malformed", length, err)
+		}
 	}
 }

@@ -138,6 +138,21 @@ func TestNoIdentitiesTaken(t *testing.T) {
 	}
 }
 
+// TestBundleThatNobodyCanVerify: a program that is missing says nothing about the line.
+func TestBundleThatNobodyCanVerify(t *testing.T) {
+	s := newStory(t)
+	bundles := s.takeIdentities()
+	ada := s.registered("ada")
+	s.counts(s.change(ada, publish.Author.AddIdentity, workflow))
+	line := s.keyless(bundles, "ada", workflow, "1.0.0")
+	s.ledger.Bundles.Verify = func(_, _ []byte, _ sign.Claim, _ []sign.Identity) error {
+		return fault.New(fault.NotFound, "keyless-missing", "the program is not installed")
+	}
+	if _, _, err := s.ledger.Append(line, s.now); !fault.IsCode(err, "keyless-missing") {
+		t.Errorf("%v, want keyless-missing", err)
+	}
+}
+
 // TestThiefsIdentity: an identity that a stolen key has brought is suspect with it.
 func TestThiefsIdentity(t *testing.T) {
 	s := newStory(t)

@@ -143,8 +143,10 @@ func (s *Snapshot) begin(ctx context.Context, loads []*loading, anew bool) error
 }
 
 // offline reports whether the transport asks nobody.
-func (s *Snapshot) offline() bool {
-	o, ok := s.vouched.raw.(interface{ Offline() bool })
+func (s *Snapshot) offline() bool { return isOffline(s.vouched.raw) }
+
+func isOffline(t Transport) bool {
+	o, ok := t.(interface{ Offline() bool })
 	return ok && o.Offline()
 }
 
@@ -154,6 +156,16 @@ func (s *Snapshot) lists() string {
 		return ""
 	}
 	return string(s.vouched.top.SHA256[:])
+}
+
+// vouching is lists where these vouch for everything that is read: without a network, what earlier ones vouched for is
+// good enough, and must not pass for current later.
+func (s *Snapshot) vouching() string {
+	lists := s.lists()
+	if lists != "" && s.offline() {
+		return ""
+	}
+	return lists
 }
 
 // known returns a publisher whose file has been read.
@@ -193,7 +205,7 @@ func (s *Snapshot) loadPublishers(ctx context.Context, ids []string) error {
 		}
 		folded[i] = roots.FoldPublisher(s.config.ID, ids[i], entries)
 		folded[i].file = sha256.Sum256(files[path])
-		if lists := s.lists(); lists != "" && len(files[path]) > 0 && !s.offline() {
+		if lists := s.vouching(); lists != "" && len(files[path]) > 0 {
 			s.state.Folded.note(path, string(folded[i].file[:]), lists)
 		}
 	}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -88,14 +89,8 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 	if err != nil {
 		return err
 	}
-	before := translog.EmptyCheckpoint(s.config.ID)
-	if standing.Checkpoint != nil {
-		if before, err = translog.OpenCheckpoint(standing.Checkpoint, s.config.ID, now.keys...); err != nil {
-			return err
-		}
-	}
-	if err := s.proveTwice(ctx, now.Checkpoint, before, leaves); err != nil {
-		return s.testify(err, standing.Checkpoint, now.bytes)
+	if err := s.proveBeside(ctx, now, standing, leaves); err != nil {
+		return err
 	}
 	if memory := s.state.Verified; memory != nil {
 		for _, o := range lines {
@@ -104,6 +99,35 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 	}
 	standing.Checkpoint = now.bytes
 	return s.keep(standing)
+}
+
+// proveBeside proves what this process has to, where standing may be of another that has seen a longer log meanwhile. That
+// one is no measure for what was current before, but must continue it.
+func (s *Snapshot) proveBeside(ctx context.Context, now *checkpoint, standing Standing, leaves []translog.Leaf) error {
+	later := standing.Checkpoint
+	if translog.CheckpointSize(later) <= now.Size || bytes.Equal(later, s.logBefore) {
+		return s.proveAgainst(ctx, now, later, leaves)
+	}
+	if err := s.proveAgainst(ctx, now, s.logBefore, leaves); err != nil {
+		return err
+	}
+	longer, err := translog.OpenCheckpoint(later, s.config.ID, now.keys...)
+	if err != nil {
+		return err
+	}
+	return s.testify(s.proveTwice(ctx, longer, now.Checkpoint, nil), now.bytes, later)
+}
+
+// proveAgainst holds the log against a checkpoint that is known, nil for none, and the lines against the log.
+func (s *Snapshot) proveAgainst(ctx context.Context, now *checkpoint, known []byte, leaves []translog.Leaf) (err error) {
+	before := translog.EmptyCheckpoint(s.config.ID)
+	if known != nil {
+		if before, err = translog.OpenCheckpoint(known, s.config.ID, now.keys...); err != nil {
+			return err
+		}
+	}
+	err = s.proveTwice(ctx, now.Checkpoint, before, leaves)
+	return s.testify(err, known, now.bytes)
 }
 
 // proveTwice checks consistency and inclusion. Tiles that prove nothing are dropped and asked for once more, as they may

@@ -97,6 +97,20 @@ func (c *client) cache() string { return filepath.Join(c.dir, "cache") }
 
 func (c *client) standing() index.StandingFile { return index.StandingFile{Dir: c.dir} }
 
+// offline answers from what was kept.
+func (c *client) offline() *index.Static {
+	c.t.Helper()
+	w, err := web.New(web.Options{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	transport, err := index.NewStatic(w, c.url, c.cache(), true)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return transport
+}
+
 // transport reads what the host shows from now on.
 func (c *client) transport(shown tree) *index.Static {
 	c.t.Helper()

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,10 @@ func follow(ctx context.Context, t Transport, standing Standing, pinned string, 
 		now = time.Time{} // nothing has expired by then; who opened the registry says how old it is
 	}
 	r := &noted{Transport: t}
+	if isOffline(t) {
+		// What the host showed last may be what was refused.
+		r.timestamp = standing.Metadata.Timestamp
+	}
 	client, next, err := followOnce(ctx, r, standing, pinned, now)
 	f, ok := t.(Forgetful)
 	if !ok || fault.KindOf(err) != fault.Integrity {
@@ -58,13 +63,17 @@ func follow(ctx context.Context, t Transport, standing Standing, pinned string, 
 	return client, next, err
 }
 
-// noted is a transport that knows what was read through it.
+// noted is a transport that knows what was read through it. Where it has a timestamp, that is the one.
 type noted struct {
 	Transport
-	paths []string
+	timestamp []byte
+	paths     []string
 }
 
 func (n *noted) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	if n.timestamp != nil && slices.Equal(paths, []string{tuf.TimestampPath}) {
+		return map[string][]byte{tuf.TimestampPath: n.timestamp}, nil
+	}
 	n.paths = append(n.paths, paths...)
 	return n.Transport.Fetch(ctx, paths)
 }
@@ -122,6 +131,7 @@ func firstRoot(ctx context.Context, t Transport, root []byte, pinned string) ([]
 		return nil, fault.New(fault.Integrity, "registry-untrusted", "SECURITY: the registry has metadata, and no root of trust that vouches for it").
 			WithFact("missing  %s", tuf.RootPath(1))
 	}
+	shown := int64(1)
 	for n := int64(2); pinned != "" && tuf.Fingerprint(root) != pinned; n++ {
 		next, found, err := fetchOne(ctx, t, tuf.RootPath(n), tuf.MaxRoot)
 		if err != nil {
@@ -130,7 +140,13 @@ func firstRoot(ctx context.Context, t Transport, root []byte, pinned string) ([]
 		if !found || n > maxFirstRoots {
 			return nil, tuf.CheckFingerprint(root, pinned)
 		}
-		root = next
+		root, shown = next, n
+	}
+	if got, err := tuf.ParseRoot(root); err != nil {
+		return nil, err
+	} else if got.Version != shown {
+		return nil, fault.New(fault.Integrity, "root-invalid", "SECURITY: the registry's first root of trust is not what its place says").
+			WithFact("place    %s", tuf.RootPath(shown)).WithFact("version  %d", got.Version)
 	}
 	return root, nil
 }

@@ -2,11 +2,14 @@ package index
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
 // Open reads what is current of a registry through a transport: its metadata, from the root of trust that is known of it,
@@ -92,7 +95,7 @@ func (s *Snapshot) keep(standing Standing) error {
 	if err != nil || s.state.Standing == nil || standing.equal(before) {
 		return err
 	}
-	return s.state.Standing.Save(standing)
+	return s.state.Standing.Advance(standing)
 }
 
 // vouch puts the metadata between the snapshot and its transport.
@@ -100,11 +103,17 @@ func (s *Snapshot) vouch(ctx context.Context, raw Transport, standing *Standing)
 	if s.options.Trust.Signatures == SignaturesOff {
 		return nil
 	}
+	s.logBefore = standing.Checkpoint
 	client, next, err := follow(ctx, raw, *standing, s.options.Root, s.options.judged())
 	if err != nil {
 		return s.options.explainAge(err)
 	}
 	anew := !standing.equal(next)
+	if anew && client != nil && !client.IsFresh() {
+		if err := notShorter(standing.Metadata, client); err != nil {
+			return err
+		}
+	}
 	*standing, s.first = next, next.First
 	if client == nil {
 		return s.unsigned(ctx)
@@ -121,6 +130,23 @@ func (s *Snapshot) vouch(ctx context.Context, raw Transport, standing *Standing)
 		return s.state.Folded.earlier(path)
 	}
 	return nil
+}
+
+// notShorter holds that the log whose checkpoint the metadata names has not become shorter, or gone: every file that was
+// seen was seen at some size of it, and is compared with what is shown later, not earlier.
+func notShorter(before tuf.State, client *tuf.Client) error {
+	targets, err := tuf.TargetsOf(before)
+	if err != nil {
+		return err
+	}
+	was, now := logSize(slices.Collect(maps.Keys(targets))), logSize(client.Names())
+	if now >= was {
+		return nil
+	}
+	return fault.New(fault.Integrity, "log-rollback", "SECURITY: the registry's log is shorter than it was").
+		WithFact("before  %d lines", was).WithFact("now     %d lines", now).
+		WithFact("the registry's own keys have signed this: they are in other hands, or its operator has changed what was published").
+		WithHelp("ask the registry's operator, by another way than this host")
 }
 
 // unsigned is what a registry without metadata means.

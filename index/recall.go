@@ -100,15 +100,19 @@ func (s *Snapshot) foldOne(ctx context.Context, l *loading, d *Decoder) error {
 	}
 	l.folded = p
 	if s.state.Folded != nil && len(p.Recoveries) == 0 { // a record does not tell of them
-		s.state.Folded.keep(l.path, folded{key: s.keyOf(l), sum: string(l.sum[:]), under: s.lists(), speakers: l.speakers}, p)
+		s.state.Folded.keep(l.path, folded{key: s.keyOf(l), sum: string(l.sum[:]), under: s.vouching(), speakers: l.speakers}, p)
 	}
 	return nil
 }
 
 func (s *Snapshot) recall(l *loading, d *Decoder) bool {
-	record, ok := s.state.Folded.record(l.path, s.keyOf(l), s.lists())
+	record, ok := s.state.Folded.record(l.path, s.keyOf(l), s.vouching())
+	if !ok {
+		return false
+	}
+	p, ok := parseFolded(s.config.ID, l.key, record, d, s.known)
 	if ok {
-		l.folded, ok = parseFolded(s.config.ID, l.key, record, d, s.known)
+		l.folded = p
 	}
 	return ok
 }

@@ -1,11 +1,14 @@
 package index
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -88,13 +91,19 @@ func parseSeen(text string) (map[string]sighting, bool) {
 	return known, ok && !r.broken
 }
 
-// Save writes what was verified anew. What another process has seen meanwhile, of a later state, stays.
+// Save writes what was verified anew. What another process has seen meanwhile, of a later state, stays. Of more files than
+// there is room for, some half a million, those that were seen longest ago are left out.
 func (s *Seen) Save() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.changed {
 		return nil
 	}
+	release, err := lockState(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	defer release()
 	there, err := s.read()
 	if err != nil {
 		return err
@@ -105,7 +114,7 @@ func (s *Seen) Save() error {
 		}
 	}
 	w := &folder{buf: sealedBuffer(seenHeader, 128*len(there))}
-	for _, path := range slices.Sorted(maps.Keys(there)) {
+	for _, path := range roomFor(there, maxSeen) {
 		now := there[path]
 		w.text(path)
 		w.number(uint64(now.length))
@@ -116,6 +125,30 @@ func (s *Seen) Save() error {
 	s.known, s.changed = there, false
 	return atomicfile.Write(s.path, seal(w.buf, seenHeader), 0o600)
 }
+
+// roomFor returns the paths, sorted, that fit into a file of so many bytes: all of them, or the most recent.
+func roomFor(files map[string]sighting, room int) []string {
+	paths := slices.Sorted(maps.Keys(files))
+	need := 0
+	for _, path := range paths {
+		need += sightingSize(path)
+	}
+	if need <= room {
+		return paths
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return cmp.Compare(files[b].at, files[a].at) })
+	for i, path := range paths {
+		if room -= sightingSize(path); room < 0 {
+			paths = paths[:i]
+			break
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// sightingSize is at most what one file takes in the file of all, in bytes.
+func sightingSize(path string) int { return len(path) + sha256.Size + 5*binary.MaxVarintLen64 }
 
 // before returns how a file was seen by an earlier or the same state of the registry.
 func (s *Seen) before(path string, log int64) (sighting, bool, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,40 @@ func TestSeenLinesStay(t *testing.T) {
 				t.Errorf("the first time: %v", err)
 			}
 		})
+	}
+}
+
+// TestSeenHoldsWithAShorterLog: what was seen is compared with states of the log that are later, so there must be none that
+// is earlier.
+func TestSeenHoldsWithAShorterLog(t *testing.T) {
+	c := newChronicle(t)
+	past := sitetest.Now.Add(-48 * time.Hour)
+	register, first, yank := stampedLine{c.register, 0, past}, stampedLine{c.first, 1, past}, stampedLine{c.yank, 2, past}
+	leaves := [][]byte{[]byte("0"), []byte("1"), []byte("2")}
+	for name, shorter := range map[string][][]byte{"a leaf less": leaves[:2], "no log": nil} {
+		t.Run(name, func(t *testing.T) {
+			i, user := newInsider(t), newClient(t)
+			if err := user.look(i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first, yank)}, leaves), sitetest.Now); err != nil {
+				t.Fatal(err)
+			}
+			bad := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, shorter)
+			for range 2 {
+				if err := user.look(bad, sitetest.Now); !fault.IsCode(err, "log-rollback") {
+					t.Errorf("a yank that was seen is gone: %v, want log-rollback", err)
+				}
+			}
+		})
+	}
+}
+
+// TestSeenOfTooManyFiles: what does not fit is what was seen longest ago, and the file can be read again.
+func TestSeenOfTooManyFiles(t *testing.T) {
+	at := map[string]int64{"packages/a": 3, "packages/b": 1, "packages/c": 2, "packages/d": 4}
+	if got, want := index.SeenFitting(at, 1<<20), []string{"packages/a", "packages/b", "packages/c", "packages/d"}; !slices.Equal(got, want) {
+		t.Errorf("with room for all: %v", got)
+	}
+	if got, want := index.SeenFitting(at, 300), []string{"packages/a", "packages/c", "packages/d"}; !slices.Equal(got, want) {
+		t.Errorf("with room for three: %v, want %v", got, want)
 	}
 }
 

@@ -24,6 +24,17 @@ type Cosignature struct {
 	Bundle Digest
 }
 
+// Bundles returns the digests of the bundles that the line's signatures by identities are in, its own first. Of a line of a
+// newer format, which nothing has checked, those that are well formed.
+func (l *Line) Bundles() (digests []Digest) {
+	for _, c := range append([]Cosignature{l.own()}, l.Sig.Also...) {
+		if c.Bundle.Check() == nil {
+			digests = append(digests, c.Bundle)
+		}
+	}
+	return digests
+}
+
 func (g *Signature) decode(s *scanner) error {
 	return s.members(func(name string) (err error) {
 		switch name {

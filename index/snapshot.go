@@ -52,6 +52,7 @@ type Snapshot struct {
 	state     State
 	vouched   *vouched // nil where the registry has no metadata, or the user wants none
 	first     string   // fingerprint of the root that was trusted first
+	logBefore []byte   // the checkpoint that was known when it was opened
 	notices   []string
 
 	decoders sync.Pool

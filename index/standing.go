@@ -8,6 +8,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/sign/translog"
 	"github.com/geeknik/gal-pkg/sign/tuf"
 )
 
@@ -24,8 +25,9 @@ type StandingStore interface {
 	// Load returns the zero Standing where nothing was kept. What is damaged is an error: to begin anew would be to trust
 	// whoever answers next.
 	Load() (Standing, error)
-	// Save replaces what was kept, whole.
-	Save(Standing) error
+	// Advance keeps the standing. Where another process has gone further meanwhile, in the metadata or in the log, that
+	// stays: a standing only ever goes forward.
+	Advance(Standing) error
 	// Testify keeps a file as evidence, for a person to look at.
 	Testify(name string, data []byte) (path string, err error)
 }
@@ -76,8 +78,25 @@ func parseStanding(text string) (s Standing, ok bool) {
 	return s, !r.broken && r.text == ""
 }
 
-// Save implements [StandingStore].
-func (f StandingFile) Save(s Standing) error {
+// Advance implements [StandingStore], one process at a time.
+func (f StandingFile) Advance(s Standing) error {
+	release, err := lockState(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	kept, err := f.Load()
+	if err != nil {
+		return err
+	}
+	next, err := kept.join(s)
+	if err != nil || next.equal(kept) {
+		return err
+	}
+	return f.save(next)
+}
+
+func (f StandingFile) save(s Standing) error {
 	w := &folder{buf: sealedBuffer(standingHeader, 4<<10)}
 	w.text(s.First)
 	for _, member := range [][]byte{s.Metadata.Root, s.Metadata.Timestamp, s.Metadata.Snapshot, s.Metadata.Targets, s.Checkpoint} {
@@ -90,6 +109,25 @@ func (f StandingFile) Save(s Standing) error {
 func (f StandingFile) Testify(name string, data []byte) (string, error) {
 	path := filepath.Join(f.Dir, name)
 	return path, atomicfile.Write(path, data, 0o600)
+}
+
+// join returns the later of each part.
+func (s Standing) join(o Standing) (Standing, error) {
+	if s.First == "" {
+		return o, nil
+	}
+	if o.First != s.First {
+		return s, fault.New(fault.Integrity, "registry-untrusted", "SECURITY: another process trusts another root of this registry since a moment ago").
+			WithFact("there  %s", s.First).WithFact("here   %s", o.First).
+			WithHelp("gal-pkg registry list --check   # which of them is the right one, its operator knows")
+	}
+	if !s.Metadata.IsLater(o.Metadata) {
+		s.Metadata = o.Metadata
+	}
+	if translog.CheckpointSize(o.Checkpoint) >= translog.CheckpointSize(s.Checkpoint) {
+		s.Checkpoint = o.Checkpoint
+	}
+	return s, nil
 }
 
 func (s Standing) equal(o Standing) bool {

@@ -85,22 +85,29 @@ func (t *Static) FetchExpected(ctx context.Context, files []Expected) (map[strin
 		wanted[e.Path] = e
 	}
 	return fetchEach(ctx, paths, maxInFlight, func(ctx context.Context, path string) ([]byte, error) {
-		e := wanted[path]
-		if kept, _, ok := t.kept(path); ok {
-			if data, ok := e.cut(kept); ok {
-				return data, nil
-			}
-		}
-		limit := maxLength(path)
-		if e.Length != wholeFile {
-			limit = min(limit, e.Length+maxGrown)
-		}
-		data, err := t.read(ctx, path, limit)
-		if _, ok := e.cut(data); ok || err != nil || t.offline {
-			return data, err
-		}
-		return t.ask(ctx, path, nil, "", true, limit) // past the caches on the way, which have another state
+		return t.readExpected(ctx, wanted[path])
 	})
+}
+
+func (t *Static) readExpected(ctx context.Context, e Expected) ([]byte, error) {
+	done, err := t.takeTurn(ctx, e.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	kept := t.kept(e.Path)
+	if data, ok := e.cut(kept.data); ok && kept.ok {
+		return data, nil
+	}
+	limit := maxLength(e.Path)
+	if e.Length != wholeFile {
+		limit = min(limit, e.Length+maxGrown)
+	}
+	data, err := t.current(ctx, e.Path, kept, limit)
+	if _, ok := e.cut(data); ok || err != nil || t.offline {
+		return data, err
+	}
+	return t.ask(ctx, e.Path, keptFile{}, true, limit) // past the caches on the way, which have another state
 }
 
 // maxGrown is how much a file may have grown since the lists were made that vouch for it, in bytes.
@@ -146,7 +153,11 @@ func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, er
 		return nil, err
 	}
 	defer done()
-	kept, etag, ok := t.kept(path)
+	return t.current(ctx, path, t.kept(path), limit)
+}
+
+// current answers from what is kept, or asks. It is the caller's turn.
+func (t *Static) current(ctx context.Context, path string, kept keptFile, limit int64) ([]byte, error) {
 	absent := t.isAbsent(path)
 	t.mu.Lock()
 	fresh, doubted := t.fresh[path], t.doubts[path]
@@ -154,16 +165,16 @@ func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, er
 	switch {
 	case absent && (fresh || t.offline):
 		return nil, ErrNotFound
-	case ok && (fresh || t.offline || IsFixed(path)):
-		return kept, nil
+	case kept.ok && (fresh || t.offline || IsFixed(path)):
+		return kept.data, nil
 	case t.offline:
 		return nil, fault.New(fault.Network, "offline-miss", "%s is not in the cache, and --offline forbids to ask %s", path, web.Redact(t.base)).
 			WithHelp("run once without --offline")
 	}
 	if absent {
-		etag = "" // what was kept before the file went is no answer
+		kept.etag = "" // what was kept before the file went is no answer
 	}
-	data, err := t.ask(ctx, path, kept, etag, doubted, limit)
+	data, err := t.ask(ctx, path, kept, doubted, limit)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
@@ -200,8 +211,8 @@ func (t *Static) takeTurn(ctx context.Context, path string) (done func(), err er
 }
 
 // ask asks the host; through tells caches on the way to ask it too.
-func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string, through bool, limit int64) ([]byte, error) {
-	o := web.GetOptions{MaxBytes: limit, IfNoneMatch: etag}
+func (t *Static) ask(ctx context.Context, path string, kept keptFile, through bool, limit int64) ([]byte, error) {
+	o := web.GetOptions{MaxBytes: limit, IfNoneMatch: kept.etag}
 	if through {
 		o.Header = http.Header{"Cache-Control": {"no-cache"}}
 	}
@@ -213,7 +224,7 @@ func (t *Static) ask(ctx context.Context, path string, kept []byte, etag string,
 	case err != nil:
 		return nil, err
 	case response.Status == http.StatusNotModified:
-		return kept, nil
+		return kept.data, nil
 	}
 	if looksLikePage(response.Body) {
 		return nil, fault.New(fault.Network, "captive-portal", "%s answered with a web page instead of %s", web.Redact(t.base), path).
@@ -245,20 +256,27 @@ func (t *Static) keep(path, etag string, data []byte) {
 	_ = atomicfile.WriteCache(name, fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
 }
 
-func (t *Static) kept(path string) (data []byte, etag string, ok bool) {
+// keptFile is a file as it is kept; ok is false where it is not.
+type keptFile struct {
+	data []byte
+	etag string
+	ok   bool
+}
+
+func (t *Static) kept(path string) keptFile {
 	file, err := atomicfile.Read(filepath.Join(t.dir, filepath.FromSlash(path)), MaxFile+1<<10)
 	if err != nil {
-		return nil, "", false
+		return keptFile{}
 	}
 	head, data, found := bytes.Cut(file, []byte("\n"))
 	fields := strings.SplitN(string(head), " ", 3)
 	if !found || len(fields) != 3 || fields[0] != "1" {
-		return nil, "", false
+		return keptFile{}
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != fields[1] {
-		return nil, "", false
+		return keptFile{}
 	}
-	return data, fields[2], true
+	return keptFile{data, fields[2], true}
 }
 
 // absentDir has a file for each path of which the host said that it does not have it: so a search works offline although

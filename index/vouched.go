@@ -274,7 +274,7 @@ func (e Expected) cut(data []byte) ([]byte, bool) {
 	if length == wholeFile {
 		length = int64(len(data))
 	}
-	if int64(len(data)) < length {
+	if length < 0 || int64(len(data)) < length {
 		return data, false
 	}
 	part := data[:length:length]

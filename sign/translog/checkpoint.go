@@ -63,6 +63,16 @@ func (c Checkpoint) Sign(keys ...*PrivateKey) ([]byte, error) {
 	return note.Sign(&note.Note{Text: c.text()}, signers...)
 }
 
+// CheckpointSize returns the size in a checkpoint that was verified before, 0 for what is none. It verifies nothing.
+func CheckpointSize(data []byte) int64 {
+	text, _, _ := strings.Cut(string(data), "\n\n")
+	c, err := parseCheckpoint(text + "\n")
+	if err != nil {
+		return 0
+	}
+	return c.Size
+}
+
 // OpenCheckpoint reads a signed checkpoint of the log of that origin, at most MaxCheckpoint bytes, and verifies it.
 // Every signature by one of the keys must be valid, and there must be one; those of keys unknown here, such as
 // witnesses, are left alone. Extension lines are refused.

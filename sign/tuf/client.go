@@ -24,6 +24,7 @@ type Client struct {
 	keys  *metadata.Metadata[metadata.RootType] // the root, for go-tuf
 	state State                                 // what was verified, and agrees
 	steps int                                   // roots that were accepted
+	fresh bool                                  // one of them took a key away that had signed what is current
 
 	told   int64 // the newest root that signed metadata has named
 	wanted bool  // whether the next root could help
@@ -138,10 +139,15 @@ func (c *Client) Root(data []byte) error {
 		// What a key signed that lost its role does not verify any more, and is dropped.
 		_ = c.load(before)
 	} else {
+		c.fresh = true
 		_ = c.load(State{})
 	}
 	return nil
 }
+
+// IsFresh reports whether a root that was accepted took a key of the timestamp or the snapshot away: what was signed
+// before it may be a thief's, and is no measure for what follows.
+func (c *Client) IsFresh() bool { return c.fresh }
 
 // lost reports whether a key of a role is not in its successor.
 func lost(old, new Role) bool {

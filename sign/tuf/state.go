@@ -13,6 +13,25 @@ func (s State) IsDue(now time.Time) bool {
 	return err != nil || m.Signed.Expires.Sub(now) <= TimestampLife*2/3
 }
 
+// IsLater reports whether s is of a newer root than other, or of the same one with a newer timestamp. Both were verified
+// before: neither is verified here, and one that is damaged is not later.
+func (s State) IsLater(other State) bool {
+	root, timestamp := s.versions()
+	otherRoot, otherTimestamp := other.versions()
+	return root > otherRoot || root == otherRoot && timestamp > otherTimestamp
+}
+
+// versions are those of the root and the timestamp, 0 for what is missing.
+func (s State) versions() (root, timestamp int64) {
+	if r, err := ParseRoot(s.Root); err == nil {
+		root = r.Version
+	}
+	if m, err := decodeTimestamp(s.Timestamp); err == nil {
+		timestamp = m.Signed.Version
+	}
+	return root, timestamp
+}
+
 // TargetsOf returns the targets of a state as its file has them, without verifying anything: for who made it.
 //
 // Errors: fault.Integrity "metadata-malformed".

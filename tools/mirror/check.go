@@ -133,11 +133,30 @@ func Check(ctx context.Context, c Copy, o CheckOptions) (*Checked, error) {
 	return k.report, nil
 }
 
+// Distrust makes the next run in a mirror hash and verify everything anew: after a check has found damage, for a file can rot
+// without looking younger. It reports whether there is a mirror at path.
+//
+// Errors: fault.Manifest "mirror-in-use", "not-writable".
+func Distrust(path string) (bool, error) {
+	if info, err := os.Stat(filepath.Join(path, stateDir)); err != nil || !info.IsDir() {
+		return false, nil
+	}
+	release, err := prepare(path)
+	if err != nil {
+		return true, err
+	}
+	defer release()
+	if err := os.Remove(filepath.Join(path, stateDir, verifiedFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return true, fault.New(fault.Manifest, "not-writable", "%s cannot be written to", path).Because(err)
+	}
+	return true, nil
+}
+
 // remembered keeps a standing for as long as a check runs.
 type remembered struct{ standing index.Standing }
 
 func (m *remembered) Load() (index.Standing, error) { return m.standing, nil }
-func (m *remembered) Save(s index.Standing) error {
+func (m *remembered) Advance(s index.Standing) error {
 	m.standing = s
 	return nil
 }

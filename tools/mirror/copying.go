@@ -22,6 +22,7 @@ type copying struct {
 	own  bool // files of the mirror count that nothing vouches for, and that never change
 
 	mu      sync.Mutex
+	lent    bool                      // files of the mirror, or of the stage of a former run, have been read that nothing vouches for
 	needed  map[string]bool           // by path: what the new state of the mirror consists of
 	staged  map[string]bool           // of these, what waits on the stage
 	differs map[string]index.Expected // by the path of their copy in recent/: files that the source shows in another state
@@ -69,10 +70,18 @@ func (c *copying) known(path string) []byte {
 	if !c.own || !index.IsFixed(path) {
 		return nil
 	}
+	c.mu.Lock()
+	known := c.needed[path] // in this run: from the source, or lent before
+	c.mu.Unlock()
 	data := c.onStage(path)
 	if data == nil {
 		data = c.tree.read(path)
 		c.need(path, data != nil, false)
+	}
+	if data != nil && !known {
+		c.mu.Lock()
+		c.lent = true
+		c.mu.Unlock()
 	}
 	return data
 }

@@ -20,7 +20,7 @@
 // has its digest; then the staged files take their places, each at once, those that vouch after those that are vouched for,
 // and the timestamp last, after the tree has been opened as by a client who has never seen it. So a client that reads in
 // the middle of a run sees the former state or the new one, and a run that was cut off is finished by the next: what is
-// there with its digest is not fetched again.
+// there with its digest is not fetched again. An archive is hashed when its file is new; [Distrust] makes a run hash all.
 //
 // Files that the new state does not need stay for [KeepFor], because somebody may be reading what names them.
 package mirror
@@ -44,6 +44,9 @@ const KeepFor = 7 * 24 * time.Hour
 
 // stateDir is the folder in a mirror that is the mirror's own.
 const stateDir = ".mirror"
+
+// verifiedFile, below it, remembers what needs no second look: signatures, and archives whose file is the one that was hashed.
+const verifiedFile = "trust/verified"
 
 // Source is where a registry is read. The caller closes the transport.
 type Source struct {
@@ -94,10 +97,9 @@ func Update(ctx context.Context, source Source, dir string, o Options) (*Report,
 		return nil, err
 	}
 	defer release()
-	report, err := update(ctx, source, dir, o, true)
-	if fault.KindOf(err) == fault.Integrity {
-		// It may be our own copy that is damaged, of files of which only the whole can be checked.
-		report, err = update(ctx, source, dir, o, false)
+	report, ours, err := update(ctx, source, dir, o, true)
+	if ours && fault.KindOf(err) == fault.Integrity {
+		report, _, err = update(ctx, source, dir, o, false)
 	}
 	return report, err
 }
@@ -152,25 +154,30 @@ type run struct {
 	archives []archive    // that the mirror is to hold
 }
 
-func update(ctx context.Context, source Source, dir string, o Options, own bool) (*Report, error) {
+// update is one attempt. Ours reports whether it may be a copy of our own that is damaged, where there is an error: of files
+// of which only the whole can be checked.
+func update(ctx context.Context, source Source, dir string, o Options, own bool) (report *Report, ours bool, err error) {
 	t, err := openTree(dir)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer t.close()
 	r := &run{o: o, source: source, tree: t, report: &Report{}}
 	r.from = newCopying(source.Transport, t, own)
-	if err := r.open(ctx); err != nil {
-		return nil, err
-	}
-	for _, step := range []func(context.Context) error{
-		r.copyMetadata, r.copyPackages, r.copyRest, r.checkScope, r.fetchArchives, r.place, r.leave,
-	} {
+	for _, step := range []func(context.Context) error{r.open, r.copyMetadata, r.copyPackages, r.copyRest, r.checkScope} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return nil, r.from.lent, err
 		}
 	}
-	return r.report, r.finish()
+	if err := r.fetchArchives(ctx); err != nil {
+		return nil, false, err // each is held against its own digest
+	}
+	for _, step := range []func(context.Context) error{r.place, r.leave} {
+		if err := step(ctx); err != nil {
+			return nil, r.from.lent, err
+		}
+	}
+	return r.report, false, r.finish()
 }
 
 // open opens the source as a client does who remembers what it saw last.
@@ -179,7 +186,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(r.standing.Dir, 0o700); err != nil {
 		return err
 	}
-	r.verified = index.OpenMemory(filepath.Join(r.standing.Dir, "verified"))
+	r.verified = index.OpenMemory(r.tree.state(verifiedFile))
 	state := index.State{Standing: r.standing}
 	if r.o.Scope.Whole {
 		state.Verified = r.verified // a part holds the tiles that proofs need: each proof is made anew, so that they are read
@@ -223,13 +230,13 @@ func (s *standing) Load() (loaded index.Standing, err error) {
 	return loaded, err
 }
 
-// Save keeps it for the run; only when the mirror has the new state is it written.
-func (s *standing) Save(now index.Standing) error {
+// Advance keeps it for the run; only when the mirror has the new state is it written.
+func (s *standing) Advance(now index.Standing) error {
 	s.now = now
 	return nil
 }
 
 // finish makes what was learnt last, and sweeps.
 func (r *run) finish() error {
-	return errors.Join(r.standing.StandingFile.Save(r.standing.now), r.verified.Save(), os.RemoveAll(r.tree.state("stage")), os.RemoveAll(r.tree.state("cache")))
+	return errors.Join(r.standing.StandingFile.Advance(r.standing.now), r.verified.Save(), os.RemoveAll(r.tree.state("stage")), os.RemoveAll(r.tree.state("cache")))
 }

@@ -358,12 +358,23 @@ func TestHeals(t *testing.T) {
 		}
 		for story, bad := range map[string][]byte{"flipped": flip(data), "cut": []byte(data[:len(data)/2])} {
 			name := filepath.Join(w.dir, path)
+			before, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(name, bad, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			// A file that rots looks no younger.
+			if err := os.Chtimes(name, before.ModTime(), before.ModTime()); err != nil {
 				t.Fatal(err)
 			}
 			checked, err := mirror.Check(t.Context(), open(t, w.dir), mirror.CheckOptions{Now: sitetest.Now})
 			if err == nil && len(checked.Damaged) == 0 {
 				t.Errorf("%s, %s: not found: %+v", path, story, checked)
+			}
+			if is, err := mirror.Distrust(w.dir); err != nil || !is {
+				t.Fatal(is, err)
 			}
 			w.update(whole)
 			if got := files(t, w.dir)[path]; got != data {
@@ -481,6 +492,70 @@ func TestRefuses(t *testing.T) {
 	}
 	w.update(whole)
 	check(t, w.dir)
+}
+
+// A run is made once more where a copy of its own may be to blame, and nowhere else.
+func TestOnceMore(t *testing.T) {
+	w := newWorld(t)
+	w.update(whole)
+	spoil := func(dir, path string) {
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, path), flip(string(data)), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		story string
+		spoil func(source, mirror string)
+		fresh bool // the mirror is a new one
+		runs  int
+		good  bool
+	}{
+		{"nothing", func(string, string) {}, false, 1, true},
+		{"our own log", func(_, mirror string) { spoil(mirror, "log/tile/0/000.p/3") }, false, 2, true},
+		{"an archive there", func(source, mirror string) {
+			spoil(source, index.ArchivePath("mailbox", "1.0.0"))
+			spoil(mirror, index.ArchivePath("mailbox", "1.0.0"))
+		}, false, 1, false},
+		{"a package there, and nothing here", func(source, _ string) { spoil(source, index.PackagePath("mailbox")) }, true, 1, false},
+		{"the log there, and nothing here", func(source, _ string) { spoil(source, "log/tile/0/000.p/3") }, true, 1, false},
+	} {
+		source, dir := filepath.Join(t.TempDir(), "source"), filepath.Join(t.TempDir(), "mirror")
+		if err := os.CopyFS(source, os.DirFS(w.Path(site.PublicDir))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(source, "recent")); err != nil {
+			t.Fatal(err)
+		}
+		if !row.fresh {
+			if err := os.CopyFS(dir, os.DirFS(w.dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row.spoil(source, dir)
+		from := copyOf(t, source)
+		counted := &counting{Transport: from.Transport}
+		from.Transport = counted
+		if _, err := mirror.Update(t.Context(), from, dir, whole); (err == nil) != row.good || counted.runs != row.runs {
+			t.Errorf("%s: %d runs, want %d: %v", row.story, counted.runs, row.runs, err)
+		}
+	}
+}
+
+// counting counts how often a registry is opened.
+type counting struct {
+	index.Transport
+	runs int
+}
+
+func (c *counting) Fetch(ctx context.Context, paths []string) (map[string][]byte, error) {
+	if slices.Contains(paths, tuf.TimestampPath) {
+		c.runs++
+	}
+	return c.Transport.Fetch(ctx, paths)
 }
 
 // otherRegistry is the tree of a registry with another id.

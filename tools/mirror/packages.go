@@ -204,7 +204,7 @@ func (r *run) readLines(ctx context.Context, paths []string) (speakers, bundles 
 		}
 		speakers = append(speakers, index.Speakers(entries)...)
 		for _, e := range entries {
-			for _, digest := range bundlesOf(e.Line.Sig) {
+			for _, digest := range e.Line.Bundles() {
 				bundles = append(bundles, index.BundlePath(digest))
 			}
 		}
@@ -212,20 +212,4 @@ func (r *run) readLines(ctx context.Context, paths []string) (speakers, bundles 
 	slices.Sort(speakers)
 	slices.Sort(bundles)
 	return slices.Compact(speakers), slices.Compact(bundles), nil
-}
-
-func bundlesOf(s index.Signature) (digests []index.Digest) {
-	for _, d := range append([]index.Digest{s.Bundle}, bundlesAlso(s.Also)...) {
-		if d != "" && d.Check() == nil {
-			digests = append(digests, d)
-		}
-	}
-	return digests
-}
-
-func bundlesAlso(list []index.Cosignature) (digests []index.Digest) {
-	for _, c := range list {
-		digests = append(digests, c.Bundle)
-	}
-	return digests
 }
