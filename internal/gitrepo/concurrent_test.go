@@ -48,7 +48,7 @@ func TestReadingWhileOthersWrite(t *testing.T) {
 	group.Wait()
 }
 
-func reopen(t *testing.T, dir string) *gitrepo.Repo {
+func reopen(t testing.TB, dir string) *gitrepo.Repo {
 	t.Helper()
 	repo, err := gitrepo.Open(dir)
 	if err != nil {

@@ -1,6 +1,8 @@
 package gitrepo
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +17,13 @@ type Change struct {
 
 // Diff lists the paths that differ between two snapshots (commits, trees, or the zero hash for nothing), sorted by path.
 // It reads only trees that differ, and no blob. A rename is a removal and an addition; a change of mode alone is a change.
+// More than [MaxAgain] folders that were met before, [MaxEntries] changes, or [MaxPaths] are a fault of kind Integrity.
 func (r *Repo) Diff(old, new Hash) ([]Change, error) {
+	return r.DiffContext(context.Background(), old, new)
+}
+
+// DiffContext is [Repo.Diff] that ends with ctx.
+func (r *Repo) DiffContext(ctx context.Context, old, new Hash) ([]Change, error) {
 	a, err := r.TreeOf(old)
 	if err != nil {
 		return nil, err
@@ -24,7 +32,7 @@ func (r *Repo) Diff(old, new Hash) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d differ
+	d := differ{budget: r.budget(ctx, cmp.Or(new, old))}
 	if err := d.compare(r, "", a, b); err != nil {
 		return nil, err
 	}
@@ -34,6 +42,7 @@ func (r *Repo) Diff(old, new Hash) ([]Change, error) {
 
 // differ collects what differs: the changes, and the objects that the new side has at those places.
 type differ struct {
+	budget  *budget
 	changes []Change
 	objects []Hash // new trees and blobs; an object that moved from elsewhere counts as new
 }
@@ -42,8 +51,13 @@ func (d *differ) compare(r *Repo, prefix string, a, b Hash) error {
 	if a == b {
 		return nil
 	}
+	now := a // of what is gone, the folder that was there
 	if !b.IsZero() {
+		now = b
 		d.objects = append(d.objects, b)
+	}
+	if err := d.budget.folder(now); err != nil {
+		return err
 	}
 	before, err := r.readTree(a)
 	if err != nil {
@@ -92,6 +106,9 @@ func (d *differ) entry(r *Repo, prefix string, a, b entry) error {
 		c.New, c.NewMode = b.hash, b.mode
 	}
 	if c.OldMode != 0 || c.NewMode != 0 {
+		if err := d.budget.entry(path); err != nil {
+			return err
+		}
 		d.changes = append(d.changes, c)
 		if c.NewMode.Regular() || c.NewMode == ModeLink {
 			d.objects = append(d.objects, b.hash)

@@ -97,6 +97,7 @@ func (r *Repo) NewObjects(ctx context.Context, base, tip Hash) ([]Hash, error) {
 	}
 	var d differ
 	for i := len(commits) - 1; i >= 0; i-- {
+		d.budget = r.budget(ctx, commits[i].Hash)
 		d.objects = append(d.objects, commits[i].Hash)
 		if err := d.compare(r, "", before, commits[i].Tree); err != nil {
 			return nil, err

@@ -79,9 +79,9 @@ func (r *Repo) AddPack(ctx context.Context, src io.Reader, limits PackLimits) (P
 	}
 	var index []byte
 	if limits.Thin && len(content.bases) > 0 {
-		index, err = r.completePack(f, &info, content, limits)
+		index, err = r.completePack(ctx, f, &info, content, limits)
 	} else {
-		index, err = indexPack(f, &kindCounter{info: &info, end: info.Bytes})
+		index, err = indexPack(f, &kindCounter{ctx: ctx, info: &info, end: info.Bytes})
 	}
 	if err != nil {
 		return PackInfo{}, badPack(err)
@@ -90,7 +90,11 @@ func (r *Repo) AddPack(ctx context.Context, src io.Reader, limits PackLimits) (P
 	return info, r.install(f, info, index, limits.Promised)
 }
 
+// badPack blames the server, but for what ends with its context.
 func badPack(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	return fault.New(fault.Integrity, "git-bad-pack", "the git server sent a pack that is malformed or too large").Because(err)
 }
 

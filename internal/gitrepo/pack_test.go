@@ -3,11 +3,14 @@ package gitrepo_test
 import (
 	"bytes"
 	"compress/zlib"
+	"context"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +21,7 @@ import (
 
 // packed is an object as a pack holds it: a type number, the size that it announces, and the content to compress.
 type packed struct {
-	kind int // 1 commit, 2 tree, 3 blob, 7 delta against base
+	kind int // 1 commit, 2 tree, 3 blob, 6 delta against the object before, 7 delta against base
 	size int
 	base gitrepo.Hash
 	data []byte
@@ -26,17 +29,28 @@ type packed struct {
 
 // makePack writes a pack with whatever its objects claim.
 func makePack(objects ...packed) []byte {
+	pack, _ := makePackAt(objects...)
+	return pack
+}
+
+// makePackAt is makePack that says where each of the objects begins.
+func makePackAt(objects ...packed) ([]byte, []uint32) {
+	var begins []uint32
 	var buf bytes.Buffer
 	buf.WriteString("PACK\x00\x00\x00\x02")
 	binary.Write(&buf, binary.BigEndian, uint32(len(objects)))
-	for _, o := range objects {
+	for i, o := range objects {
+		begins = append(begins, uint32(buf.Len()))
 		b := byte(o.kind<<4 | o.size&15)
 		for n := o.size >> 4; n > 0; n >>= 7 {
 			buf.WriteByte(b | 0x80)
 			b = byte(n & 0x7f)
 		}
 		buf.WriteByte(b)
-		if o.kind == 7 {
+		switch o.kind {
+		case 6:
+			buf.Write(back(int(begins[i] - begins[i-1])))
+		case 7:
 			buf.Write(o.base[:])
 		}
 		z := zlib.NewWriter(&buf)
@@ -44,7 +58,18 @@ func makePack(objects ...packed) []byte {
 		z.Close()
 	}
 	sum := sha1.Sum(buf.Bytes())
-	return append(buf.Bytes(), sum[:]...)
+	return append(buf.Bytes(), sum[:]...), begins
+}
+
+// back writes how far before a delta its base is: base 128, the greatest digit first, every further one counting from 1.
+func back(n int) []byte {
+	digits := []byte{byte(n & 0x7f)}
+	for n >>= 7; n > 0; n >>= 7 {
+		n--
+		digits = append(digits, byte(n&0x7f)|0x80)
+	}
+	slices.Reverse(digits)
+	return digits
 }
 
 // delta returns one that copies the first n bytes of a base of size from, times over.
@@ -114,6 +139,31 @@ func TestAddPackLimits(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	gittest.Fsck(t, repo.Dir())
+}
+
+// lastWord cancels when all of it was read.
+type lastWord struct {
+	io.Reader
+	cancel func()
+}
+
+func (l lastWord) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if err == io.EOF {
+		l.cancel()
+	}
+	return n, err
+}
+
+// TestAddPackEndsWithItsContext: also when the whole pack is here. That is nobody's fault.
+func TestAddPackEndsWithItsContext(t *testing.T) {
+	repo := emptyRepo(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	pack := makePack(packed{kind: 3, size: 3, data: []byte("abc")})
+	_, err := repo.AddPack(ctx, lastWord{bytes.NewReader(pack), cancel}, gitrepo.PackLimits{})
+	if !errors.Is(err, context.Canceled) || fault.KindOf(err) == fault.Integrity || repo.PackCount() != 0 {
+		t.Errorf("%v, %d packs", err, repo.PackCount())
+	}
 }
 
 // resum replaces the checksum that a pack ends with.

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -42,6 +43,7 @@ var errDouble = errors.New("an object is in the pack twice")
 
 // kindCounter counts objects by type while a pack is parsed, and finds those that were added to it without need.
 type kindCounter struct {
+	ctx   context.Context // small packs can take minutes: deltas are made anew when what they are against was forgotten
 	info  *PackInfo
 	end   int64 // where the received part of the pack ends
 	count uint32
@@ -56,6 +58,9 @@ func (k *kindCounter) OnHeader(n uint32) error {
 }
 
 func (k *kindCounter) OnInflatedObjectHeader(t plumbing.ObjectType, _, pos int64) error {
+	if err := k.ctx.Err(); err != nil {
+		return err
+	}
 	switch {
 	case pos >= k.end:
 	case t == plumbing.CommitObject:

@@ -33,6 +33,7 @@ const (
 	idsAt      = 8 + 256*4 // in an index
 	crcSize    = 4
 	offsetSize = 4
+	sumSize    = 20      // of each of the two that end it
 	largeBit   = 1 << 31 // of an offset: it is in the table of long ones
 	askedOften = 256
 )
@@ -42,7 +43,7 @@ var (
 	errPackIndex   = errors.New("the index of a pack is damaged")
 )
 
-// open reads the beginning of the index.
+// open reads the beginning of the index. The file must be as long as the number of objects says: by it memory is asked for.
 func (p *pack) open() error {
 	if p.index != nil {
 		return nil
@@ -64,6 +65,11 @@ func (p *pack) open() error {
 			return errPackIndex
 		}
 		before = p.fanout[i]
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() < idsAt+p.count()*(idSize+crcSize+offsetSize)+2*sumSize {
+		f.Close()
+		return errors.Join(errPackIndex, err)
 	}
 	p.index, p.files = f, append(p.files, f)
 	return nil

@@ -1,10 +1,12 @@
 package gitrepo_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +21,7 @@ func TestReadingWhatGitPacks(t *testing.T) {
 		"deltas by offset":         {{"repack", "-adfq", "--depth=4000", "--window=50"}},
 		"deltas by id":             {{"-c", "repack.useDeltaBaseOffset=false", "repack", "-adfq"}},
 		"several packs":            {{"-c", "pack.packSizeLimit=1m", "-c", "core.compression=0", "repack", "-adfq", "--depth=0"}},
-		"long offsets":             {{"-c", "pack.indexVersion=2", "-c", "core.bigFileThreshold=1", "repack", "-adfq"}},
+		"long offsets":             {{"repack", "-adfq"}, {"index-pack", "--index-version=2,0x40", "PACK"}},
 		"with a bitmap and rev":    {{"-c", "pack.writeReverseIndex=true", "repack", "-adbq"}},
 		"some packed, some loose":  {{"repack", "-q", "HEAD~5"}},
 		"packed twice, then swept": {{"repack", "-q"}, {"gc", "-q", "--prune=now"}},
@@ -27,7 +29,13 @@ func TestReadingWhatGitPacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			repo, commits, want := grown(t)
 			for _, args := range pack {
+				if at := slices.Index(args, "PACK"); at > 0 {
+					args[at] = packFile(t, repo, ".pack")
+				}
 				gittest.Run(t, repo.Dir(), args...)
+			}
+			if name == "long offsets" {
+				mustHaveLongOffsets(t, packFile(t, repo, ".idx"))
 			}
 			for _, r := range []*gitrepo.Repo{repo, reopen(t, repo.Dir())} {
 				for i, c := range commits {
@@ -43,6 +51,29 @@ func TestReadingWhatGitPacks(t *testing.T) {
 				r.Close()
 			}
 		})
+	}
+}
+
+// packFile returns the path of the only file in a repository's folder of packs that ends so.
+func packFile(t *testing.T, repo *gitrepo.Repo, suffix string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(repo.Dir(), "objects", "pack", "*"+suffix))
+	if err != nil || len(paths) != 1 {
+		t.Fatal(paths, err)
+	}
+	return paths[0]
+}
+
+// mustHaveLongOffsets: only those make an index longer than its 28 bytes an object.
+func mustHaveLongOffsets(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := int(binary.BigEndian.Uint32(data[8+255*4:]))
+	if long := (len(data) - 1032 - 28*count - 40) / 8; long < count-2 {
+		t.Fatalf("%d of %d offsets are long", long, count)
 	}
 }
 
@@ -76,34 +107,35 @@ func copied(files map[string]string) map[string]string {
 	return out
 }
 
-// TestDamagedPacks: wherever a bit of a pack or of its index is flipped, what is read is right, or an error.
+// TestDamagedPacks: wherever a bit of a pack or of its index is flipped, what is read is right, or an error. Every second
+// time the index is asked often before, and then in memory.
 func TestDamagedPacks(t *testing.T) {
 	repo, commits, want := grown(t)
 	gittest.Run(t, repo.Dir(), "repack", "-adfq")
 	chance := rand.New(rand.NewPCG(2, 2))
-	for _, pattern := range []string{"*.idx", "*.pack"} {
-		paths, err := filepath.Glob(filepath.Join(repo.Dir(), "objects", "pack", pattern))
-		if err != nil || len(paths) != 1 {
-			t.Fatal(paths, err)
-		}
-		whole, err := os.ReadFile(paths[0])
+	for _, suffix := range []string{".idx", ".pack"} {
+		path := packFile(t, repo, suffix)
+		whole, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(paths[0], 0o644); err != nil {
+		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		wrong := 0
-		for range 100 {
+		for round := range 100 {
 			data := append([]byte(nil), whole...)
 			data[chance.IntN(len(data))] ^= 1 << chance.IntN(8)
 			if chance.IntN(10) == 0 {
 				data = data[:chance.IntN(len(data))]
 			}
-			if err := os.WriteFile(paths[0], data, 0o644); err != nil {
+			if err := os.WriteFile(path, data, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			r := reopen(t, repo.Dir())
+			for range round % 2 * 300 {
+				r.Has(commits[40])
+			}
 			for _, i := range []int{0, 20, 40} {
 				for path, text := range want[i] {
 					got, err := r.ReadFile(commits[i], path, 1<<20)
@@ -119,7 +151,7 @@ func TestDamagedPacks(t *testing.T) {
 		if wrong == 0 {
 			t.Error("no damage was found")
 		}
-		if err := os.WriteFile(paths[0], whole, 0o644); err != nil {
+		if err := os.WriteFile(path, whole, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,8 @@ package gitrepo
 import (
 	"bytes"
 	"testing"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
 // FuzzParseTree: what is accepted is written back as the same bytes.
@@ -47,4 +49,16 @@ func FuzzParseCommit(f *testing.F) {
 			t.Errorf("%q: %v, %+v", c.Signed, err, bare)
 		}
 	})
+}
+
+// TestBudgetOfEntries: the last entry that is allowed, and the first that is not.
+func TestBudgetOfEntries(t *testing.T) {
+	b := (&Repo{}).budget(t.Context(), Hash{1})
+	b.entries = MaxEntries - 1
+	if err := b.entry("a"); err != nil {
+		t.Errorf("entry %d: %v", b.entries, err)
+	}
+	if err := b.entry("a"); fault.KindOf(err) != fault.Integrity {
+		t.Errorf("entry %d: %v", b.entries, err)
+	}
 }

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -121,8 +122,14 @@ func (r *Repo) ReadFiles(snapshot Hash, paths []string, limit int64) (map[string
 }
 
 // Walk calls fn for every entry that is not a folder, below the folder prefix ("" for all), in the order of git's trees.
-// It reads no blob. An error of fn ends the walk and is returned; [fs.SkipAll] ends it without one.
+// It reads no blob. An error of fn ends the walk and is returned; [fs.SkipAll] ends it without one. More than [MaxAgain]
+// folders that were met before, [MaxEntries] entries, or [MaxPaths] are a fault of kind Integrity.
 func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
+	return r.WalkContext(context.Background(), snapshot, prefix, fn)
+}
+
+// WalkContext is [Repo.Walk] that ends with ctx.
+func (r *Repo) WalkContext(ctx context.Context, snapshot Hash, prefix string, fn func(File) error) error {
 	root, err := r.TreeOf(snapshot)
 	if err != nil {
 		return err
@@ -137,14 +144,17 @@ func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
 		}
 		root = e.hash
 	}
-	err = r.walk(root, prefix, fn)
+	err = r.walk(r.budget(ctx, snapshot), root, prefix, fn)
 	if err == fs.SkipAll {
 		return nil
 	}
 	return err
 }
 
-func (r *Repo) walk(tree Hash, prefix string, fn func(File) error) error {
+func (r *Repo) walk(b *budget, tree Hash, prefix string, fn func(File) error) error {
+	if err := b.folder(tree); err != nil {
+		return err
+	}
 	entries, err := r.readTree(tree)
 	if err != nil {
 		return fmt.Errorf("reading folder %q: %w", prefix, err)
@@ -155,8 +165,8 @@ func (r *Repo) walk(tree Hash, prefix string, fn func(File) error) error {
 			return err
 		}
 		if e.mode == ModeDir {
-			err = r.walk(e.hash, path, fn)
-		} else {
+			err = r.walk(b, e.hash, path, fn)
+		} else if err = b.entry(path); err == nil {
 			err = fn(File{path, e.mode, e.hash})
 		}
 		if err != nil {

@@ -12,7 +12,8 @@
 //   - Links and submodules are seen ([Repo.Walk], [Repo.Diff], [Repo.Lookup] give their mode) and never followed:
 //     reading one, or a path that leads through one, is an error.
 //   - Trees nest at most [MaxDepth] deep; a tree has at most [MaxTree] bytes, a commit [MaxCommit]; files have the limit
-//     that the caller gives. Packs are screened before they are used: see [PackLimits].
+//     that the caller gives. Going over a snapshot is bounded by [MaxAgain], [MaxEntries] and [MaxPaths]. Packs are
+//     screened before they are used: see [PackLimits].
 //
 // # What it writes
 //

@@ -1,16 +1,18 @@
 package gitrepo
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/utils/sync"
 )
 
 // store reads objects from the files of a repository. It looks for them where they are, and never reads an index as a
@@ -33,9 +35,13 @@ type place struct {
 
 const (
 	maxDelta  = 4096    // deltas on each other; git makes at most 4095
-	maxBase   = MaxTree // bytes of what an object is a delta of, where the limit is less
+	maxBase   = MaxTree // bytes of a delta and of what it is against, where the limit is less
+	chainMost = 4       // times that, for all deltas of an object together
+	maxHeader = 32      // bytes before the content of a loose object
 	baseBytes = 16 << 20
 )
+
+var errLoose = errors.New("the file of an object begins with no type and size")
 
 // openStore makes a view of the objects of a repository; names are those of its packs.
 func openStore(dir string, names []string) *store {
@@ -73,7 +79,7 @@ func (s *store) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return s.unpack(at, limit, 0)
+	return s.unpack(at, limit, &chain{named: map[place]bool{}})
 }
 
 func (s *store) find(h Hash) (place, error) {
@@ -94,22 +100,30 @@ func (s *store) loosePath(h Hash) string {
 	return filepath.Join(s.dir, name[:2], name[2:])
 }
 
+// readLoose reads a file of its own: compressed, "type SP size NUL" and the content.
 func (s *store) readLoose(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 	f, err := os.Open(s.loosePath(h))
 	if err != nil {
 		return 0, nil, err
 	}
 	defer f.Close()
-	r, err := objfile.NewReader(f)
+	z, err := sync.GetZlibReader(f)
 	if err != nil {
 		return 0, nil, err
 	}
-	defer r.Close()
-	kind, size, err := r.Header()
-	if err == nil {
-		err = within(size, limit)
-	}
+	defer sync.PutZlibReader(z)
+	r := bufio.NewReaderSize(z.Reader, maxHeader)
+	head, err := r.ReadSlice(0) // which fails where the buffer is full
 	if err != nil {
+		return 0, nil, errors.Join(errLoose, err)
+	}
+	name, length, _ := strings.Cut(string(head[:len(head)-1]), " ")
+	kind, err := plumbing.ParseObjectType(name)
+	size, err2 := strconv.ParseUint(length, 10, 63)
+	if err != nil || err2 != nil || kind.IsDelta() {
+		return 0, nil, errLoose
+	}
+	if err := within(int64(size), limit); err != nil {
 		return 0, nil, err
 	}
 	data := make([]byte, size)
@@ -124,8 +138,33 @@ func within(size, limit int64) error {
 	return nil
 }
 
-// unpack reads the object at a place of a pack; depth is how many deltas led there.
-func (s *store) unpack(at place, limit int64, depth int) (plumbing.ObjectType, []byte, error) {
+// chain is what led to an object: deltas on each other. All of them are in memory before the last is applied.
+type chain struct {
+	deltas int
+	bytes  int64
+	named  map[place]bool // deltas that name their base by its id; any other base lies before its delta, so there is no ring
+}
+
+// add takes the delta at a place into the chain before it is inflated; most is how long it may be.
+func (c *chain) add(at place, h header, most int64) error {
+	if c.deltas++; c.deltas > maxDelta {
+		return fmt.Errorf("more than %d deltas on each other: %w", maxDelta, packfile.ErrInvalidDelta)
+	}
+	if c.named[at] {
+		return fmt.Errorf("a delta that is its own base: %w", packfile.ErrInvalidDelta)
+	}
+	if h.kind == plumbing.REFDeltaObject {
+		c.named[at] = true
+	}
+	if err := within(h.size, most); err != nil {
+		return err
+	}
+	c.bytes += h.size
+	return within(c.bytes, chainMost*most)
+}
+
+// unpack reads the object at a place of a pack, to which the chain led.
+func (s *store) unpack(at place, limit int64, c *chain) (plumbing.ObjectType, []byte, error) {
 	head, err := at.pack.header(at.at)
 	if err != nil {
 		return 0, nil, err
@@ -137,11 +176,8 @@ func (s *store) unpack(at place, limit int64, depth int) (plumbing.ObjectType, [
 		data, err := at.pack.inflate(head)
 		return head.kind, data, err
 	}
-	if depth == maxDelta {
-		return 0, nil, fmt.Errorf("more than %d deltas on each other: %w", maxDelta, packfile.ErrInvalidDelta)
-	}
 	most := max(limit, maxBase)
-	if err := within(head.size, most); err != nil {
+	if err := c.add(at, head, most); err != nil {
 		return 0, nil, err
 	}
 	delta, err := at.pack.inflate(head)
@@ -161,7 +197,7 @@ func (s *store) unpack(at place, limit int64, depth int) (plumbing.ObjectType, [
 			return 0, nil, err
 		}
 	}
-	kind, data, err := s.base(base, most, depth+1)
+	kind, data, err := s.base(base, most, c)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -170,11 +206,11 @@ func (s *store) unpack(at place, limit int64, depth int) (plumbing.ObjectType, [
 }
 
 // base is unpack for the base of a delta, which is remembered. Nobody changes what it returns.
-func (s *store) base(at place, limit int64, depth int) (plumbing.ObjectType, []byte, error) {
+func (s *store) base(at place, limit int64, c *chain) (plumbing.ObjectType, []byte, error) {
 	if known, ok := s.bases[at]; ok {
 		return plumbing.ObjectType(known[0]), known[1:], nil
 	}
-	kind, data, err := s.unpack(at, limit, depth)
+	kind, data, err := s.unpack(at, limit, c)
 	if err != nil || len(data) > baseBytes/4 {
 		return kind, data, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/zlib"
+	"context"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
@@ -19,7 +20,7 @@ import (
 // completePack makes a thin pack stand for itself, as `git index-pack --fix-thin` does: the objects that its deltas are
 // made against are put behind its own, each as a whole, with a new count and checksum. It returns the index, and sets the
 // pack's new name in info. An object that is nowhere is an error.
-func (r *Repo) completePack(f *os.File, info *PackInfo, c content, limits PackLimits) ([]byte, error) {
+func (r *Repo) completePack(ctx context.Context, f *os.File, info *PackInfo, c content, limits PackLimits) ([]byte, error) {
 	end := info.Bytes - sha1.Size
 	bases := unique(slices.Clone(c.bases))
 	for range 2 {
@@ -30,7 +31,7 @@ func (r *Repo) completePack(f *os.File, info *PackInfo, c content, limits PackLi
 		if info.Hash, err = reseal(f, end, c.count+uint32(len(added))); err != nil {
 			return nil, err
 		}
-		seen := &kindCounter{info: &PackInfo{Hash: info.Hash, Bytes: info.Bytes}, end: end, added: added}
+		seen := &kindCounter{ctx: ctx, info: &PackInfo{Hash: info.Hash, Bytes: info.Bytes}, end: end, added: added}
 		index, err := indexPack(f, seen)
 		if err == nil {
 			*info = *seen.info

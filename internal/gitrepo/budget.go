@@ -1,0 +1,64 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+)
+
+// Limits on one [Repo.Walk], one [Repo.Diff], and each commit of [Repo.NewObjects]. Folders that are in each other many
+// times can be few bytes and countless paths: 31 trees that name the next one twice have 2 to the 30 folders. A registry of
+// a million packages, in folders by two prefixes, has no folder twice, and keeps well below the rest.
+const (
+	MaxAgain   = 1 << 16   // visits of folders whose content was met before, at whatever path
+	MaxEntries = 1 << 23   // files, links and submodules
+	MaxPaths   = 512 << 20 // bytes of the paths of these together
+)
+
+// budget counts what going over the folders of a snapshot has cost so far.
+type budget struct {
+	ctx      context.Context
+	dir      string
+	snapshot Hash
+	seen     map[Hash]bool
+	again    int
+	entries  int
+	paths    int
+}
+
+func (r *Repo) budget(ctx context.Context, snapshot Hash) *budget {
+	return &budget{ctx: ctx, dir: r.dir, snapshot: snapshot, seen: map[Hash]bool{}}
+}
+
+// folder is called before a folder is read. Folders that are met once are not counted: they are as many as the
+// repository has objects.
+func (b *budget) folder(tree Hash) error {
+	if err := b.ctx.Err(); err != nil {
+		return err
+	}
+	if b.seen[tree] {
+		b.again++
+	}
+	b.seen[tree] = true
+	if b.again > MaxAgain {
+		return b.spent("names the same folders more than %d times", MaxAgain)
+	}
+	return nil
+}
+
+// entry is called for each path that is given to the caller.
+func (b *budget) entry(path string) error {
+	b.entries++
+	b.paths += len(path)
+	if b.entries > MaxEntries {
+		return b.spent("has more than %d files, or changes as many", MaxEntries)
+	}
+	if b.paths > MaxPaths {
+		return b.spent("has paths of more than %d bytes together, or changes as many", MaxPaths)
+	}
+	return nil
+}
+
+func (b *budget) spent(format string, args ...any) error {
+	return unsafe("snapshot %s %s", b.snapshot, fmt.Sprintf(format, args...)).
+		WithHelp("git -C %s ls-tree -d %s   # shows the folders; do not use this commit, or make it anew without those that repeat", b.dir, b.snapshot)
+}
