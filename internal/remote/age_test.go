@@ -49,6 +49,7 @@ func TestMaxAge(t *testing.T) {
 			})
 			defer set.Close()
 			_, err := set.Open(t.Context(), "r")
+			sameByID(t, row.story, set)
 			if row.want != "" {
 				f := fault.Of(err)
 				if f == nil || f.Code != row.want || f.Kind != fault.Integrity {

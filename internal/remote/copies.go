@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -25,27 +26,45 @@ import (
 
 // isFixed reports whether the registry is read from a copy, as above; home is what was seen of it. Where no host of the
 // registry is configured there is nothing to hold a copy against, and a folder that was once trusted by itself goes on so.
-func (s *Set) isFixed(r *Registry, id string, home index.Standing) bool {
-	if !r.isCopy() || r.Spec.BlockOrigin || home.First == "" || len(s.hosts(id)) == 0 {
-		return false
+func (s *Set) isFixed(r *Registry, pin, id string, home index.Standing) (bool, error) {
+	if !r.isCopy() || r.Spec.BlockOrigin || home.First == "" || r.Spec.ID == "" && pin != "" {
+		return false, nil
 	}
-	return r.Spec.ID != "" || s.pinned(r.Spec.URL) == ""
+	hosts, err := s.hosts(id)
+	return len(hosts) > 0, err
 }
 
 // hosts are the names under which a registry is configured that is read over a network, sorted.
-func (s *Set) hosts(id string) (names []string) {
-	for name, spec := range s.o.Specs {
-		at, err := Locate(spec.URL)
-		local := at.Kind == KindDir || at.Kind == KindTar
-		if err == nil && (!local || spec.BlockOrigin) && (spec.ID == id || spec.ID == "" && s.pinned(spec.URL) == id) {
+func (s *Set) hosts(id string) (names []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(s.o.Specs)) {
+		spec := s.o.Specs[name]
+		if !spec.isHost() {
+			continue
+		}
+		held, err := s.heldTo(spec)
+		if err != nil {
+			return nil, err
+		}
+		if held == id {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
-	return names
+	return names, nil
 }
 
-func (s *Set) homeOf(id string) string { return filepath.Join(s.o.StateDir, "trust", id) }
+// isHost reports whether a registry is read over a network, or by mirrors in place of that.
+func (s Spec) isHost() bool {
+	at, err := Locate(s.URL)
+	return err == nil && (at.Kind != KindDir && at.Kind != KindTar || s.BlockOrigin)
+}
+
+// homeOf is the folder of what is kept of a registry. One may well call itself as the folder of pins is called.
+func (s *Set) homeOf(id string) string {
+	if id == pinsDir {
+		id += "_" // which no id has
+	}
+	return filepath.Join(s.o.StateDir, "trust", id)
+}
 
 func (s *Set) copyState(id, address string) string {
 	return filepath.Join(s.homeOf(id), "copies", addressKey(address))
@@ -70,7 +89,10 @@ func (s *Set) settle(ctx context.Context, r *Registry, o *index.Options) error {
 		id = config.ID
 	}
 	home, err := (index.StandingFile{Dir: s.homeOf(id)}).Load()
-	if err != nil || !s.isFixed(r, id, home) {
+	if err != nil {
+		return err
+	}
+	if fixed, err := s.isFixed(r, o.Pin, id, home); !fixed || err != nil {
 		return err
 	}
 	r.fixed, o.Pin = true, id
@@ -89,7 +111,11 @@ func (s *Set) HoldAgainstKnown(ctx context.Context, r *Registry, wants []index.W
 	if !r.fixed {
 		return nil, nil
 	}
-	for _, name := range s.hosts(r.ID()) {
+	hosts, err := s.hosts(r.ID())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range hosts {
 		o := s.o
 		o.Offline, o.Override, o.Notice, o.Warning = true, "", nil, nil
 		known := New(o)
@@ -109,17 +135,25 @@ func (s *Set) HoldAgainstKnown(ctx context.Context, r *Registry, wants []index.W
 // hold is HoldAgainstKnown for one host of the registry, of which it asks the cache alone.
 func (s *Set) hold(ctx context.Context, name string, r *Registry, wants []index.Want) (warnings []string, err error) {
 	host, err := s.Open(ctx, name)
-	if err != nil || host.ID() != r.ID() {
+	if fault.KindOf(err) == fault.Network {
 		return []string{"what was seen of registry " + r.ID() + " is not in the cache any more: whether its copy at " + web.Redact(r.Spec.URL) +
 			" has versions that were yanked since, or whose keys were given up, is not known"}, nil
 	}
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range wants {
 		p, err := host.Snapshot.Package(ctx, w.Name)
-		if err != nil || p.Release(w.Version) == nil {
+		if fault.KindOf(err) == fault.Network || fault.IsCode(err, "package-not-found") || err == nil && p.Release(w.Version) == nil {
 			continue // it was not looked at, or not since the copy was made
+		}
+		if err != nil {
+			return nil, err
 		}
 		artifacts, _, err := host.Snapshot.Verify(ctx, []index.Want{w})
 		if fault.KindOf(err) == fault.Network {
+			warnings = append(warnings, "what was seen of "+w.Name+" "+w.Version.String()+" is not in the cache any more: whether it was yanked"+
+				" since the copy at "+web.Redact(r.Spec.URL)+" was made, or its key given up, is not known")
 			continue
 		}
 		if f := fault.Of(err); f != nil {

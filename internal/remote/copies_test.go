@@ -126,6 +126,7 @@ func TestCopies(t *testing.T) {
 	} {
 		set := m.set(row.address, row.specs...)
 		warnings, err := m.use(set, row.version)
+		sameByID(t, row.story, set)
 		if f := fault.Of(err); (f == nil) != (row.code == "") || f != nil && f.Code != row.code {
 			t.Errorf("%s: %v %+v, want %q", row.story, err, f, row.code)
 		}

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,8 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
 )
+
+// pinsDir has the ids that addresses were first seen with, beside the folders of registries.
+const pinsDir = "pins"
 
 // addressKey names the folder of what is kept for an address.
 func addressKey(address string) string {
@@ -20,16 +25,45 @@ func addressKey(address string) string {
 }
 
 func (s *Set) pinFile(address string) string {
-	return filepath.Join(s.o.StateDir, "trust", "pins", addressKey(address))
+	return filepath.Join(s.o.StateDir, "trust", pinsDir, addressKey(address))
 }
 
-// pinned returns the id that an address was first seen with, "" where it has not been seen.
-func (s *Set) pinned(address string) string {
-	data, err := atomicfile.Read(s.pinFile(address), 1<<10)
-	if err != nil {
-		return ""
+// pinned returns the id that an address was first seen with, "" where it has not been seen. That the file cannot be read
+// does not mean that: to begin anew would be to trust whoever answers next.
+func (s *Set) pinned(address string) (id string, err error) {
+	id, ok := readPin(s.pinFile(address))
+	if ok {
+		return id, nil
 	}
-	return strings.TrimSpace(string(data))
+	f := fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry is damaged").WithFact("at   %s", web.Redact(address))
+	if name := s.named(address); name != "" {
+		f.WithHelp("gal-pkg registry reset %s   # trust anew whoever answers there, as if never seen", name)
+	}
+	return "", helpDamaged(f, s.pinFile(address))
+}
+
+// readPin returns the id that a file holds, "" where there is no file; false where it cannot be told.
+func readPin(file string) (id string, ok bool) {
+	data, err := atomicfile.Read(file, 1<<10)
+	if err != nil {
+		return "", errors.Is(err, fs.ErrNotExist)
+	}
+	id = strings.TrimSpace(string(data))
+	return id, index.CheckRegistryID(id) == nil
+}
+
+// helpDamaged says of a pin that cannot be read what helps where its address has no name that could be reset: it is the
+// file alone that knows the address.
+func helpDamaged(f *fault.Error, file string) error {
+	return f.WithFact("file %s", file).WithHelp("rm %s   # the same, where the address has no name in registries.toml", file)
+}
+
+// heldTo returns the id that a registry must have: what the configuration says, else what its address was first seen with.
+func (s *Set) heldTo(spec Spec) (string, error) {
+	if spec.ID != "" {
+		return spec.ID, nil
+	}
+	return s.pinned(spec.URL)
 }
 
 func (s *Set) pin(address, id string) error {
@@ -41,9 +75,11 @@ func (s *Set) pin(address, id string) error {
 }
 
 // Forget drops what is kept of a registry: its index, its pin, and its root of trust, unless another address has led to
-// the same registry. The id may be "" where only the pin knows it.
+// the same registry, or is configured to be its host. The id may be "" where only the pin knows it.
 func (s *Set) Forget(address, id string) error {
-	id = cmp.Or(id, s.pinned(address))
+	if id == "" {
+		id, _ = s.pinned(address) // a pin that is damaged is what this is for
+	}
 	if err := os.RemoveAll(filepath.Join(s.o.CacheDir, "index", addressKey(address))); err != nil {
 		return err
 	}
@@ -55,19 +91,41 @@ func (s *Set) Forget(address, id string) error {
 	if err := os.Remove(s.pinFile(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if id == "" || s.pinnedElsewhere(id) {
+	if id == "" {
 		return nil
 	}
-	return os.RemoveAll(filepath.Join(s.o.StateDir, "trust", id))
+	if kept, err := s.configuredElsewhere(address, id); kept || err != nil {
+		return err
+	}
+	if kept, err := s.pinnedElsewhere(id); kept || err != nil {
+		return err
+	}
+	return os.RemoveAll(s.homeOf(id))
 }
 
-func (s *Set) pinnedElsewhere(id string) bool {
-	pins, err := os.ReadDir(filepath.Join(s.o.StateDir, "trust", "pins"))
-	if err != nil {
-		return false
+// configuredElsewhere reports whether a host of a registry is configured at another address: with its id, it has no pin.
+func (s *Set) configuredElsewhere(address, id string) (bool, error) {
+	hosts, err := s.hosts(id)
+	return slices.ContainsFunc(hosts, func(name string) bool { return s.o.Specs[name].URL != address }), err
+}
+
+// pinnedElsewhere reports whether another address has led to a registry. A pin that cannot be read may be one.
+func (s *Set) pinnedElsewhere(id string) (bool, error) {
+	dir := filepath.Join(s.o.StateDir, "trust", pinsDir)
+	pins, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
 	}
-	return slices.ContainsFunc(pins, func(pin os.DirEntry) bool {
-		data, err := atomicfile.Read(filepath.Join(s.o.StateDir, "trust", "pins", pin.Name()), 1<<10)
-		return err == nil && strings.TrimSpace(string(data)) == id
-	})
+	var damaged error
+	for _, pin := range pins {
+		file := filepath.Join(dir, pin.Name())
+		switch other, ok := readPin(file); {
+		case strings.HasPrefix(pin.Name(), atomicfile.TempPrefix):
+		case other == id:
+			return true, nil
+		case !ok:
+			damaged = helpDamaged(fault.New(fault.Integrity, "standing-damaged", "what is kept of another registry is damaged"), file)
+		}
+	}
+	return false, damaged
 }

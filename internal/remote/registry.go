@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,10 @@ func (s *Set) connect(ctx context.Context, spec Spec) (*Registry, error) {
 	if r.Client, err = s.client(spec); err != nil {
 		return nil, err
 	}
-	pin := cmp.Or(spec.ID, s.pinned(spec.URL))
+	pin, err := s.heldTo(spec)
+	if err != nil {
+		return nil, err
+	}
 	if spec.BlockOrigin {
 		err = s.openMirror(ctx, r, pin)
 	} else {
@@ -151,7 +153,7 @@ func (s *Set) openGit(r *Registry, dir string) (*index.Git, error) {
 
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
 	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, MaxAge: r.Spec.MaxAge, VerifyBundle: s.helper.Verify}
-	o.State = func(id string) (index.State, error) { return r.openState(filepath.Join(s.o.StateDir, "trust", id)) }
+	o.State = func(id string) (index.State, error) { return r.openState(s.homeOf(id)) }
 	if err := s.settle(ctx, r, &o); err != nil {
 		return err
 	}
@@ -172,4 +174,13 @@ func (r *Registry) openState(dir string) (index.State, error) {
 	r.verified = index.OpenMemory(filepath.Join(dir, "verified"))
 	r.standing, r.seen = index.StandingFile{Dir: dir}, index.NewSeen(filepath.Join(dir, "seen"))
 	return index.State{Verified: r.verified, Folded: r.folded, Seen: r.seen, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, nil
+}
+
+// saveSeen saves what was seen, and then what it folds to: that counts for having been held against what was seen, so it may
+// never be ahead of it.
+func (r *Registry) saveSeen() error {
+	if err := r.seen.Save(); err != nil {
+		return err
+	}
+	return r.folded.Save()
 }

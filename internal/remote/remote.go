@@ -10,6 +10,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -155,7 +156,8 @@ func (s *Set) For(ctx context.Context, name, named string) (*Registry, error) {
 	return s.Open(ctx, s.Default())
 }
 
-// ByID opens the registry with an id: the one of --registry where it has it, else one that is configured.
+// ByID opens the registry with an id: the one of --registry where it has it, else one that is configured. Of several, the
+// default goes before the other hosts, and these before copies, which are older; else the first name is taken.
 func (s *Set) ByID(ctx context.Context, id string) (*Registry, error) {
 	s.mu.Lock()
 	r, ok := s.byID[id]
@@ -173,30 +175,64 @@ func (s *Set) ByID(ctx context.Context, id string) (*Registry, error) {
 }
 
 func (s *Set) find(ctx context.Context, id string) (*Registry, error) {
-	names := []string{s.Default()}
-	for name, spec := range s.o.Specs {
-		if spec.ID == id || s.pinned(spec.URL) == id {
-			names = append([]string{name}, names...)
-		}
-	}
-	if s.o.Override != "" {
-		names = append([]string{s.o.Override}, names...)
-	}
 	var first error
-	for _, name := range names {
-		r, err := s.Open(ctx, name)
+	for _, c := range s.candidates(id) {
+		spec, err := s.spec(c.name)
+		if err != nil {
+			return nil, err
+		}
+		held, err := s.heldTo(spec)
+		if err != nil {
+			return nil, err
+		}
+		if held != c.held {
+			continue
+		}
+		r, err := s.Open(ctx, c.name)
 		if err == nil && r.ID() == id {
 			return r, nil
 		}
-		if first == nil {
-			first = err
+		// Another may stand in for one that cannot be reached, and not for one that shows something wrong.
+		if kind := fault.KindOf(err); err != nil && (kind != fault.Network && kind != fault.NotFound || ctx.Err() != nil) {
+			return nil, err
 		}
+		first = cmp.Or(first, err)
 	}
 	if first != nil {
 		return nil, first
 	}
 	return nil, fault.New(fault.NotFound, "registry-unknown", "no registry with the id %q is configured", id).
 		WithHelp("gal-pkg registry add NAME URL")
+}
+
+// candidate is a registry that is asked for an id if this is what it is held to; "" is one that nobody has seen.
+type candidate struct{ name, held string }
+
+// candidates are the registries that may have an id, in the order to ask. What --registry names is asked also if nobody has
+// seen it; so is the default, but after all that are known to have the id: it must not take the place of one of them.
+func (s *Set) candidates(id string) (list []candidate) {
+	if s.o.Override != "" {
+		list = append(list, candidate{s.o.Override, ""}, candidate{s.o.Override, id})
+	}
+	rank := func(c candidate) int {
+		switch {
+		case c.name == s.o.Default:
+			return 0
+		case s.o.Specs[c.name].isHost():
+			return 1
+		}
+		return 2
+	}
+	var known []candidate
+	for _, name := range slices.Sorted(maps.Keys(s.o.Specs)) {
+		known = append(known, candidate{name, id})
+	}
+	slices.SortStableFunc(known, func(a, b candidate) int { return rank(a) - rank(b) })
+	list = append(list, known...)
+	if s.o.Override == "" {
+		list = append(list, candidate{s.o.Default, ""})
+	}
+	return list
 }
 
 // Open opens a registry by its configured name or its address.
@@ -223,18 +259,12 @@ func (s *Set) spec(name string) (Spec, error) {
 		return spec, nil
 	}
 	if strings.Contains(name, "://") || filepath.IsAbs(name) {
-		for _, spec := range s.o.Specs {
-			if spec.URL == name {
-				return spec, nil
-			}
+		if configured := s.named(name); configured != "" {
+			return s.o.Specs[configured], nil
 		}
 		return Spec{Name: name, URL: name}, nil
 	}
-	names := make([]string, 0, len(s.o.Specs))
-	for n := range s.o.Specs {
-		names = append(names, n)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(s.o.Specs))
 	err := fault.New(fault.NotFound, "registry-not-found", "no registry named %q is configured", name).
 		WithFact("configured: %s", strings.Join(names, ", "))
 	for _, similar := range manifest.Suggest(name, names) {
@@ -243,13 +273,23 @@ func (s *Set) spec(name string) (Spec, error) {
 	return Spec{}, err.WithHelp("gal-pkg registry add %s URL", name)
 }
 
+// named returns the name under which an address is configured, the first of several; "" for none.
+func (s *Set) named(address string) string {
+	for _, name := range slices.Sorted(maps.Keys(s.o.Specs)) {
+		if s.o.Specs[name].URL == address {
+			return name
+		}
+	}
+	return ""
+}
+
 // Close saves what was verified and closes every registry.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
 	for _, r := range slices.AppendSeq(s.retired, maps.Values(s.open)) {
-		errs = append(errs, r.verified.Save(), r.folded.Save(), r.seen.Save(), r.transport.Close())
+		errs = append(errs, r.verified.Save(), r.saveSeen(), r.transport.Close())
 	}
 	s.retired = nil
 	errs = append(errs, s.helper.Close())
