@@ -186,13 +186,7 @@ func (s *solver) cutoff(id PackageID) time.Time {
 	if !fromRegistry(id) {
 		return time.Time{}
 	}
-	if t, ok := s.req.Options.ExcludeNewerFor[id.Name]; ok {
-		return t
-	}
-	if t, ok := s.req.Options.ExcludeNewerFor[id.Source]; ok {
-		return t
-	}
-	return s.req.Options.ExcludeNewer
+	return s.req.Options.Cutoff(id)
 }
 
 // target is the package that a dependency means, after [patch].

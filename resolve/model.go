@@ -148,6 +148,17 @@ type Options struct {
 	Suggestions Suggesting
 }
 
+// Cutoff is the time after which versions of a package from a registry are hidden; zero for none.
+func (o *Options) Cutoff(id PackageID) time.Time {
+	if t, ok := o.ExcludeNewerFor[id.Name]; ok {
+		return t
+	}
+	if t, ok := o.ExcludeNewerFor[id.Source]; ok {
+		return t
+	}
+	return o.ExcludeNewer
+}
+
 // DefaultStepBudget is far above what any known registry needs: graphs of thousands of packages take tens of conflicts.
 const DefaultStepBudget = 50_000
 

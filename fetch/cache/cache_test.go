@@ -270,6 +270,50 @@ func TestDamagedTreesAreHealed(t *testing.T) {
 	}
 }
 
+// TestTreesWithoutLocks: where a file system has no locks, two processes may unpack one package at once.
+func TestTreesWithoutLocks(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"the other's is whole": func(string) error { return nil },
+		"the other's is not":   func(path string) error { return os.Remove(filepath.Join(path, "gal.toml")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := open(t, t.TempDir())
+			item, data := sample(t, "mailbox")
+			if err := c.Put(t.Context(), item, bytes.NewReader(data)); err != nil {
+				t.Fatal(err)
+			}
+			release, err := c.Hold(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer release()
+			tmp, err := c.temp(func(path string) error { return os.Mkdir(path, 0o755) })
+			if err == nil {
+				err = c.unpackTo(item, bytes.NewReader(data), tmp)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, err := c.Tree(t.Context(), item, Content)
+			if err == nil {
+				err = harm(path)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.settleTree(item, tmp, path, Content); err != nil {
+				t.Errorf("the slower one: %v", err)
+			}
+			if err := c.VerifyTree(item, Content); err != nil {
+				t.Errorf("afterwards the tree is damaged: %v", err)
+			}
+			if _, err := os.Lstat(tmp); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("what the slower one made is left: %v", err)
+			}
+		})
+	}
+}
+
 func TestStatLooksAtContentsAfterARestart(t *testing.T) {
 	c, events := open(t, t.TempDir())
 	item, data := sample(t, "mailbox")

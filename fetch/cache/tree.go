@@ -173,12 +173,28 @@ func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, leve
 		err = c.discard(path)
 	}
 	if err == nil {
-		err = c.placeTree(tmp, path)
+		err = c.settleTree(item, tmp, path, level)
 	}
 	if err != nil {
 		err = errors.Join(err, removeAll(tmp), removeAll(tmp+listingSuffix))
 	}
 	return err
+}
+
+// settleTree places a tree that was made in tmp. On a file system without locks another process may have made one
+// meanwhile: that is as good, or makes room.
+func (c *Cache) settleTree(item fetch.Item, tmp, path string, level Level) error {
+	err := c.placeTree(tmp, path)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if c.VerifyTree(item, level) == nil {
+		return removeAll(tmp)
+	}
+	if err := c.discard(path); err != nil {
+		return err
+	}
+	return place(tmp, path)
 }
 
 // unpackTo makes a tree in dir and its listing beside it.

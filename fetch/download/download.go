@@ -52,6 +52,8 @@ type Result struct {
 	Tree       string // the unpacked folder, "" with ArchivesOnly
 	Downloaded bool   // false where the cache had it
 	URL        string // where it was downloaded from, redacted
+
+	shared bool // from the shared cache
 }
 
 // Fetch returns the results of all items, in their order, once every one of them is verified and in the cache. The caller

@@ -2,9 +2,12 @@ package download
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/geeknik/gal-pkg/fetch/cache"
 )
 
 // Early is downloads that begin before it is certain that they are needed: while versions are still being chosen, the network
@@ -69,7 +72,6 @@ func (e *Early) Begin(item Item) {
 func (e *Early) Stop() {
 	e.stop()
 	e.work.Wait()
-	e.f.shares.Wait()
 	e.f.tars.close()
 }
 
@@ -85,7 +87,7 @@ func (e *Early) knows(item Item) bool {
 
 // take waits for an item's download, where it was begun, and returns what came of it; once for each item, for it may be found
 // damaged, and then must be downloaded again. What was given up, or may yet be had from an address that was not known, was
-// not begun.
+// not begun; but wrong bytes are told, whoever has more.
 func (e *Early) take(ctx context.Context, r *Result) (begun bool, err error) {
 	if e == nil {
 		return false, nil
@@ -102,9 +104,10 @@ func (e *Early) take(ctx context.Context, r *Result) (begun bool, err error) {
 	case <-ctx.Done():
 		return true, ctx.Err()
 	}
-	if early.err != nil && (e.ctx.Err() != nil || !slices.Equal(early.result.Item.URLs, r.Item.URLs)) {
+	var wrong *cache.MismatchError
+	if early.err != nil && !errors.As(early.err, &wrong) && (e.ctx.Err() != nil || !slices.Equal(early.result.Item.URLs, r.Item.URLs)) {
 		return false, nil
 	}
-	r.URL, r.Downloaded = early.result.URL, early.result.Downloaded
+	r.URL, r.Downloaded, r.shared = early.result.URL, early.result.Downloaded, early.result.shared
 	return true, early.err
 }

@@ -3,7 +3,9 @@ package download
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -55,6 +57,60 @@ func TestWhatFailsEarlyIsNotTriedTwice(t *testing.T) {
 		t.Errorf("%d requests, without an early one %d", early, alone)
 	}
 	empty(t, o.Cache)
+}
+
+// TestWrongBytesEarlyAreTold: a host that lies is not asked again in the hope that it will not, however many addresses the
+// line itself has.
+func TestWrongBytesEarlyAreTold(t *testing.T) {
+	h, items := newHost(t, 1)
+	var asked atomic.Int64
+	h.lie = func(w http.ResponseWriter, r *http.Request, data []byte) bool {
+		if asked.Add(1) > 2 {
+			return false
+		}
+		w.Write(make([]byte, len(data)))
+		return true
+	}
+	o := options(t, t.TempDir())
+	o.Early = NewEarly(t.Context(), o)
+	o.Early.Begin(items[0])
+	item := items[0]
+	item.URLs = append(slices.Clone(item.URLs), "https://mirror.invalid/")
+	_, err := Fetch(t.Context(), []Item{item}, o)
+	o.Early.Stop()
+	if !fault.IsCode(err, "checksum-mismatch") {
+		t.Errorf("after %d requests: %v, want checksum-mismatch", asked.Load(), err)
+	}
+	empty(t, o.Cache)
+}
+
+// TestEarlyDownloadsAreShared: also where the shared cache takes its time, and the early downloads have long ended.
+func TestEarlyDownloadsAreShared(t *testing.T) {
+	_, items := newHost(t, 4)
+	all := make(chan struct{})
+	b, _ := shared(t, nil)
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			<-all
+		}
+		b.ServeHTTP(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	o := patient(t, options(t, t.TempDir()))
+	o.Shared = newShared(t, slow.URL, true)
+	o.Early = NewEarly(t.Context(), o)
+	for _, item := range items {
+		o.Early.Begin(item)
+	}
+	o.Early.work.Wait()
+	o.Early.Stop()
+	close(all)
+	if _, err := Fetch(t.Context(), items, o); err != nil {
+		t.Fatal(err)
+	}
+	if b.count("PUT") != len(items) {
+		t.Errorf("%d of %d archives were given to the shared cache", b.count("PUT"), len(items))
+	}
 }
 
 func TestAnEarlyFailureIsNoneWhereAnotherAddressServes(t *testing.T) {

@@ -28,6 +28,9 @@ func (f *fetcher) archive(ctx context.Context, r *Result) error {
 	if errors.As(err, &wrong) {
 		return mismatch(r.Item, r.URL, wrong)
 	}
+	if err == nil && r.Downloaded && !r.shared && !f.o.Offline && f.o.Shared.wants() {
+		f.share(ctx, r.Item)
+	}
 	return err
 }
 
@@ -35,14 +38,12 @@ func (f *fetcher) bring(ctx context.Context, r *Result) error {
 	if f.o.Offline && !f.o.Cache.Has(r.Item) && !slices.ContainsFunc(f.usable(r.Item), f.isThere) {
 		return errMissing
 	}
-	shared := false
-	filled, err := f.o.Cache.Fill(ctx, r.Item, func(p *cache.Pending) error {
+	filled, err := f.o.Cache.Fill(ctx, r.Item, func(p *cache.Pending) (err error) {
 		if r.URL = f.fromShared(ctx, r.Item, p); r.URL != "" {
-			shared = true
+			r.shared = true
 			return nil
 		}
-		from, err := f.fromAny(ctx, r.Item, p)
-		r.URL = from
+		r.URL, err = f.fromAny(ctx, r.Item, p)
 		return err
 	})
 	if err != nil || !filled {
@@ -50,9 +51,6 @@ func (f *fetcher) bring(ctx context.Context, r *Result) error {
 	}
 	r.Downloaded = true
 	f.o.Events.Arrive(r.Item)
-	if !shared && !f.o.Offline && f.o.Shared.wants() {
-		f.share(ctx, r.Item)
-	}
 	return nil
 }
 
