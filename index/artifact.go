@@ -70,24 +70,25 @@ func (s *Snapshot) Verify(ctx context.Context, wants []Want) (artifacts []Artifa
 	if err := c.discharge(ctx); err != nil {
 		return nil, nil, err
 	}
-	if seen := s.state.Seen; seen != nil && len(c.warnings) == 0 && seen.isWaiting() {
-		seen.keep(c.paths(names))
+	if len(c.warnings) == 0 {
+		s.keepSeen(c.paths(names))
 	}
 	return artifacts, c.warnings, nil
 }
 
 // readUnverified reads from their files the packages that came from the cache and rest on a signature that is not
-// remembered: the cache has no signatures to verify.
+// remembered, since the cache has no signatures to verify, and those that nobody has held against what was seen.
 func (s *Snapshot) readUnverified(ctx context.Context, wants []Want) error {
 	if s.options.Trust.Signatures == SignaturesOff {
 		return nil
 	}
 	memory := s.state.Verified
-	return s.readAnew(ctx, wants, func(o Obligation) bool { return memory != nil && memory.Has(o.memo()) })
+	return s.readAnew(ctx, wants, func(p *Package) bool { return s.isHeld(PackagePath(p.Name)) }, func(o Obligation) bool { return memory != nil && memory.Has(o.memo()) })
 }
 
-// readAnew reads from their files the packages that came from the cache and have an obligation that is not done.
-func (s *Snapshot) readAnew(ctx context.Context, wants []Want, done func(Obligation) bool) error {
+// readAnew reads from their files the packages that came from the cache and are not good enough, or have an obligation that
+// is not done.
+func (s *Snapshot) readAnew(ctx context.Context, wants []Want, good func(*Package) bool, done func(Obligation) bool) error {
 	open := make([]*loading, len(wants))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -98,7 +99,7 @@ func (s *Snapshot) readAnew(ctx context.Context, wants []Want, done func(Obligat
 				if err != nil {
 					return err
 				}
-				if p.recalled && !all(p.obligationsFor(w.Version), done) {
+				if p.recalled && (!good(p) || !all(p.obligationsFor(w.Version), done)) {
 					open[from+i] = &loading{key: p.key, path: PackagePath(p.Name)}
 				}
 			}

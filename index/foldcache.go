@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"io"
 	"maps"
@@ -13,11 +14,11 @@ import (
 // FoldCache remembers what the files of packages fold to, so that a file whose bytes are known is not parsed again; of
 // publishers' files it remembers the digests alone:
 //
-//	for each package, sorted by path: path, key, sum, under, publishers, record
+//	for each package, sorted by path: path, key, sum, under, held, publishers, record
 //
 // The key is the sha256 of the file's and of those of the publishers who speak in it; sum is the file's own. Under is the
 // digest of the registry's lists when they were last found to vouch for the file: while those are the same, the file is,
-// and is not even read. The file is sealed. It lies where [FileMemory] lies, and for the same reason.
+// and is not even read. Held says that [Seen] has the file as it is, so that nothing has to be held against it either. The file is sealed. It lies where [FileMemory] lies, and for the same reason.
 //
 // A FoldCache is for use by several goroutines at once.
 type FoldCache struct {
@@ -35,12 +36,13 @@ type folded struct {
 	key      string // the fileKey under which the record is right
 	sum      string // of the file
 	under    string // the lists that vouched for it; "" for none
+	held     bool   // it is known to [Seen]
 	speakers []string
 	record   string
 	used     bool
 }
 
-const foldHeader = "gal folded packages 2\n"
+const foldHeader = "gal folded packages 3\n"
 
 // maxFolded is the greatest size of a cache, in bytes; of a larger one only what this process has used is kept.
 const maxFolded = 128 << 20
@@ -72,7 +74,7 @@ func (c *FoldCache) parse(text string) bool {
 	r := &unfolder{text: text}
 	for r.text != "" {
 		path := r.string()
-		c.folded[path] = folded{key: r.string(), sum: r.string(), under: r.string(), speakers: r.strings(), record: r.string()}
+		c.folded[path] = folded{key: r.string(), sum: r.string(), under: r.string(), held: r.flag(), speakers: r.strings(), record: r.string()}
 	}
 	return !r.broken
 }
@@ -115,7 +117,29 @@ func (c *FoldCache) note(path, sum, lists string) {
 	defer c.mu.Unlock()
 	f := c.folded[path]
 	c.changed = c.changed || f.sum != sum || f.under != lists
-	c.folded[path] = folded{sum: sum, under: lists, used: true}
+	c.folded[path] = folded{sum: sum, under: lists, held: f.held && f.sum == sum, used: true}
+}
+
+// hold remembers that [Seen] has the files.
+func (c *FoldCache) hold(paths []string) {
+	if c == nil {
+		return
+	}
+	c.lock()
+	defer c.mu.Unlock()
+	for _, path := range paths {
+		if f, ok := c.folded[path]; ok && !f.held {
+			f.held, c.changed = true, true
+			c.folded[path] = f
+		}
+	}
+}
+
+// holds reports whether [Seen] has the file as it is.
+func (c *FoldCache) holds(path string) bool {
+	c.lock()
+	defer c.mu.Unlock()
+	return c.folded[path].held
 }
 
 // record returns the record of a file, if it is still that of these bytes, and notes which lists vouch for it; "" for
@@ -146,8 +170,8 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 	c.scratch.Put(buf)
 	c.lock()
 	defer c.mu.Unlock()
-	if before := c.folded[path]; f.under == "" && before.sum == f.sum {
-		f.under = before.under
+	if before := c.folded[path]; before.sum == f.sum {
+		f.under, f.held = cmp.Or(f.under, before.under), before.held
 	}
 	c.folded[path] = f
 	c.changed = true
@@ -175,6 +199,7 @@ func (c *FoldCache) Save() error {
 		w.text(f.key)
 		w.text(f.sum)
 		w.text(f.under)
+		w.flag(f.held)
 		w.texts(f.speakers)
 		w.text(f.record)
 	}

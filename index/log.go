@@ -47,7 +47,7 @@ func (s *Snapshot) readUnlogged(ctx context.Context, artifacts []Artifact) error
 	for i, a := range artifacts {
 		wants[i] = Want{Name: a.name, Version: a.Version()}
 	}
-	return s.readAnew(ctx, wants, s.logged)
+	return s.readAnew(ctx, wants, func(*Package) bool { return true }, s.logged)
 }
 
 // loggedMemo is what a [Memory] knows a proof of inclusion by.

@@ -175,8 +175,8 @@ func (s *Seen) isWaiting() bool {
 	return len(s.fresh) > 0
 }
 
-// keep makes what was noted of files the measure from now on.
-func (s *Seen) keep(paths []string) {
+// keep makes what was noted of files the measure from now on, and returns which that were.
+func (s *Seen) keep(paths []string) (kept []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, path := range paths {
@@ -185,11 +185,13 @@ func (s *Seen) keep(paths []string) {
 			continue
 		}
 		delete(s.fresh, path)
+		kept = append(kept, path)
 		if b, known := s.known[path]; !known || b.log < now.log || b.sum != now.sum {
 			s.known[path] = now
 			s.changed = true
 		}
 	}
+	return kept
 }
 
 // hold compares a file that the lists vouch for with how it was seen before; data is nil for one that they no longer have.
@@ -217,14 +219,26 @@ func (s *Snapshot) hold(e Expected, data []byte) error {
 	return nil
 }
 
-// isUnchanged reports whether the file was held against what was seen when these very lists were read before.
+// isUnchanged reports whether the file was held against what was seen, and kept, when these very lists were read before.
 func (s *Snapshot) isUnchanged(e Expected) bool {
 	lists := s.lists()
 	if lists == "" {
 		return false
 	}
 	sum, _, ok := s.state.Folded.under(e.Path, lists)
-	return ok && sum == e.SHA256
+	return ok && sum == e.SHA256 && s.state.Folded.holds(e.Path)
+}
+
+// isHeld reports whether nothing has to be held against what was seen of a package that came from the cache.
+func (s *Snapshot) isHeld(path string) bool {
+	return s.state.Seen == nil || s.lists() == "" || s.offline() || s.state.Folded.holds(path)
+}
+
+// keepSeen makes the packages, and the publishers who speak in them, the measure from now on: their lines are verified.
+func (s *Snapshot) keepSeen(paths []string) {
+	if seen := s.state.Seen; seen != nil && seen.isWaiting() {
+		s.state.Folded.hold(seen.keep(paths))
+	}
 }
 
 // signedAt is when the registry last signed the state that is read: by its own clock, but no later than now.

@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,6 +145,48 @@ func TestSeenHoldsWithAShorterLog(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSeenAfterAFirstLook: a package that was read and not verified, as where no versions fit together, is known to the
+// cache; what is verified later, under the same lists, is the measure all the same.
+func TestSeenAfterAFirstLook(t *testing.T) {
+	c := newChronicle(t)
+	past := sitetest.Now.Add(-48 * time.Hour)
+	register, first, yank := stampedLine{c.register, 0, past}, stampedLine{c.first, 1, past}, stampedLine{c.yank, 2, past}
+	leaves := [][]byte{[]byte("0"), []byte("1"), []byte("2")}
+	i, user := newInsider(t), newClient(t)
+	memory := index.OpenMemory(filepath.Join(user.dir, "verified"))
+	visit := func(shown tree, verify bool) error {
+		t.Helper()
+		seen, folded := index.NewSeen(filepath.Join(user.dir, "seen")), index.OpenFoldCache(filepath.Join(user.dir, "folded"))
+		o := index.Options{Pin: sitetest.ID, Now: sitetest.Now, State: func(string) (index.State, error) {
+			return index.State{Standing: user.standing(), Verified: memory, Seen: seen, Folded: folded}, nil
+		}}
+		s, err := index.Open(t.Context(), user.transport(shown), o)
+		if err != nil {
+			return err
+		}
+		if verify {
+			_, _, err = s.Verify(t.Context(), []index.Want{{Name: "mailbox", Version: version.MustParse("1.0.0")}})
+		} else {
+			_, err = s.Package(t.Context(), "mailbox")
+		}
+		return errors.Join(err, seen.Save(), folded.Save())
+	}
+	old := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, leaves[:2])
+	good := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first, yank)}, leaves)
+	bad := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, append(leaves, []byte("3")))
+	for _, step := range []struct {
+		shown  tree
+		verify bool
+	}{{old, true}, {good, false}, {good, true}} {
+		if err := visit(step.shown, step.verify); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := visit(bad, true); !fault.IsCode(err, "index-rewritten") {
+		t.Errorf("a yank that was seen is gone: %v, want index-rewritten", err)
 	}
 }
 

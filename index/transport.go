@@ -68,46 +68,79 @@ func (d *Dir) read(path string) ([]byte, error) {
 // Close closes the folder.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// fetchEach reads every path with at most limit reads at once. ErrNotFound leaves a path out; the first other error
-// ends the whole.
+// fetchEach reads every path with at most limit reads at once. ErrNotFound leaves a path out; any other error ends the
+// whole, and of several it is the one of the first path.
 func fetchEach(ctx context.Context, paths []string, limit int, read func(context.Context, string) ([]byte, error)) (map[string][]byte, error) {
 	for _, path := range paths {
 		if err := CheckPath(path); err != nil {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	r := &reads{first: len(paths), cancel: map[int]context.CancelFunc{}}
 	files := make(map[string][]byte, len(paths))
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	queue := make(chan string)
+	queue := make(chan int)
 	for range min(limit, len(paths)) {
 		workers.Go(func() {
-			for path := range queue {
-				data, err := read(ctx, path)
-				switch {
-				case errors.Is(err, ErrNotFound):
-				case err != nil:
-					cancel(err)
-				default:
+			for i := range queue {
+				data, ok := r.do(ctx, i, func(ctx context.Context) ([]byte, error) { return read(ctx, paths[i]) })
+				if ok {
 					mu.Lock()
-					files[path] = data
+					files[paths[i]] = data
 					mu.Unlock()
 				}
 			}
 		})
 	}
-	for _, path := range paths {
-		if ctx.Err() != nil {
-			break
-		}
-		queue <- path
+	for i := range paths {
+		queue <- i
 	}
 	close(queue)
 	workers.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	return files, nil
+	return files, r.err
+}
+
+// reads are reads in an order. After one has failed, those behind it are given up, and those before it go on: one of them
+// may be the first to fail.
+type reads struct {
+	mu     sync.Mutex
+	first  int // that has failed
+	err    error
+	cancel map[int]context.CancelFunc // of those under way
+}
+
+// do reads, unless an earlier one has failed; false means that there is nothing.
+func (r *reads) do(ctx context.Context, i int, read func(context.Context) ([]byte, error)) ([]byte, bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !r.begin(i, cancel) {
+		return nil, false
+	}
+	data, err := read(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.cancel, i)
+	if err != nil && !errors.Is(err, ErrNotFound) && i < r.first {
+		r.first, r.err = i, err
+		for later, cancel := range r.cancel {
+			if later > i {
+				cancel()
+			}
+		}
+	}
+	return data, err == nil
+}
+
+func (r *reads) begin(i int, cancel context.CancelFunc) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i > r.first {
+		return false
+	}
+	r.cancel[i] = cancel
+	return true
 }
