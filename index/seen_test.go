@@ -152,15 +152,15 @@ func TestSeenHoldsWithAShorterLog(t *testing.T) {
 // cache; what is verified later, under the same lists, is the measure all the same.
 func TestSeenAfterAFirstLook(t *testing.T) {
 	c := newChronicle(t)
-	past := sitetest.Now.Add(-48 * time.Hour)
-	register, first, yank := stampedLine{c.register, 0, past}, stampedLine{c.first, 1, past}, stampedLine{c.yank, 2, past}
+	past, later := sitetest.Now.Add(-48*time.Hour), sitetest.Now.Add(time.Hour)
+	register, first, yank := stampedLine{c.register, 0, past}, stampedLine{c.first, 1, past}, stampedLine{c.yank, 2, later}
 	leaves := [][]byte{[]byte("0"), []byte("1"), []byte("2")}
 	i, user := newInsider(t), newClient(t)
 	memory := index.OpenMemory(filepath.Join(user.dir, "verified"))
 	visit := func(shown tree, verify bool) error {
 		t.Helper()
 		seen, folded := index.NewSeen(filepath.Join(user.dir, "seen")), index.OpenFoldCache(filepath.Join(user.dir, "folded"))
-		o := index.Options{Pin: sitetest.ID, Now: sitetest.Now, State: func(string) (index.State, error) {
+		o := index.Options{Pin: sitetest.ID, Now: later, State: func(string) (index.State, error) {
 			return index.State{Standing: user.standing(), Verified: memory, Seen: seen, Folded: folded}, nil
 		}}
 		s, err := index.Open(t.Context(), user.transport(shown), o)
@@ -175,6 +175,7 @@ func TestSeenAfterAFirstLook(t *testing.T) {
 		return errors.Join(err, seen.Save(), folded.Save())
 	}
 	old := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, leaves[:2])
+	i.now = later
 	good := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first, yank)}, leaves)
 	bad := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, append(leaves, []byte("3")))
 	for _, step := range []struct {
