@@ -276,3 +276,31 @@ func TestSearchSumsOfImpossibleLength(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOfARegistry: what a copy does not hold is no attack where the copy says that it is a part. That note makes nothing
+// pass.
+func TestPartOfARegistry(t *testing.T) {
+	const part, whole = `{"v":1,"registry":"tests.example"}`, `{"v":1,"registry":"tests.example","whole":true}`
+	for _, row := range []struct{ name, note, path, code string }{
+		{"a part without the package", part, index.PackagePath("mailbox"), "not-in-copy"},
+		{"a part without the publisher", part, index.PublisherPath("ada"), "not-in-copy"},
+		{"all, but the package", whole, index.PackagePath("mailbox"), "metadata-mismatch"},
+		{"no note", "", index.PackagePath("mailbox"), "metadata-mismatch"},
+		{"no such note", `{"v":2}`, index.PackagePath("mailbox"), "metadata-mismatch"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			shown := treeOf(t, newPublished(t).Registry)
+			for path := range shown {
+				if path == row.path || strings.HasPrefix(path, "recent/") {
+					delete(shown, path)
+				}
+			}
+			if row.note != "" {
+				shown[index.CopyNotePath] = []byte(row.note)
+			}
+			if _, err := newClient(t).read(shown, sitetest.Now, index.Options{}); !fault.IsCode(err, row.code) {
+				t.Errorf("%v, want %s", err, row.code)
+			}
+		})
+	}
+}

@@ -248,6 +248,9 @@ func (v *vouched) expect(ctx context.Context, expected []Expected) (map[string][
 			continue
 		}
 		data, ok := e.cut(recent[e.recent()])
+		if !ok && files[e.Path] == nil {
+			return nil, v.missing(ctx, e.Path)
+		}
 		if !ok {
 			return nil, e.mismatch(files[e.Path])
 		}
@@ -288,9 +291,6 @@ func (e Expected) cut(data []byte) ([]byte, bool) {
 func (e Expected) recent() string { return fmt.Sprintf("%s%x", recentDir, e.SHA256) }
 
 func (e Expected) mismatch(data []byte) error {
-	if data == nil {
-		return missingFile(e.Path)
-	}
 	got := sha256.Sum256(data)
 	return fault.New(fault.Integrity, "index-mismatch", "SECURITY: a file of the index is not the one that the registry's metadata names").
 		WithFact("file      %s", e.Path).

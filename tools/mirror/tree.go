@@ -14,7 +14,7 @@ import (
 
 const (
 	recentDir = "recent/"
-	scopePath = "mirror.json"
+	scopePath = index.CopyNotePath
 )
 
 // folders and files are all that a mirror is made of. Whatever else lies in its folder is left alone.

@@ -1,0 +1,34 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
+
+// CopyNotePath is the file by which a copy of a registry says what it is to hold: {"v":1,"registry":ID,"whole":true,...}, without
+// whole where that is a part.
+// Nothing vouches for it, so it may change the words in which a file is missed, and nothing else.
+const CopyNotePath = "mirror.json"
+
+// isPartial reports whether a copy of a registry says that it holds only a part.
+func isPartial(note []byte) bool {
+	var n struct {
+		V        int    `json:"v"`
+		Registry string `json:"registry"`
+		Whole    bool   `json:"whole"`
+	}
+	return json.Unmarshal(note, &n) == nil && n.V == 1 && n.Registry != "" && !n.Whole
+}
+
+// missing is the error for a file that the metadata names and the host does not have.
+func (v *vouched) missing(ctx context.Context, path string) error {
+	if files, err := v.raw.Fetch(ctx, []string{CopyNotePath}); err != nil || !isPartial(files[CopyNotePath]) {
+		return missingFile(path)
+	}
+	return fault.New(fault.Network, "not-in-copy", "this copy of the registry holds only a part of it, and not what is needed").
+		WithFact("missing  %s", path).
+		WithHelp("gal-registry mirror SOURCE COPY --lock gal.lock   # copies what a project uses; without --lock, everything").
+		WithHelp("gal-pkg registry list                            # the registry itself has all of it")
+}
