@@ -63,6 +63,7 @@ type Dependency struct {
 type Candidate struct {
 	Version      version.Version
 	Yanked       bool
+	YankClass    string // of what kind the reason is; "" where that is not known
 	YankReason   string
 	Published    time.Time       // the zero time is "not known", which counts as too new where a cutoff is in force
 	GalVersion   version.Version // the least GAL it builds with; the zero version is "any"

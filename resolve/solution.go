@@ -29,6 +29,17 @@ type taken struct {
 
 // solution reads the answer off the nodes, and says what there is to say of it.
 func (s *solver) solution() (*Solution, error) {
+	a, err := s.accepted()
+	if err != nil {
+		return nil, err
+	}
+	a.Warnings = s.warnings(a)
+	a.Held = s.held(a)
+	return a.Solution, nil
+}
+
+// accepted is the answer, if it has no circles and what was asked for precisely.
+func (s *solver) accepted() (*answer, error) {
 	a, err := s.answer()
 	if err != nil {
 		return nil, err
@@ -36,12 +47,7 @@ func (s *solver) solution() (*Solution, error) {
 	if err := a.refuseCycles(); err != nil {
 		return nil, err
 	}
-	if err := s.checkPrecise(a.Solution); err != nil {
-		return nil, err
-	}
-	a.Warnings = s.warnings(a)
-	a.Held = s.held(a)
-	return a.Solution, nil
+	return a, s.checkPrecise(a.Solution)
 }
 
 // answer finds what the roots reach over the edges of chosen versions.
@@ -174,7 +180,11 @@ func (s *solver) warnings(a *answer) []string {
 			lines = append(lines, fmt.Sprintf("%s %s is not the only version of %s in the graph", p.ID.Name, p.Version, p.ID.Name))
 		}
 		if c := a.chosen[i].candidate; c.Yanked {
-			lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s %s is yanked: %s", p.ID.Name, p.Version, c.YankReason), ": "))
+			class := ""
+			if c.YankClass != "" {
+				class = " (" + c.YankClass + ")"
+			}
+			lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s %s is yanked%s: %s", p.ID.Name, p.Version, class, c.YankReason), ": "))
 		}
 	}
 	for _, from := range slices.SortedFunc(keys(s.req.Patches), PackageID.Compare) {

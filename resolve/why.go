@@ -39,10 +39,7 @@ func Explain(ctx context.Context, req Request, source Source, name string) ([]Ex
 	if !found {
 		return nil, s.explain()
 	}
-	if _, err := s.solution(); err != nil {
-		return nil, err
-	}
-	a, err := s.answer()
+	a, err := s.accepted()
 	if err != nil {
 		return nil, err
 	}
