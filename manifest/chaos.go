@@ -25,7 +25,7 @@ func (p ChaosProfile) Allows(fault string) bool {
 	if len(p.AllowedFaults) == 0 || slices.Contains(p.AllowedFaults, "all") {
 		return true
 	}
-	return slices.ContainsFunc(p.AllowedFaults, func(a string) bool { return sameFault(a) == sameFault(fault) })
+	return slices.ContainsFunc(p.AllowedFaults, func(a string) bool { return FaultName(a) == FaultName(fault) })
 }
 
 // Faults returns the names of the faults that the language and its libraries know, sorted. Programs may define more.
@@ -38,8 +38,8 @@ func Faults() []string {
 		"query_error", "resource_exhaustion", "service_unavailable", "thread_starvation"}
 }
 
-// sameFault maps the synonyms of a fault to one name.
-func sameFault(name string) string {
+// FaultName maps the synonyms of a fault to one name. Any other name is its own.
+func FaultName(name string) string {
 	switch name {
 	case "message_loss", "message_drops":
 		return "message_drop"

@@ -33,6 +33,10 @@
 // A request that is not GET or HEAD meets its fault before it is sent, and never after: what others have is not put at
 // risk by a rehearsal. Requests of other programs, such as git and ssh, meet none.
 //
+// What is altered is the content of an answer with status 200 or 206, which is asked for as if nothing of it were kept. What
+// has none comes as it is, and is not counted. So does git's protocol where malicious_update would leave nothing of it: the
+// archives of such a registry are what is other then.
+//
 // # When they come
 //
 //	fault_injection_rate             each request and each step of writing a file, with one of the allowed faults that
@@ -51,7 +55,10 @@
 // How long a fault of one request lasts is counted in attempts, not on a clock: it strikes the attempt that it begins with
 // and those that come within its duration when pauses are 0.2, 0.5, 1.25 and 3.125 s. So 1s takes away three attempts.
 //
-// max_concurrent_faults bounds what takes time, delays and silences, at one moment; 0 is no fault at all.
+// Where windows of one entry by time overlap, it strikes if any of those that are open does, of which up to 128 are asked.
+//
+// max_concurrent_faults bounds what takes time, delays and silences, at one moment; what is more comes through as if nothing
+// had struck it. 0 is no fault at all.
 //
 // # Determinism
 //
@@ -60,8 +67,9 @@
 //
 //	x = first 8 bytes, big endian, of SHA-256("SEED\nRULE\nWHAT\nATTEMPT")    strikes where x / 2^64 < probability
 //
-// The same seed gives the same faults to whoever attempts the same things. Only what a schedule ties to time follows the
-// clock. SEED and ATTEMPT are decimal; RULE is `rate`, `drop`, `partition` or `schedule:N`, where N counts the entries
+// The same seed gives the same faults to whoever attempts the same things. Two things are not like that: what a schedule ties to
+// time follows the clock, and which of the faults that take time max_concurrent_faults leaves out depends on what else runs at
+// that moment, and so, where silences make a client try again, does which attempts there are. SEED and ATTEMPT are decimal; RULE is `rate`, `drop`, `partition` or `schedule:N`, where N counts the entries
 // from 0. For an entry by time WHAT is `window` and ATTEMPT 0 for on_start, the number of the interval, or the moment of
 // the clock in seconds since 1970. `rate:fault` draws the fault, and `where` the byte, the bit or the length.
 package chaos
@@ -148,7 +156,7 @@ func (r *Rehearsal) Report() Report {
 func ignored(p manifest.ChaosProfile) []string {
 	var list []string
 	for _, name := range p.AllowedFaults {
-		if _, ok := effects()[canonical(name)]; !ok && name != "all" {
+		if _, ok := effects()[manifest.FaultName(name)]; !ok && name != "all" {
 			list = append(list, name)
 		}
 	}
@@ -156,7 +164,7 @@ func ignored(p manifest.ChaosProfile) []string {
 		list = append(list, "actor_crash_rate")
 	}
 	for _, e := range p.FaultSchedule {
-		if _, ok := effects()[canonical(e.FaultType)]; !ok {
+		if _, ok := effects()[manifest.FaultName(e.FaultType)]; !ok {
 			list = append(list, e.FaultType)
 		} else if e.Trigger.Event == "on_spawn" {
 			list = append(list, e.FaultType+" on_spawn")

@@ -33,12 +33,12 @@ func TestEveryFaultIsPlaced(t *testing.T) {
 		"memory_exhaustion memory_pressure message_duplicate message_reordering thread_starvation", " ")
 	known := manifest.Faults()
 	for _, name := range known {
-		if _, ok := effects()[canonical(name)]; ok == slices.Contains(none, name) {
+		if _, ok := effects()[manifest.FaultName(name)]; ok == slices.Contains(none, name) {
 			t.Errorf("%s has an effect, and is listed as having none; or neither", name)
 		}
 	}
 	for name, p := range effects() {
-		if !slices.Contains(known, name) || canonical(name) != name {
+		if !slices.Contains(known, name) || manifest.FaultName(name) != name {
 			t.Errorf("%s is no fault of the language, or not its first name", name)
 		}
 		for _, e := range []effect{p.request, p.file} {
@@ -216,6 +216,68 @@ func TestWindows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Where windows overlap, all that are open are asked: each one that strikes does so from its beginning to its end.
+func TestWindowsOverlap(t *testing.T) {
+	began := time.Date(2026, 1, 2, 6, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		trigger, duration string
+		every             time.Duration
+		open              int // at one moment
+		id                func(k int) int
+	}{
+		{"interval:1m", "150s", time.Minute, 3, func(k int) int { return k }},
+		{"cron:0 * * * * *", "150s", time.Minute, 3, func(k int) int { return int(began.Unix()) + 60*k }},
+	} {
+		now := began
+		r := New(profile(t, "[[chaos-profile.p.fault_schedule]]\nfault_type = 'network_partition'\ntrigger = '"+tt.trigger+"'\nprobability = 0.3\nduration = '"+tt.duration+"'\n"),
+			Options{Seed: 1, Now: func() time.Time { return now }})
+		struck := 0
+		for k := 3; k < 60; k++ {
+			want := false
+			for before := range tt.open {
+				want = want || k-before > 0 && r.chance("schedule:0", "window", tt.id(k-before)) < 0.3
+			}
+			now = began.Add(time.Duration(k)*tt.every + 20*time.Second)
+			got := r.attempt(request, "GET /x").effect != none
+			if got {
+				struck++
+			}
+			if got != want {
+				t.Errorf("%s: struck %v in minute %d", tt.trigger, got, k)
+			}
+		}
+		if struck < 20 || struck > 50 {
+			t.Errorf("%s: struck in %d minutes of 57", tt.trigger, struck)
+		}
+	}
+	// Of very many, enough are asked for a rate to be one, and not more.
+	for _, trigger := range []string{"interval:1s", "cron:* * * * * *"} {
+		now := began
+		r := New(profile(t, "[[chaos-profile.p.fault_schedule]]\nfault_type = 'delay'\ntrigger = '"+trigger+"'\nprobability = 0.000001\nduration = '23h'\n"),
+			Options{Seed: 1, Now: func() time.Time { return now }})
+		now = began.Add(24 * time.Hour)
+		if r.attempt(request, "GET /x").effect != none {
+			t.Errorf("%s strikes", trigger)
+		}
+	}
+}
+
+// What max_concurrent_faults leaves out depends on what else there is; what strikes at all does not.
+func TestLeftOutIsNotReplaced(t *testing.T) {
+	const scheduled = "\n[[chaos-profile.p.fault_schedule]]\nfault_type = 'network_delay'\ntrigger = 'on_send'\nprobability = 0.5\n"
+	all := New(profile(t, "message_drop_rate = 0.5"+scheduled), Options{Seed: 1})
+	some := New(profile(t, "message_drop_rate = 0.5\nmax_concurrent_faults = 1"+scheduled), Options{Seed: 1})
+	for i := range 100 {
+		want, got := all.attempt(request, fmt.Sprint(i)), some.attempt(request, fmt.Sprint(i))
+		if got.effect != none && got.Strike != want.Strike || got.effect == none && want.effect != none && !want.effect.takesTime() {
+			t.Errorf("%+v, and %+v with a bound", want.Strike, got.Strike)
+		}
+	}
+	if r := some.Report(); r.LeftOut < 10 || r.Faults["network_delay"] != 1 {
+		t.Errorf("%+v", r)
 	}
 }
 

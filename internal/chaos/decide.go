@@ -33,7 +33,7 @@ func rulesOf(p manifest.ChaosProfile) []rule {
 	lasting := cmp.Or(time.Duration(p.MaxFaultDuration), defaultDuration)
 	var rules []rule
 	add := func(name string, chance float64, trigger manifest.Trigger, lasts time.Duration, faults ...string) {
-		faults = slices.DeleteFunc(faults, func(f string) bool { return !p.Allows(f) || effects()[canonical(f)] == pair{} })
+		faults = slices.DeleteFunc(faults, func(f string) bool { return !p.Allows(f) || effects()[manifest.FaultName(f)] == pair{} })
 		if chance > 0 && len(faults) > 0 && trigger.Event != "on_spawn" {
 			rules = append(rules, rule{name, faults, chance, trigger, lasts})
 		}
@@ -97,14 +97,16 @@ func (r *Rehearsal) attempt(k kind, what string) struck {
 		if fault == "" {
 			continue
 		}
-		s := struck{Strike: Strike{Fault: fault, What: what, Attempt: n}, effect: effects()[canonical(fault)].of(k), over: func() {}}
+		s := struck{Strike: Strike{Fault: fault, What: what, Attempt: n}, effect: effects()[manifest.FaultName(fault)].of(k), over: func() {}}
 		s.Effect = s.effect.words()
 		s.where = r.draw("where", what, n)
 		s.length = r.length(rule, s)
 		if s.effect.takesTime() && !r.begin(&s) {
-			continue
+			return struck{}
 		}
-		r.note(s.Strike)
+		if !s.effect.alters() { // which is noted when there is something to alter
+			r.note(s.Strike)
+		}
 		return s
 	}
 	return struck{}
@@ -112,20 +114,20 @@ func (r *Rehearsal) attempt(k kind, what string) struck {
 
 // fault is the one that a rule strikes an attempt with, "" for none.
 func (r *Rehearsal) fault(rule rule, k kind, what string, n int) string {
-	faults := slices.DeleteFunc(slices.Clone(rule.faults), func(f string) bool { return effects()[canonical(f)].of(k) == none })
+	faults := slices.DeleteFunc(slices.Clone(rule.faults), func(f string) bool { return effects()[manifest.FaultName(f)].of(k) == none })
 	if len(faults) == 0 || k == file && strings.HasPrefix(rule.trigger.Event, "on_") && !byTime(rule.trigger) {
 		return ""
 	}
 	chosen := faults[r.draw(rule.name+":fault", what, n)%uint64(len(faults))]
 	if byTime(rule.trigger) {
-		if id, open := r.window(rule); open && r.chance(rule.name, "window", id) < rule.probability {
+		if r.strikesNow(rule) {
 			return chosen
 		}
 		return ""
 	}
 	// It may have begun with an attempt before this one.
 	for first := max(1, n-attempts(rule.lasts)+1); first <= n; first++ {
-		if first < n && effects()[canonical(chosen)].of(k).takesTime() {
+		if first < n && effects()[manifest.FaultName(chosen)].of(k).takesTime() {
 			continue // those last within the attempt
 		}
 		if r.chance(rule.name, what, first) < rule.probability {
@@ -135,21 +137,39 @@ func (r *Rehearsal) fault(rule rule, k kind, what string, n int) string {
 	return ""
 }
 
-// window reports whether a rule by time strikes now, and which of its windows that is.
-func (r *Rehearsal) window(rule rule) (id int, open bool) {
+// maxWindows bounds how many windows of one rule that are open at one moment are asked.
+const maxWindows = 128
+
+// strikesNow reports whether a rule by time strikes now, which it does where any of its open windows does.
+func (r *Rehearsal) strikesNow(rule rule) bool {
 	now := r.o.Now()
 	since := now.Sub(r.began)
+	strikes := func(id int) bool { return r.chance(rule.name, "window", id) < rule.probability }
 	switch rule.trigger.Event {
 	case "on_start":
-		return 0, since < rule.lasts
+		return since < rule.lasts && strikes(0)
 	case "interval":
 		every := time.Duration(rule.trigger.Interval)
-		id = int(since / every)
-		return id, id > 0 && since%every < rule.lasts
+		newest := int(since / every)
+		for id := newest; id > max(0, newest-maxWindows) && since-time.Duration(id)*every < rule.lasts; id-- {
+			if strikes(id) {
+				return true
+			}
+		}
+		return false
 	}
-	// The first moment after the beginning of the longest window that could still be open.
-	at, err := rule.trigger.Next(now.Add(-rule.lasts).UTC())
-	return int(at.Unix()), err == nil && !at.After(now)
+	// A window that is open has begun after this.
+	at := now.Add(-rule.lasts).UTC()
+	for range maxWindows {
+		var err error
+		if at, err = rule.trigger.Next(at); err != nil || at.After(now) {
+			return false
+		}
+		if strikes(int(at.Unix())) {
+			return true
+		}
+	}
+	return false
 }
 
 // attempts is how many attempts of a request begin while a fault lasts, when each waits for the usual pause.

@@ -25,7 +25,7 @@ const (
 // pair is the effect that a fault has on requests, and the one that it has on files.
 type pair struct{ request, file effect }
 
-// effects are all faults of the language that have any here, by the one of their names that [canonical] returns.
+// effects are all faults of the language that have any here, by the one of their names that [manifest.FaultName] returns.
 func effects() map[string]pair {
 	return map[string]pair{
 		"message_drop":        {request: lost},
@@ -50,17 +50,6 @@ func effects() map[string]pair {
 	}
 }
 
-// canonical is the name of a fault that has several.
-func canonical(fault string) string {
-	switch fault {
-	case "message_loss", "message_drops":
-		return "message_drop"
-	case "high_latency":
-		return "latency_spike"
-	}
-	return fault
-}
-
 // words say what an effect looks like.
 func (e effect) words() string {
 	return map[effect]string{
@@ -72,6 +61,9 @@ func (e effect) words() string {
 
 // takesTime reports whether an effect is there for a while, and not only at one moment.
 func (e effect) takesTime() bool { return e == late || e == slow || e == silent }
+
+// alters reports whether an effect is other bytes in the place of those of an answer.
+func (e effect) alters() bool { return e == flipped || e == swapped }
 
 // longest is for how long an effect is there that nothing else bounds. A silence is as long as a client waits.
 func (e effect) longest() time.Duration {

@@ -30,10 +30,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			s.over()
 		}
 	}()
-	if s.effect == none {
+	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
+	switch {
+	case s.effect == none, s.effect == swapped && isGit(req.Header):
 		return t.next.RoundTrip(req)
+	case s.effect.alters() && reads:
+		return t.alter(req, s)
+	case s.effect.alters():
+		t.rehearsal.note(s.Strike)
 	}
-	resp, sends, err := t.before(req, s)
+	resp, sends, err := t.before(req, s, reads)
 	if !sends {
 		if req.Body != nil {
 			req.Body.Close()
@@ -47,10 +53,36 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return spoil(resp, s)
 }
 
+// alter makes an answer another one. It asks for one that is there to be altered, even if the client has it already. Answers
+// without content stay as they are, and so does git's own protocol where nothing of it would be left: what is rehearsed is that
+// wrong content is found, not that a host talks nonsense.
+func (t *transport) alter(req *http.Request, s struck) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Del("If-None-Match")
+	req.Header.Del("If-Modified-Since")
+	resp, err := t.next.RoundTrip(req)
+	if err != nil || !hasBody(resp) || resp.StatusCode/100 != 2 || s.effect == swapped && isGit(resp.Header) {
+		return resp, err
+	}
+	t.rehearsal.note(s.Strike)
+	b := &body{ReadCloser: resp.Body, effect: s.effect, bit: 1 << (s.where >> 61)}
+	if resp.ContentLength > 0 {
+		b.at = int64(s.where % uint64(resp.ContentLength))
+	}
+	resp.Body = b
+	return resp, nil
+}
+
+// isGit reports whether a body is of git's protocol.
+func isGit(h http.Header) bool { return strings.HasPrefix(h.Get("Content-Type"), "application/x-git-") }
+
+func hasBody(resp *http.Response) bool {
+	return resp.Body != nil && resp.Body != http.NoBody && resp.ContentLength != 0
+}
+
 // before is what happens to a request until it is sent, and whether it is. Nothing may go wrong after a request was sent
 // that changes something.
-func (t *transport) before(req *http.Request, s struck) (resp *http.Response, sends bool, err error) {
-	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
+func (t *transport) before(req *http.Request, s struck, reads bool) (resp *http.Response, sends bool, err error) {
 	switch s.effect {
 	case late, slow:
 		err := t.rehearsal.o.Sleep(req.Context(), s.length)
@@ -70,7 +102,7 @@ func (t *transport) before(req *http.Request, s struck) (resp *http.Response, se
 		if reads {
 			return answer(req, http.StatusOK, "text/html; charset=utf-8", "<!doctype html><title>Guest network</title>\n"), false, nil
 		}
-	case cut, flipped, swapped:
+	case cut:
 		if reads {
 			return nil, true, nil
 		}
@@ -92,26 +124,18 @@ func answer(req *http.Request, status int, contentType, body string) *http.Respo
 	}
 }
 
-// spoil changes the body of an answer. One without a body is lost.
+// spoil cuts an answer. One without a body is lost.
 func spoil(resp *http.Response, s struck) (*http.Response, error) {
 	switch {
 	case s.effect == late || s.effect == slow:
 		return resp, nil
-	case resp.Body == nil, resp.Body == http.NoBody, resp.ContentLength == 0:
+	case !hasBody(resp):
 		if resp.Body != nil {
 			resp.Body.Close()
 		}
 		return nil, failed(syscall.ECONNRESET)
 	}
-	b := &body{ReadCloser: resp.Body, effect: s.effect}
-	if resp.ContentLength > 0 {
-		b.at = int64(s.where % uint64(resp.ContentLength))
-	}
-	b.bit = 1 << (s.where >> 61)
-	if s.effect == cut {
-		b.at = max(resp.ContentLength, 0) / 2
-	}
-	resp.Body = b
+	resp.Body = &body{ReadCloser: resp.Body, effect: cut, at: max(resp.ContentLength, 0) / 2}
 	return resp, nil
 }
 

@@ -96,6 +96,66 @@ func differing(got []byte) int {
 	return n
 }
 
+// Bytes are altered where there are some: what the client has already comes again, and is another. An answer that says nothing
+// but its status, and git's own protocol, stay what they are.
+func TestOnlyContentIsAltered(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/gone":
+			w.WriteHeader(http.StatusNotFound)
+		case r.URL.Path == "/empty":
+		case strings.HasPrefix(r.URL.Path, "/git"):
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+			_, _ = w.Write(content)
+		case r.Header.Get("If-None-Match") != "":
+			w.WriteHeader(http.StatusNotModified)
+		default:
+			_, _ = w.Write(content)
+		}
+	}))
+	t.Cleanup(s.Close)
+	for _, tt := range []struct {
+		fault, path     string
+		status, differs int
+	}{
+		{"malicious_update", "/kept", 200, len(content)}, {"message_corruption", "/kept", 200, 1},
+		{"malicious_update", "/gone", 404, 0}, {"message_corruption", "/gone", 404, 0},
+		{"malicious_update", "/empty", 200, 0}, {"message_corruption", "/empty", 200, 0},
+		{"malicious_update", "/git", 200, 0}, {"message_corruption", "/git", 200, 1},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			var told []Strike
+			r := New(profile(t, "fault_injection_rate = 1\nallowed_faults = ['"+tt.fault+"']"), Options{Seed: 1, Tell: func(s Strike) { told = append(told, s) }})
+			req, err := http.NewRequest(method, s.URL+tt.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("If-None-Match", `"1"`)
+			if tt.path == "/git" {
+				req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
+			}
+			resp, err := r.Transport(http.DefaultTransport).RoundTrip(req)
+			if lost := method == http.MethodPost && (tt.path != "/git" || tt.fault != "malicious_update"); lost != (err != nil) {
+				t.Errorf("%s %s %s: %v", tt.fault, method, tt.path, err)
+			}
+			altered := 0
+			if err == nil {
+				got, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if altered = max(differing(got), 0); resp.StatusCode != tt.status {
+					t.Errorf("%s %s %s: status %d", tt.fault, method, tt.path, resp.StatusCode)
+				}
+				if method == http.MethodGet && altered != tt.differs {
+					t.Errorf("%s %s: %d bytes differ", tt.fault, tt.path, altered)
+				}
+			}
+			if happened := altered > 0 || err != nil; happened != (len(told) == 1) || happened != (r.Report().Injected == 1) {
+				t.Errorf("%s %s %s: told %v, %+v", tt.fault, method, tt.path, told, r.Report())
+			}
+		}
+	}
+}
+
 func TestPageInstead(t *testing.T) {
 	url, asked := host(t)
 	c, _ := client(t, "fault_injection_rate = 1\nallowed_faults = ['byzantine_behavior']")

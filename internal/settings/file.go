@@ -33,18 +33,10 @@ type file struct {
 
 // read returns the bytes of the file, nil where it does not exist.
 func (f file) read() ([]byte, error) {
-	info, err := os.Stat(f.path)
+	h, err := openRegular(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		// To open a pipe would wait for somebody to write into it.
-		err = errors.New("it is not a regular file")
-	}
-	if err != nil {
-		return nil, f.unreadable(err)
-	}
-	h, err := os.Open(f.path)
 	if err != nil {
 		return nil, f.unreadable(err)
 	}
@@ -57,6 +49,18 @@ func (f file) read() ([]byte, error) {
 		return nil, f.unreadable(err)
 	}
 	return data, nil
+}
+
+// openRegular opens a file. To open a pipe would wait for somebody to write into it.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	return os.Open(path)
 }
 
 func (f file) unreadable(err error) error {

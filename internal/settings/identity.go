@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,9 +19,10 @@ func (r Registry) Identity() (web.Identity, error) {
 	if key == "" {
 		key = r.ClientCert
 	}
-	h, err := os.Open(key)
+	h, err := openRegular(key)
 	if err != nil {
-		return id, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate of the registry %q cannot be used", r.Name).Because(err)
+		return id, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate of the registry %q cannot be used", r.Name).
+			WithFact("key at %s", key).Because(err)
 	}
 	defer h.Close()
 	return id, file{path: key, secret: true}.guard(h)

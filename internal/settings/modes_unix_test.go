@@ -91,6 +91,9 @@ func TestPipeIsNotRead(t *testing.T) {
 	if _, err := LoadRegistries(path); code(err) != "bad-config" || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("%v", err)
 	}
+	if _, err := (Registry{Name: "x", URL: "https://x.example", ClientCert: path}).Identity(); code(err) != "bad-client-certificate" || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("%v", err)
+	}
 }
 
 // TestLeftovers shows that what a killed login left, which holds a token, goes with the next edit, and nothing else does.

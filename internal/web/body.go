@@ -5,37 +5,43 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 )
 
-// smallBody is up to how many bytes answers are read into memory side by side. Of longer ones one at a time goes on, in
-// buffers that the next one takes over: however many hosts send however much, no more than one of them has more than this
-// of our memory at any moment.
-const smallBody = 256 << 10
-
-// maxChunk is the length of these buffers. A single one that doubled would have three times the bytes at once.
-const maxChunk = 1 << 20
+// smallBody is up to how many bytes answers are read into memory side by side. Longer ones share [chunks] buffers of
+// [maxChunk] bytes, which the next ones take over: however many hosts send however much, all together have no more than
+// these of our memory at any moment, and one of them what else it needs.
+const (
+	smallBody = 128 << 10
+	maxChunk  = 512 << 10 // a single buffer that doubled would have three times the bytes at once
+	chunks    = 8
+	mostOf    = chunks / 2 // has one body at most: a slow one leaves something to the others
+)
 
 // errLong is a body that passes its limit.
 var errLong = errors.New("too long")
 
 // readAll reads the body of an answer of at most limit bytes.
-func (c *Client) readAll(ctx context.Context, target string, resp *http.Response, limit int64) ([]byte, error) {
+func (c *Client) readAll(ctx context.Context, target string, resp *http.Response, limit int64, share *share) ([]byte, error) {
 	if resp.ContentLength > limit {
 		return nil, tooLarge(target, limit)
 	}
-	data, err := c.readBody(ctx, resp.Body, resp.ContentLength, limit)
+	share.waited = false
+	body := newArriving(resp.Body)
+	data, err := readBody(ctx, body, resp.ContentLength, limit, share)
 	switch {
 	case errors.Is(err, errLong):
 		return nil, tooLarge(target, limit)
 	case err != nil:
-		return nil, &transient{err: err}
+		// A host may give up those who wait for room. The next attempt has the room that this one has waited for.
+		return nil, &transient{err: err, came: body.came(), progress: share.waited}
 	}
 	return data, nil
 }
 
 // readBody takes everything; said is the length in the answer's head, which the transport holds the body to, or less than
 // 0.
-func (c *Client) readBody(ctx context.Context, r io.Reader, said, limit int64) ([]byte, error) {
+func readBody(ctx context.Context, r io.Reader, said, limit int64, share *share) ([]byte, error) {
 	size := int64(8 << 10)
 	if said >= 0 {
 		size = said + 1 // the read that fills less finds the end
@@ -56,30 +62,25 @@ func (c *Client) readBody(ctx context.Context, r io.Reader, said, limit int64) (
 		}
 		size *= 2
 	}
-	select {
-	case buffers := <-c.large:
-		defer func() { c.large <- buffers }()
-		return readLong(r, data, limit, &buffers)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return readLong(ctx, r, data, limit, share)
 }
 
-// readLong reads on behind the first bytes of a body, into buffers that are made as they are needed.
-func readLong(r io.Reader, first []byte, limit int64, buffers *[][]byte) ([]byte, error) {
+// readLong reads on behind the first bytes of a body.
+func readLong(ctx context.Context, r io.Reader, first []byte, limit int64, share *share) ([]byte, error) {
 	total := len(first)
 	for i := 0; ; i++ {
-		if i == len(*buffers) {
-			*buffers = append(*buffers, make([]byte, maxChunk))
+		buffer, err := share.take(ctx, i)
+		if err != nil {
+			return nil, err
 		}
-		n, err := fill(r, (*buffers)[i])
+		n, err := fill(r, buffer)
 		total += n
 		switch {
 		case int64(total) > limit:
 			return nil, errLong
 		case err == io.EOF:
 			all := append(make([]byte, 0, total), first...)
-			for _, b := range *buffers {
+			for _, b := range slices.Concat(share.buffers, share.more) {
 				all = append(all, b[:min(len(b), total-len(all))]...)
 			}
 			return all, nil

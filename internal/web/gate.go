@@ -16,14 +16,18 @@ import (
 
 // gate is the RoundTripper that every request and every redirect goes through.
 type gate struct {
-	client *Client
-	next   http.RoundTripper
-	known  http.RoundTripper // shows who we are, to the origin of [Options.Identity] alone; nil without one
+	client    *Client
+	next      http.RoundTripper
+	known     http.RoundTripper // shows who we are, to the origin of [Options.Identity] alone; nil without one
+	tunnelled http.RoundTripper // likewise, through a proxy that is reached over TLS
 }
 
 // transport is what carries a request: only the origin that a certificate is for gets to see it.
 func (g *gate) transport(r *http.Request) http.RoundTripper {
 	if g.known != nil && origin(r.URL) == g.client.o.Identity.Origin && atHome(r) {
+		if proxy := g.client.proxyOf(r); proxy != nil && proxy.Scheme == "https" {
+			return g.tunnelled
+		}
 		return g.known
 	}
 	return g.next

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// Identity is the certificate of a client, in PEM files. It is shown to its origin ("https://host:port", the port only
-// where it is not the scheme's own) and to nobody else, also not after a redirect: it says who the user is.
+// Identity is the certificate of a client, in PEM files of at most 1 MiB. It is shown to its origin ("https://host:port", the
+// port only where it is not the scheme's own) and to nobody else, also not after a redirect or to a proxy on the way: it says
+// who the user is.
 type Identity struct {
 	Origin   string
 	CertFile string
@@ -37,13 +40,31 @@ func identified(t *http.Transport, id Identity, now time.Time) (*http.Transport,
 	return t, nil
 }
 
+// tunnelled is a transport for requests through a proxy that is reached over TLS. It dials nobody else itself, and shows the
+// proxy no certificate; what is behind it sees that of t.
+func tunnelled(t *http.Transport) *http.Transport {
+	t = t.Clone()
+	dial, toProxy := t.DialContext, t.TLSClientConfig.Clone()
+	toProxy.Certificates, toProxy.NextProtos = nil, nil // it is spoken to in HTTP/1.1
+	t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		config := toProxy.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(address)
+		return tls.Client(conn, config), nil // with which the transport shakes hands
+	}
+	return t
+}
+
 // loadIdentity reads a certificate and its key, in words for whoever mixed files up.
 func loadIdentity(certFile, keyFile string, now time.Time) (tls.Certificate, error) {
-	cert, err := os.ReadFile(certFile)
+	cert, err := readPEM(certFile)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	key, err := os.ReadFile(keyFile)
+	key, err := readPEM(keyFile)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -65,6 +86,21 @@ func loadIdentity(certFile, keyFile string, now time.Time) (tls.Certificate, err
 		return pair, fmt.Errorf("it is not valid before %s", pair.Leaf.NotBefore.UTC().Format(time.DateOnly))
 	}
 	return pair, nil
+}
+
+// maxPEM bounds the files of a certificate and its key, in bytes.
+const maxPEM = 1 << 20
+
+// readPEM reads a file. To open a pipe would wait for somebody to write into it, and a device may have no end.
+func readPEM(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return atomicfile.Read(path, maxPEM)
 }
 
 // certificateRefused explains the alert with which a host ends a connection because of the client's certificate, nil for

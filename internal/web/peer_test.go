@@ -108,6 +108,57 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
+// A proxy that is itself reached over TLS may ask for a certificate as well, and gets none, whether it opens a tunnel or not.
+func TestProxySeesNoClientCertificate(t *testing.T) {
+	hostFile, hostCertificate := identity(t, time.Hour)
+	mine, _ := identity(t, time.Hour)
+	home := secure(t, hostCertificate, tls.RequireAnyClientCert, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, len(r.TLS.PeerCertificates))
+	})
+	var tunnels, shown atomic.Int64
+	proxy := secure(t, hostCertificate, tls.RequestClientCert, func(w http.ResponseWriter, r *http.Request) {
+		shown.Add(int64(len(r.TLS.PeerCertificates)))
+		if r.Host != home.Listener.Addr().String() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		tunnels.Add(1)
+		there, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer there.Close()
+		here, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer here.Close()
+		_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(there, buffered) }()
+		_, _ = io.Copy(here, there)
+	})
+	at, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{home.URL, "https://127.0.0.1:1"} {
+		c, _ := quick(t, Options{
+			CAFile: hostFile, Identity: Identity{Origin: target, CertFile: mine}, Retries: -1,
+			Proxy: func(*http.Request) (*url.URL, error) { return at, nil },
+		})
+		r, err := c.Get(t.Context(), target, GetOptions{})
+		if target == home.URL && (err != nil || string(r.Body) != "1" || r.URL != home.URL+"/") || target != home.URL && !strings.Contains(fmt.Sprint(err), "answers 502") {
+			t.Errorf("%s: got %+v, %v", target, r, err)
+		}
+		c.http.CloseIdleConnections()
+	}
+	if tunnels.Load() != 1 || shown.Load() != 0 {
+		t.Errorf("%d tunnels, and the proxy saw %d certificates", tunnels.Load(), shown.Load())
+	}
+}
+
 // A host that knows its clients says what it does not like of one that it does not know, in every version of TLS.
 func TestRefusedClientCertificate(t *testing.T) {
 	hostFile, hostCertificate := identity(t, time.Hour)
@@ -173,6 +224,7 @@ func TestBadClientCertificates(t *testing.T) {
 		{filepath.Join(dir, "none"), good, "no such file"}, {good, filepath.Join(dir, "none"), "no such file"},
 		{good, other, "private key does not match public key"}, {old, "", "it has expired on "}, {good, locked, "its key is encrypted"},
 		{write("cert", certificate), "", "there is no private key in"}, {write("text", "hello"), good, "there is no certificate in it"},
+		{write("long", strings.Repeat(" ", maxPEM+1)), good, "is longer than 1048576 bytes"}, {good, dir, "is not a regular file"},
 	} {
 		_, err := New(Options{Identity: Identity{Origin: "https://registry.example", CertFile: tt.cert, KeyFile: tt.key}})
 		if !fault.IsCode(err, "bad-client-certificate") || !strings.Contains(err.Error(), tt.says) {

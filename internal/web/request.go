@@ -38,6 +38,8 @@ func (c *Client) Get(ctx context.Context, target string, o GetOptions) (*Respons
 		header = with(header, "If-None-Match", o.IfNoneMatch)
 	}
 	var answer *Response
+	share := &share{room: c.room}
+	defer share.release()
 	err := c.repeat(ctx, target, c.policy(), func() error {
 		resp, err := c.send(ctx, http.MethodGet, target, header, nil, 0)
 		if err != nil {
@@ -51,7 +53,7 @@ func (c *Client) Get(ctx context.Context, target string, o GetOptions) (*Respons
 		case resp.StatusCode != http.StatusOK:
 			return c.refused(target, resp)
 		}
-		answer.Body, err = c.readAll(ctx, target, resp, limit)
+		answer.Body, err = c.readAll(ctx, target, resp, limit, share)
 		return err
 	})
 	if err != nil {
@@ -99,7 +101,7 @@ func (c *Client) put(ctx context.Context, target string, size int64, header http
 		return nil, c.refused(target, resp)
 	}
 	answer := &Response{Status: resp.StatusCode, URL: Redact(resp.Request.URL.String()), Header: resp.Header}
-	answer.Body, err = c.readAll(ctx, target, resp, 64<<10)
+	answer.Body, err = c.readAll(ctx, target, resp, 64<<10, &share{}) // less than it would need any of
 	return answer, err
 }
 

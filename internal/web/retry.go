@@ -38,6 +38,7 @@ type transient struct {
 	err      error
 	status   int           // of the answer, 0 where there was none
 	wait     time.Duration // what the host asked for
+	came     time.Duration // for how long bytes of a body came
 	progress bool          // the attempt brought enough for the next one to count as the first
 }
 
@@ -71,6 +72,7 @@ func (c *Client) repeat(ctx context.Context, target string, p policy, attempt fu
 		if err == nil || !errors.As(err, &again) {
 			return err
 		}
+		began = began.Add(again.came)
 		if again.progress {
 			pauses.Reset()
 			left, began, asked = max(p.retries, 0), c.o.Now(), 0

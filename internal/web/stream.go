@@ -75,7 +75,8 @@ func (s *stream) attempt(ctx context.Context) error {
 	if size > s.o.MaxBytes {
 		return tooLarge(s.target, s.o.MaxBytes)
 	}
-	body := &cappedBody{r: resp.Body, left: s.o.MaxBytes - s.taken, target: s.target, limit: s.o.MaxBytes}
+	coming := newArriving(resp.Body)
+	body := &cappedBody{r: coming, left: s.o.MaxBytes - s.taken, target: s.target, limit: s.o.MaxBytes}
 	err = s.sink(Body{
 		Reader: body, Offset: s.taken, Size: size,
 		ContentType: resp.Header.Get("Content-Type"), URL: Redact(resp.Request.URL.String()),
@@ -83,6 +84,7 @@ func (s *stream) attempt(ctx context.Context) error {
 	s.taken += body.read
 	var again *transient
 	if errors.As(body.failed, &again) {
+		again.came = coming.came()
 		again.progress = s.taken >= s.most+enoughProgress
 	}
 	s.most = max(s.most, s.taken)

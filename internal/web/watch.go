@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 )
@@ -100,3 +101,24 @@ func (w *watch) end(err error) error {
 	w.cancel(nil)
 	return err
 }
+
+// arriving is a body that knows for how long its bytes came: from its head to the last of them.
+type arriving struct {
+	io.Reader
+	began, last time.Time
+}
+
+func newArriving(r io.Reader) *arriving {
+	now := time.Now()
+	return &arriving{r, now, now}
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if n > 0 {
+		a.last = time.Now()
+	}
+	return n, err
+}
+
+func (a *arriving) came() time.Duration { return a.last.Sub(a.began) }

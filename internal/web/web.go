@@ -55,14 +55,15 @@ const (
 
 // Options shape a Client. The zero value is a client without credentials.
 type Options struct {
-	// Silence is for how long a request may bring nothing, all attempts together: none begins later than this after the first
-	// one, or after the last progress. Pauses that the host asks for do not count. 0 means 30 s, or Timeout where that is more.
+	// Silence is for how long a request may bring nothing, all attempts together: none begins when more than this has passed
+	// since the first one. Time in which the bytes of a body come does not count, and neither do pauses that the host asks
+	// for. 0 means 30 s, or Timeout where that is more.
 	Silence time.Duration
 	// Timeout is for how long one attempt may stand still. 0 means a third of Silence, 10 s. A host that says nothing is so
 	// given up after Silence and Timeout together at the latest, 40 s.
 	Timeout   time.Duration
 	Retries   int           // attempts after the first; 0 means 3, less than 0 none
-	Patience  time.Duration // bounds all attempts with all pauses, like Silence; 0 means 2 minutes, or Silence where that is more
+	Patience  time.Duration // is Silence with the pauses that the host asks for; 0 means 2 minutes, or Silence where that is more
 	UserAgent string
 
 	// Credentials returns the Authorization value for exactly this origin ("https://host:port", the port only where it
@@ -97,7 +98,7 @@ type Client struct {
 	requests atomic.Int64
 	bytes    atomic.Int64
 	retries  atomic.Int64
-	large    chan [][]byte // has the buffers for bodies that are longer than smallBody, while nobody reads one
+	room     *room // for bodies that are longer than smallBody
 }
 
 // New returns a Client; the error is about CAFile or Identity.
@@ -107,8 +108,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, large: make(chan [][]byte, 1)}
-	c.large <- nil
+	c := &Client{o: o, room: newRoom()}
 	if c.o.Dial == nil {
 		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
 		c.o.Dial = d.DialContext
@@ -132,7 +132,7 @@ func New(o Options) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.known = o.around(known)
+		g.known, g.tunnelled = o.around(known), o.around(tunnelled(known))
 	}
 	c.http = &http.Client{Transport: g, CheckRedirect: c.checkRedirect}
 	return c, nil
