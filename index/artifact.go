@@ -129,6 +129,19 @@ func all(list iter.Seq[Obligation], ok func(Obligation) bool) bool {
 	return true
 }
 
+// StandsBy reports whether the registry still has a release and its signature still counts. No signature is verified, and a
+// checksum is not compared: it is for what is not going to be used.
+//
+// Errors: fault.Integrity "version-vanished", "key-compromised"; fault.Manifest "package-too-new"; those of [Snapshot.Package].
+func (s *Snapshot) StandsBy(ctx context.Context, w Want) error {
+	p, err := s.Package(ctx, w.Name)
+	if err != nil {
+		return err
+	}
+	_, err = wanted(p, Want{Name: w.Name, Version: w.Version})
+	return err
+}
+
 func wanted(p *Package, w Want) (*Release, error) {
 	r := p.Release(w.Version)
 	switch {

@@ -49,8 +49,8 @@ type LockedPackage struct {
 	Name    string          `json:"name"`
 	Version version.Version `json:"version"`
 	Source  Source          `json:"source,omitzero"`
-	// Checksum is "sha256:" and the digest of the archive, "" for a path or git source. Parsing accepts an
-	// abbreviated one: whole strings are compared with what was downloaded, so it never matches.
+	// Checksum is "sha256:" and the digest of the archive, "" for a path or git source; a package of a registry has one.
+	// Parsing accepts an abbreviated one: whole strings are compared with what was downloaded, so it never matches.
 	Checksum     string   `json:"checksum,omitempty"`
 	Features     []string `json:"features,omitempty"`     // sorted
 	Dependencies []Ref    `json:"dependencies,omitempty"` // sorted

@@ -42,6 +42,7 @@ dependencies = ["actor-utils"]
 name = "rand"
 version = "0.8.5"
 source = "registry+packages.example.org"
+checksum = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 [[packages]]
 name = "rand"
@@ -143,7 +144,8 @@ func TestLockProblems(t *testing.T) {
 		{head + "packages = [1]\n", "3:13 bad-lock", "must be tables"},
 		{head + "\n[[packages]]\n", "4:3 bad-lock, 4:3 bad-lock", "no name"},
 		{head + pkg + pkg, "9:8 bad-lock", "listed twice"},
-		{head + pkg + "source = \"registry+abc\"\n" + pkg, "10:8 bad-lock", "listed twice"}, // without a source they cannot be told apart
+		{head + pkg + "source = \"path+a\"\n" + pkg, "10:8 bad-lock", "listed twice"}, // without a source they cannot be told apart
+		{head + pkg + "source = \"registry+abc\"\n", "5:8 bad-lock", "version 1.0.0 is of a registry and has no checksum"},
 		{head + pkg + "source = \"svn+x\"\n", "5:8 bad-lock", "unknown kind"},
 		{head + pkg + "checksum = \"md5:00\"\n", "5:8 bad-lock", "sha256:"},
 		{head + pkg + "checksum = \"sha256:" + strings.Repeat("a", 65) + "\"\n", "5:8 bad-lock", "lower-case hex"},
@@ -252,7 +254,7 @@ func TestLockIndex(t *testing.T) {
 
 func TestLockCheck(t *testing.T) {
 	a := LockedPackage{Name: "a", Version: version.MustParse("1.0.0"), Source: Local("."), Dependencies: []Ref{{Name: "b"}}}
-	b := LockedPackage{Name: "b", Version: version.MustParse("1.0.0"), Source: Registry("abc"), Features: []string{"z", "a"}}
+	b := LockedPackage{Name: "b", Version: version.MustParse("1.0.0"), Source: Registry("abc"), Checksum: "sha256:00", Features: []string{"z", "a"}}
 	l := &Lock{Root: "a", Packages: []LockedPackage{b, a}}
 	if err := l.Check(); err != nil {
 		t.Error(err)
@@ -315,7 +317,7 @@ func locks() *rapid.Generator[*Lock] {
 				continue
 			}
 			seen[p.Ref()] = true
-			if rapid.Bool().Draw(t, "checked") {
+			if p.Source.Kind == RegistrySource || rapid.Bool().Draw(t, "checked") {
 				p.Checksum = "sha256:" + strings.Repeat("0f", 32)
 			}
 			p.Features = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z.1"}), 0, 3, rapid.ID).Draw(t, "features")

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -32,6 +33,10 @@ func (l *Lock) Check() error {
 	return nil
 }
 
+// errNoChecksum is of a package of a registry: whoever deletes its checksum would have the next one that comes along believed.
+// What comes from git has its commit for that.
+var errNoChecksum = errors.New("has no checksum")
+
 // crowded finds a package that is listed too often, which would make every look-up of its name slow.
 func (x *LockIndex) crowded() (int, error) {
 	for i := range x.packages {
@@ -49,13 +54,16 @@ func (x *LockIndex) check(i int) error {
 		return fmt.Errorf("package %s %s", quote(p.Name), reason)
 	}
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("package %s: "+format, append([]any{quote(p.Name)}, args...)...)
+		return fmt.Errorf("package %s: %w", quote(p.Name), fmt.Errorf(format, args...))
 	}
 	if p.Version.IsZero() {
 		return fail("it has no version")
 	}
 	if reason := checksumReason(p.Checksum); reason != "" {
 		return fail("checksum %s %s", quote(p.Checksum), reason)
+	}
+	if p.Checksum == "" && p.Source.Kind == RegistrySource {
+		return fail("version %s is of a registry and %w", p.Version, errNoChecksum)
 	}
 	for _, j := range x.named(p.Name) {
 		other := &x.packages[j]

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -155,7 +156,11 @@ func parseLockTOML(g page) (*Lock, error) {
 		if i >= 0 {
 			at = r.places[i]
 		}
-		return nil, Problems{g.problem(LevelError, "bad-lock", at, "%v", err)}
+		p := g.problem(LevelError, "bad-lock", at, "%v", err)
+		if errors.Is(err, errNoChecksum) {
+			p.Help = "git checkout -- gal.lock     # as it was committed; to choose everything anew: rm gal.lock && gal-pkg lock"
+		}
+		return nil, Problems{p}
 	}
 	return l, nil
 }

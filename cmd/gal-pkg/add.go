@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,10 +21,12 @@ type addCmd struct {
 	Build             bool     `xor:"table" help:"Add to [build-dependencies]."`
 	Requirement       string   `name:"version" placeholder:"REQ" help:"Requirement, as after @."`
 	Features          []string `sep:"," placeholder:"F,..." help:"Features to turn on."`
-	NoDefaultFeatures bool     `help:"Leave the default features off."`
-	Optional          bool     `help:"Use it only where a feature asks for it."`
+	NoDefaultFeatures bool     `xor:"defaults" help:"Leave the default features off."`
+	DefaultFeatures   bool     `xor:"defaults" help:"Turn the default features of a dependency that is there on again."`
+	Optional          bool     `xor:"optional" help:"Use it only where a feature asks for it."`
+	NoOptional        bool     `xor:"optional" help:"Use a dependency that is there always again."`
 	Rename            string   `placeholder:"NAME" help:"What the package is called here."`
-	Path              string   `xor:"source" placeholder:"DIR" help:"Take it from a folder."`
+	Path              string   `xor:"source" placeholder:"DIR" help:"Take it from a folder, relative to the one you are in."`
 	Git               string   `xor:"source" placeholder:"URL" help:"Take it from a git repository."`
 	Tag               string   `xor:"ref" placeholder:"TAG" help:"Tag of the repository."`
 	Branch            string   `xor:"ref" placeholder:"BRANCH" help:"Branch of the repository; gal.lock keeps its commit."`
@@ -31,35 +35,48 @@ type addCmd struct {
 	Tilde             bool     `xor:"form" help:"Write ~VERSION."`
 	DryRun            bool     `short:"n" help:"Say what would change, and write nothing."`
 	NoInstall         bool     `help:"Lock, but install nothing."`
+
+	registry string // of --registry, where it is configured: gal.toml will name it
 }
 
 func (addCmd) Help() string {
 	return `Without a requirement the newest release is taken, and what is compatible with it. gal.toml keeps its comments and
 its order; it is written, with gal.lock, once everything is downloaded and verified.
 
+Of a dependency that is there, only what is asked for changes: without a requirement it keeps its own, and features are added
+to those that it has.
+
 EXAMPLES
   gal-pkg add mailbox                              # the newest release
   gal-pkg add mailbox@^1.2.0
   gal-pkg add assert-kit@^2.0 --dev
   gal-pkg add chaos-kit@0.5 --features scheduling,experimental
+  gal-pkg add chaos-kit --features jitter          # one feature more
   gal-pkg add local-dep --path ../local-dep
   gal-pkg add wire --git https://git.example.org/ada/wire --tag v1.2.0`
 }
 
 func (c *addCmd) Run(a *app) error {
-	p, err := a.project()
+	p, err := a.onePackage()
 	if err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := c.takeRegistry(a); err != nil {
+		return err
+	}
 	edit, err := manifest.Open(p.Text())
 	if err != nil {
 		return err
 	}
+	own, err := manifest.Parse(p.Path(p.Current), p.Text()) // as it is written: Current has what it inherits in it
+	if err != nil {
+		return err
+	}
 	for _, argument := range c.Packages {
-		if err := c.add(a, p, edit, argument); err != nil {
+		if err := c.add(a, p, own, edit, argument); err != nil {
 			return err
 		}
 	}
@@ -80,6 +97,18 @@ func (c *addCmd) Run(a *app) error {
 	return a.Result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 }
 
+// takeRegistry makes a configured --registry that of the packages to add, and of no others: what is locked stays where it is.
+func (c *addCmd) takeRegistry(a *app) error {
+	configured, _, _, err := a.settings()
+	if err != nil {
+		return err
+	}
+	if _, ok := configured.All[a.g.Registry]; ok {
+		c.registry, a.g.Registry = a.g.Registry, ""
+	}
+	return nil
+}
+
 // check refuses flags that do not go together.
 func (c *addCmd) check() error {
 	if len(c.Packages) > 1 && (c.Rename != "" || c.Path != "" || c.Requirement != "") {
@@ -94,37 +123,45 @@ func (c *addCmd) check() error {
 	return nil
 }
 
-// add writes one dependency into the edited manifest.
-func (c *addCmd) add(a *app, p *project.Project, edit *manifest.Edit, argument string) error {
+// add writes one dependency into the edited manifest; own is what that was.
+func (c *addCmd) add(a *app, p *project.Project, own *manifest.Manifest, edit *manifest.Edit, argument string) error {
 	name, requirement, err := c.split(argument)
 	if err != nil {
 		return err
 	}
-	spec := manifest.DependencySpec{Features: c.Features, DefaultFeatures: !c.NoDefaultFeatures, Optional: c.Optional, Path: c.Path,
-		Git: c.Git, Tag: c.Tag, Branch: c.Branch, Rev: c.Rev}
-	alias := name
-	if c.Rename != "" {
-		alias, spec.Package = c.Rename, name
-	}
-	place := spec.Path + spec.Git // at most one of the two is given
-	if place != "" {
-		spec.Requirement = requirement
-	} else if err := c.choose(a, p, &spec, name, requirement); err != nil {
+	alias, table := cmp.Or(c.Rename, name), tableOf(c.Dev, c.Build)
+	old, there := entryOf(own, table, alias)
+	path, err := c.pathFrom(a, p.Path(p.Current))
+	if err != nil {
 		return err
 	}
-	table := tableOf(c.Dev, c.Build)
-	verb := "Adding"
-	if old, ok := p.Current.Manifest.Table(table)[alias]; ok {
-		verb = "Updating"
+	spec, settled := c.spec(path, name, requirement), false
+	if there {
 		a.Debug("%12s %s was %q", "", alias, old.Requirement)
+		spec, settled = c.over(old, alias, spec)
 	}
+	if spec.Path+spec.Git == "" && !spec.Workspace {
+		if err := c.choose(a, p, &spec, name, settled); err != nil {
+			return err
+		}
+	}
+	before := edit.Bytes()
 	if err := edit.AddDependency(table, alias, spec); err != nil {
 		return err
 	}
-	if place != "" {
-		a.Status(verb, "%s from %s to %s", alias, place, table)
-	} else {
-		a.Status(verb, "%s %q to %s", alias, spec.Requirement, table)
+	what := fmt.Sprintf("%s %q", alias, spec.Requirement)
+	if place := cmp.Or(spec.Path, spec.Git); place != "" {
+		what = alias + " from " + place
+	} else if spec.Workspace {
+		what = alias + " of the workspace"
+	}
+	switch {
+	case !there:
+		a.Status("Adding", "%s to %s%s", what, table, a.elsewhere(p))
+	case bytes.Equal(before, edit.Bytes()):
+		a.Status("Unchanged", "%s in %s%s", what, table, a.elsewhere(p))
+	default:
+		a.Status("Updating", "%s in %s%s", what, table, a.elsewhere(p))
 	}
 	return nil
 }
@@ -150,14 +187,15 @@ func (c *addCmd) split(argument string) (name string, r version.Requirement, err
 	return name, r, nil
 }
 
-// choose finds the registry and the version that a new dependency begins with, and checks its features.
-func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, name string, requirement version.Requirement) error {
+// choose finds the registry and the version that a dependency begins with, and checks its features. One that is settled
+// keeps its requirement, whatever the registry has for it.
+func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, name string, settled bool) error {
 	set, err := a.registries()
 	if err != nil {
 		return err
 	}
-	if a.g.Registry != "" && set.Configured(a.g.Registry) {
-		spec.Registry = a.g.Registry
+	if c.registry != "" {
+		spec.Registry = c.registry
 	}
 	r, err := set.For(a.ctx, name, spec.Registry)
 	if err != nil {
@@ -168,22 +206,24 @@ func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpe
 		return project.WithSimilar(a.ctx, r, name, err)
 	}
 	release := p.Newest(pkg, a.now())
-	if !requirement.IsZero() {
-		release = newestMatch(pkg, requirement)
+	if !spec.Requirement.IsZero() {
+		release = newestMatch(pkg, spec.Requirement)
+	}
+	if release == nil && settled {
+		return nil // the lock may have one that is yanked
 	}
 	if release == nil {
-		err := noVersion(pkg, requirement)
+		err := noVersion(pkg, spec.Requirement)
 		if newest := pkg.Newest(); newest != nil {
 			err.WithHelp("gal-pkg add %s@%s", name, newest.Version)
 		}
 		return err
 	}
-	spec.Requirement = requirement
-	if requirement.IsZero() {
+	if spec.Requirement.IsZero() {
 		spec.Requirement = c.form(release.Version)
 	}
 	a.advise(r, pkg)
-	return c.checkFeatures(a, release, name)
+	return c.checkFeatures(a, release, name, spec)
 }
 
 // form writes the requirement for a version that was chosen.
@@ -243,7 +283,7 @@ func noVersion(p *index.Package, r version.Requirement) *fault.Error {
 }
 
 // checkFeatures holds that the package has the features that are asked for, and says which are on.
-func (c *addCmd) checkFeatures(a *app, release *index.Release, name string) error {
+func (c *addCmd) checkFeatures(a *app, release *index.Release, name string, spec *manifest.DependencySpec) error {
 	features := release.Publish.Features
 	var names []string
 	for f := range features {
@@ -269,7 +309,7 @@ func (c *addCmd) checkFeatures(a *app, release *index.Release, name string) erro
 	}
 	var marks []string
 	for _, f := range names {
-		on := slices.Contains(c.Features, f) || !c.NoDefaultFeatures && (f == "default" || slices.Contains(features["default"], f))
+		on := slices.Contains(spec.Features, f) || spec.DefaultFeatures && (f == "default" || slices.Contains(features["default"], f))
 		marks = append(marks, map[bool]string{true: "+", false: "-"}[on]+f)
 	}
 	if len(marks) > 0 {

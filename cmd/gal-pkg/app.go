@@ -78,17 +78,6 @@ func (a *app) dirs() (settings.Dirs, error) {
 // dir is the folder that commands work in.
 func (a *app) dir() (string, error) { return filepath.Abs(a.g.Directory) }
 
-// absolute resolves a path that the user has typed; "" stays.
-func (a *app) absolute(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	if dir, err := a.dir(); err == nil {
-		return filepath.Join(dir, path)
-	}
-	return path // which is refused where it must be absolute
-}
-
 // project opens the project that the working directory, or --manifest-path, is in.
 func (a *app) project() (*project.Project, error) {
 	var p *project.Project

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -28,16 +31,16 @@ type globals struct {
 	Directory    string `short:"C" placeholder:"DIR" help:"Run as if started in DIR."`
 	ManifestPath string `placeholder:"FILE" help:"The gal.toml to work on."`
 	Registry     string `placeholder:"NAME|URL" help:"Use this registry instead of the default one."`
-	Offline      bool   `env:"GAL_OFFLINE" help:"Ask nothing of the network."`
-	Locked       bool   `env:"GAL_LOCKED" help:"Fail if gal.lock would change."`
-	Frozen       bool   `env:"GAL_FROZEN" help:"Both --locked and --offline."`
+	Offline      bool   `help:"Ask nothing of the network ($GAL_OFFLINE)."`
+	Locked       bool   `help:"Fail if gal.lock would change ($GAL_LOCKED)."`
+	Frozen       bool   `help:"Both --locked and --offline ($GAL_FROZEN)."`
 	Format       string `enum:"text,json,prometheus" default:"text" help:"Print results as text or json; metrics also as prometheus."`
 	Color        string `enum:"auto,always,never" default:"auto" help:"Colour messages: auto, always, never."`
 	Quiet        bool   `short:"q" help:"Print errors only."`
 	Verbose      int    `short:"v" type:"counter" help:"Say more; twice for everything."`
-	NoProgress   bool   `env:"GAL_NO_PROGRESS" help:"Show no progress."`
+	NoProgress   bool   `help:"Show no progress ($GAL_NO_PROGRESS)."`
 	Yes          bool   `short:"y" help:"Answer yes to every question."`
-	NoInput      bool   `env:"GAL_NO_INPUT" help:"Never ask; fail where a question would be needed."`
+	NoInput      bool   `help:"Never ask; fail where a question would be needed ($GAL_NO_INPUT)."`
 	Jobs         int    `placeholder:"N" help:"Downloads at once (default 64)."`
 	ChaosProfile string `name:"chaos" placeholder:"PROFILE" help:"Rehearse a bad day: inject the faults of a chaos profile of gal.toml into this run."`
 }
@@ -116,27 +119,20 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	a := newApp(ctx, sys, &c.globals, k)
 	defer a.close()
 	if err != nil {
-		a.Fail("usage", usageError(err, args))
-		return cmdline.ExitUsage
+		a.JSON = asksForJSON(args, sys.env)
+	} else {
+		err = c.check(k)
 	}
-	if flag := repeated(k); flag != "" {
-		a.Fail("usage", usageError(fmt.Errorf("--%s is given twice; which one is meant?", flag), args))
-		return cmdline.ExitUsage
-	}
-	if c.Jobs < 0 || c.Jobs > maxJobs {
-		a.Fail("usage", usageError(fmt.Errorf("--jobs is %d; it is 1 to %d", c.Jobs, maxJobs), args))
+	if err != nil {
+		a.Fail("usage", usageError(err, k))
 		return cmdline.ExitUsage
 	}
 	name := commandName(k)
-	if c.Format == formatPrometheus && name != "metrics" {
-		a.Fail("usage", usageError(fmt.Errorf("--format %s goes with metrics alone; others print text or json", formatPrometheus), args))
-		return cmdline.ExitUsage
-	}
 	if err := a.configure(); err != nil && !mendsConfig(name) {
 		return a.ended(name, err)
 	}
 	if c.ChaosProfile != "" {
-		if err := a.rehearse(c.ChaosProfile); err != nil {
+		if err := a.rehearse(name, c.ChaosProfile); err != nil {
 			return a.ended(name, err)
 		}
 	}
@@ -144,6 +140,50 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		return a.ended(name, err)
 	}
 	return cmdline.ExitOK
+}
+
+// asksForJSON is what --format says where the command line as a whole could not be read.
+func asksForJSON(args []string, env func(string) string) bool {
+	format := env("GAL_FORMAT")
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--format="); ok {
+			format = value
+		} else if arg == "--format" && i+1 < len(args) {
+			format = args[i+1]
+		}
+	}
+	return format == "json"
+}
+
+// check refuses what the grammar lets pass and nobody can mean.
+func (g *globals) check(k *kong.Context) error {
+	if flag := repeated(k); flag != "" {
+		return fmt.Errorf("--%s is given twice; which one is meant?", flag)
+	}
+	if g.Jobs < 0 || g.Jobs > maxJobs {
+		return fmt.Errorf("--jobs is %d; it is 1 to %d", g.Jobs, maxJobs)
+	}
+	if g.Format == formatPrometheus && commandName(k) != "metrics" {
+		return fmt.Errorf("--format %s, or GAL_FORMAT, goes with metrics alone; others print text or json", formatPrometheus)
+	}
+	return g.checkDirectory()
+}
+
+// checkDirectory holds that -C names a folder: from one that is not there a command would act on the project around it.
+func (g *globals) checkDirectory() error {
+	if g.Directory == "" {
+		return nil
+	}
+	info, err := os.Stat(g.Directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("-C is %q, and there is no such folder", g.Directory)
+	case err == nil && !info.IsDir(), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("-C is %q, which is no folder", g.Directory)
+	case err != nil:
+		return fmt.Errorf("-C is %q, which cannot be looked at: %w", g.Directory, err)
+	}
+	return nil
 }
 
 // repeated returns the first flag with one value that is given more than once, "" for none.
@@ -163,14 +203,15 @@ func repeated(k *kong.Context) string {
 }
 
 // commandName joins the command and its subcommand: "config-get".
-func commandName(k *kong.Context) string {
-	var words []string
+func commandName(k *kong.Context) string { return strings.Join(commandWords(k), "-") }
+
+func commandWords(k *kong.Context) (words []string) {
 	for _, step := range k.Path {
 		if step.Command != nil {
 			words = append(words, step.Command.Name)
 		}
 	}
-	return strings.Join(words, "-")
+	return words
 }
 
 // mendsConfig reports whether a command must work although config.toml does not parse or there is no home for it.
@@ -187,32 +228,42 @@ func environment(env func(string) string) kong.Resolver {
 		}
 		name := "GAL_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 		text := env(name)
-		if text == "" || !flag.IsBool() {
-			return anyOf(text), nil
+		if text == "" {
+			return nil, nil
 		}
-		switch strings.ToLower(text) {
-		case "1", "true", "yes":
-			return true, nil
-		case "0", "false", "no":
-			return false, nil
+		value, may := meant(flag, text)
+		if may != "" {
+			return nil, fmt.Errorf("%s is %q; it is %s", name, text, may)
 		}
-		return nil, fmt.Errorf("%s is %q; it is 1, true, yes, 0, false or no", name, text)
+		return value, nil
 	})
+}
+
+// meant is what a variable gives a flag; where it cannot be meant, may is what it can be.
+func meant(flag *kong.Flag, text string) (value any, may string) {
+	switch {
+	case flag.IsBool():
+		truths := map[string]bool{"1": true, "true": true, "yes": true, "0": false, "false": false, "no": false}
+		if truth, ok := truths[strings.ToLower(text)]; ok {
+			return truth, ""
+		}
+		return nil, "1, true, yes, 0, false or no"
+	case flag.Enum != "" && !flag.EnumMap()[text]:
+		return nil, "one of " + strings.Join(flag.EnumSlice(), ", ")
+	case flag.Name == "jobs":
+		if n, err := strconv.Atoi(text); err != nil || n < 1 || n > maxJobs {
+			return nil, fmt.Sprintf("1 to %d", maxJobs)
+		}
+	}
+	return text, ""
 }
 
 // variables are the flags that the environment can set.
 var variables = []string{"registry", "offline", "locked", "frozen", "format", "color", "no-progress", "no-input", "jobs", "chaos"}
 
-// anyOf is nil, which sets nothing, for an empty text.
-func anyOf(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
-}
-
 // ended turns the error of a command into what is printed and the exit code.
 func (a *app) ended(command string, err error) int {
+	err = a.withoutRegistry(err)
 	code := cmdline.ExitCode(err)
 	switch {
 	case code == cmdline.ExitInterrupt:
@@ -228,12 +279,16 @@ func (a *app) ended(command string, err error) int {
 // errQuiet is wrapped by errors of which everything has been printed already.
 var errQuiet = errors.New("already said")
 
-func usageError(err error, args []string) error {
-	f := fault.New(fault.Usage, "usage", "%v", err)
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && !strings.HasPrefix(err.Error(), "unexpected argument "+args[0]) {
-		return f.WithHelp("gal-pkg %s --help", args[0])
+// usageError points to the help of the command, as far as one was named. Without k it is in the error.
+func usageError(err error, k *kong.Context) error {
+	words := []string{"gal-pkg"}
+	if parsed := (*kong.ParseError)(nil); errors.As(err, &parsed) {
+		k = parsed.Context
 	}
-	return f.WithHelp("gal-pkg --help")
+	if k != nil {
+		words = append(words, commandWords(k)...)
+	}
+	return fault.New(fault.Usage, "usage", "%v", err).WithHelp("%s --help", strings.Join(words, " "))
 }
 
 // isTerminal reports whether a stream is one.

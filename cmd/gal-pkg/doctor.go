@@ -10,7 +10,9 @@ import (
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/doctor"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/settings"
+	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 type doctorCmd struct{}
@@ -80,6 +82,9 @@ func (c *doctorCmd) look(a *app, r *doctor.Report) error {
 			r.Registry(a.ctx, user, set, registry, a.now)
 		}
 	}
+	if address := a.g.Registry; address != "" && !set.Configured(address) {
+		a.lookAt(r, set, address)
+	}
 	file, err := a.manifestFile()
 	if fault.IsCode(err, "no-manifest") {
 		return nil // doctor is for any folder
@@ -87,8 +92,20 @@ func (c *doctorCmd) look(a *app, r *doctor.Report) error {
 	if err != nil {
 		return err
 	}
-	r.Project(file, user.Dirs.Cache)
+	r.Project(a.ctx, file, user.Dirs.Cache)
 	return nil
+}
+
+// lookAt looks at a registry that is not configured: whether it is there.
+func (a *app) lookAt(r *doctor.Report, set *remote.Set, address string) {
+	area := "registry " + web.Redact(address)
+	opened, err := set.Open(a.ctx, address)
+	if err != nil {
+		r.Failed(area, err)
+		return
+	}
+	r.Findings = append(r.Findings, doctor.Finding{Area: area, Level: doctor.OK,
+		What: fmt.Sprintf("%s opens, read as %s; it is not configured", opened.ID(), opened.Transport())})
 }
 
 // gitProgram says which git there is. gal-pkg reads registries without it; publishers and editors want it.

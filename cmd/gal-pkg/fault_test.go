@@ -40,7 +40,7 @@ import (
 //	sound PROJECT             the lock, the links and everything in the store are as they must be, and nothing is left over
 //	crash, crashed            see [crash]
 //	reorder MIN ...           see [reorder]
-//	peak MIB ARG...           see [peak]
+//	peak MIB CODE ARG...      see [peak]
 //	zeros FILE                fill a file with zeros, as a power cut may leave it
 //	flip FILE N               flip one bit of byte N, keeping the file's time
 //	[root]                    the user may do everything, mounts included

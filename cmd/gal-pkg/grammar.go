@@ -48,16 +48,25 @@ type commandField struct{ reflect.StructField }
 // needAll are commands that speak of all the others.
 var needAll = []string{"help", "completion"}
 
-// commandIn finds the first argument that is the name of a command. It may be the value of a flag before the command; then
-// the grammar will not fit.
+// leading are the flags that usually stand before a command, and how many arguments each is.
+var leading = map[string]int{
+	"-C": 2, "--directory": 2, "--manifest-path": 2, "--registry": 2, "--format": 2, "--color": 2, "--jobs": 2, "--chaos": 2,
+	"-q": 1, "--quiet": 1, "-v": 1, "-vv": 1, "--verbose": 1, "-y": 1, "--yes": 1,
+	"--offline": 1, "--locked": 1, "--frozen": 1, "--no-progress": 1, "--no-input": 1,
+}
+
+// commandIn finds the command that the arguments name. It may stand behind flags, but not behind what could be anything:
+// --help prints what the grammar has, so one that lacks a command must not be taken by mistake.
 func commandIn(args []string) (commandField, bool) {
-	fields := reflect.VisibleFields(reflect.TypeFor[cli]())
-	for _, arg := range args {
-		for _, f := range fields {
-			field := commandField{f}
-			if field.isNamed(arg) {
-				return field, !slices.Contains(needAll, arg)
-			}
+	for len(args) > 0 && leading[args[0]] > 0 {
+		args = args[min(leading[args[0]], len(args)):]
+	}
+	if len(args) == 0 || slices.Contains(needAll, args[0]) {
+		return commandField{}, false
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[cli]()) {
+		if field := (commandField{f}); field.isNamed(args[0]) {
+			return field, true
 		}
 	}
 	return commandField{}, false

@@ -20,7 +20,8 @@ type initCmd struct {
 
 func (initCmd) Help() string {
 	return `Makes a package: gal.toml, src, tests, README.md and a .gitignore that leaves gal.lock alone, because gal.lock
-belongs into the repository. A file that is there already stays as it is; a gal.toml that is there is an error.
+belongs into the repository. A file that is there already stays as it is; a gal.toml that is there is an error. In the folder
+of a workspace the package becomes a member of it, unless exclude names its folder.
 
 EXAMPLES
   gal-pkg init order-desk              # a new application in ./order-desk
@@ -34,6 +35,8 @@ type initResult struct {
 	Kind  string   `json:"kind"` // library or application
 	Path  string   `json:"path"`
 	Files []string `json:"files"` // that were written, relative to path
+
+	Workspace string `json:"workspace,omitempty"` // the manifest of the workspace that it is a member of
 }
 
 func (c *initCmd) Run(a *app) error {
@@ -52,6 +55,11 @@ func (c *initCmd) Run(a *app) error {
 		r.Kind = "library"
 	}
 	a.Status("Created", "%s %s in %s", r.Kind, name, a.relative(dir))
+	if r.Workspace, err = project.Join(dir); err != nil {
+		a.Warn("it is not made a member of the workspace that it is in: %v", err)
+	} else if r.Workspace != "" {
+		a.Status("Joined", "the workspace of %s", a.fromHere(r.Workspace))
+	}
 	return a.Result("init", r, nil)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
 )
 
@@ -41,18 +42,18 @@ EXAMPLES
 }
 
 func (c *installCmd) Run(a *app) error {
-	words, err := a.stampWords(c.choice())
+	words, store, err := a.stampWords(c.choice())
 	if err != nil {
 		return err
 	}
-	if file, err := a.manifestFile(); err == nil && !c.DryRun && project.IsInstalledIn(file, words...) {
+	if file, err := a.manifestFile(); err == nil && !c.DryRun && project.IsInstalledIn(file, store, words...) {
 		return c.finished(a)
 	}
 	p, err := a.project()
 	if err != nil {
 		return err
 	}
-	if stamp, err := p.Stamp(words...); err == nil && stamp.Fresh(p.Dir) && !c.DryRun {
+	if stamp, err := p.Stamp(words...); err == nil && !c.DryRun && stamp.Fresh(p.Dir, store) {
 		return c.finished(a)
 	}
 	fetching, err := a.fetching()
@@ -67,7 +68,7 @@ func (c *installCmd) Run(a *app) error {
 	}
 	plan, err := a.plan(p, project.Locking{Ahead: fetching.Ahead})
 	if err != nil {
-		return err
+		return a.adviseOffline(err, p, fetching.Cache)
 	}
 	if c.DryRun {
 		return a.Result("install", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
@@ -75,29 +76,59 @@ func (c *installCmd) Run(a *app) error {
 	return a.install(plan, c.choice(), fetching, "install")
 }
 
-func (c *installCmd) finished(a *app) error {
-	a.Status("Finished", "everything is installed")
-	return a.Result("install", installResult{Changes: []project.Change{}, Yanked: []project.Yanked{}}, nil)
+// adviseOffline tells whoever cannot reach a registry that it is not needed, where an install without it would work:
+// everything in gal.lock is in the cache, and what registries say of it is remembered.
+func (a *app) adviseOffline(err error, p *project.Project, store *cache.Cache) error {
+	f := fault.Of(err)
+	if f == nil || f.Kind != fault.Network || a.g.Offline || p.Lock == nil {
+		return err
+	}
+	if there, all := p.Cached(store); there == all && all > 0 && a.plansOffline(p) {
+		f.WithHelp("gal-pkg install --offline     # everything in gal.lock is in the cache")
+	}
+	return err
 }
 
-// stampWords is everything beside the project's own files that an installation follows from.
-func (a *app) stampWords(c project.Choice) ([]string, error) {
-	words, err := a.lockWords()
+// plansOffline reports whether versions can be chosen without a network. It says nothing that has been said before.
+func (a *app) plansOffline(p *project.Project) bool {
+	set, quiet := a.set, a.Quiet
+	a.set, a.g.Offline, a.Quiet = nil, true, true
+	defer func() { a.set, a.g.Offline, a.Quiet = set, false, quiet }()
+	offline, err := a.registries()
 	if err != nil {
-		return nil, err
+		return false
+	}
+	defer offline.Close()
+	plan, err := p.Plan(a.ctx, offline, project.Locking{Now: a.now(), Clock: a.now})
+	return err == nil && !p.Changed(plan.Lock)
+}
+
+func (c *installCmd) finished(a *app) error {
+	a.Status("Finished", "everything is installed")
+	return a.Result("install", freshResult{Fresh: true, Changes: []project.Change{}}, nil)
+}
+
+// stampWords is everything beside the project's own files that an installation follows from, and the folder with the trees
+// that it links to.
+func (a *app) stampWords(c project.Choice) (words []string, store string, err error) {
+	words, err = a.lockWords()
+	if err != nil {
+		return nil, "", err
 	}
 	dirs, err := a.dirs()
-	return append(append(words, c.Words()...), "cache", dirs.Cache, cache.Generation(dirs.Cache), "boot", cache.Boot()), err
+	words = append(append(words, c.Words()...), "cache", dirs.Cache, cache.Generation(dirs.Cache))
+	return words, cache.StoreDir(dirs.Cache), err
 }
 
 // lockWords is everything beside the project's own files that a lock follows from: the program, where its packages are
-// found, and how far that is trusted.
+// found, and how far that is trusted. This run of the system is part of it, which whoever wrote the project cannot know: a
+// stamp that came with it counts for nothing.
 func (a *app) lockWords() ([]string, error) {
 	set, err := a.registries()
 	if err != nil {
 		return nil, err
 	}
-	return []string{"program", programVersion, "registry", set.Default(), set.Address(set.Default()), "trust", set.TrustDigest()}, nil
+	return []string{"program", programVersion, "registry", set.Default(), set.Address(set.Default()), "trust", set.TrustDigest(), "boot", cache.Boot()}, nil
 }
 
 // plan chooses versions and says what changes; with --locked a change is an error.
@@ -108,6 +139,12 @@ func (a *app) plan(p *project.Project, o project.Locking) (*project.Plan, error)
 	}
 	o.Now, o.Clock = a.now(), a.now
 	plan, err := p.Plan(a.ctx, set, o)
+	if kind := fault.KindOf(err); a.g.Locked && (kind == fault.NoSolution || kind == fault.NotFound) {
+		// The question is whether gal.lock fits; that no other one would is not the answer.
+		if stale := p.StaleLock(); stale != nil {
+			return nil, stale
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +162,7 @@ func (a *app) plan(p *project.Project, o project.Locking) (*project.Plan, error)
 // changes lists what a plan does to the lock, and what it leaves behind newer versions.
 func (a *app) changes(plan *project.Plan) {
 	for _, c := range plan.Changes {
-		switch {
-		case c.From == "":
-			a.Status(c.Verb(), "%s v%s", c.Name, c.To)
-		case c.To == "":
-			a.Status(c.Verb(), "%s v%s", c.Name, c.From)
-		default:
-			a.Status(c.Verb(), "%s v%s -> v%s", c.Name, c.From, c.To)
-		}
+		a.Status(c.Verb(), "%s", c)
 	}
 	if len(plan.Changes) == 0 {
 		return
@@ -152,6 +182,15 @@ type installResult struct {
 	Signatures int              `json:"signatures"`
 	Changes    []project.Change `json:"changes"`
 	Yanked     []project.Yanked `json:"yanked"`
+}
+
+// freshResult is the document of an install that had nothing to do: it has asked nobody, and says nothing of signatures and
+// of what is yanked.
+type freshResult struct {
+	Fresh      bool             `json:"fresh"` // always true
+	Downloaded int              `json:"downloaded"`
+	Bytes      int64            `json:"bytes"`
+	Changes    []project.Change `json:"changes"`
 }
 
 // install carries a plan out and says what it did.
@@ -180,11 +219,11 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 
 // stamp lets the next install see that there is nothing to do. Without it that install only takes longer.
 func (a *app) stamp(plan *project.Plan, choice project.Choice) {
-	words, err := a.stampWords(choice)
+	words, store, err := a.stampWords(choice)
 	if err == nil {
 		var stamp install.Stamp
 		if stamp, err = plan.Project.WithLock(plan.Lock).Stamp(words...); err == nil {
-			err = stamp.Record(plan.Project.Dir)
+			err = stamp.Record(plan.Project.Dir, store)
 		}
 	}
 	if err != nil {

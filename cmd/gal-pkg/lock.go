@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
@@ -46,7 +47,7 @@ func (c *lockCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	keep := !c.Upgrade && c.Resolution == "highest" && c.Explain == ""
+	keep := cache.Boot() != "-" && !c.Upgrade && c.Resolution == "highest" && c.Explain == ""
 	if file, err := a.manifestFile(); keep && err == nil {
 		if packages, fresh := project.LockIsFreshIn(file, words...); fresh {
 			return c.finished(a, packages)

@@ -23,7 +23,9 @@ type outdatedCmd struct {
 func (outdatedCmd) Help() string {
 	return `Lists the locked packages for which there is a newer version, and those that are yanked or deprecated. COMPATIBLE is the
 newest version that everything which depends on the package allows, which is where gal-pkg update can move it; NEWEST is
-the newest of all, and what keeps it out stands behind. With --offline the index is the one that was last seen.
+the newest of all, and what keeps it out stands behind. Of a package from git they are the commits of its branch or tag.
+With --offline the index is the one that was last seen, and git is left out. A gal.lock that does not match gal.toml is an
+error with exit code 1: an install would take other versions.
 
 EXAMPLES
   gal-pkg outdated
@@ -64,7 +66,15 @@ func (c *outdatedCmd) Run(a *app) error {
 		return err
 	}
 	result := c.pick(all)
-	a.Say("%s", summaryOf(result))
+	if a.g.Offline && p.UsesGit() {
+		a.Note("offline, packages from git are not looked at")
+	}
+	if stale := fault.Of(p.StaleLock()); stale != nil { // what is locked is not what an install would take
+		return a.verdict("outdated", result, func(w io.Writer) { writeOutdated(w, result.Packages) }, stale)
+	}
+	if result.Checked > 0 || !a.g.Offline || !p.UsesGit() {
+		a.Say("%s", summaryOf(result))
+	}
 	var bad *fault.Error
 	if n := len(result.Packages); c.ExitCode && n > 0 {
 		bad = fault.New(fault.Negative, "outdated", "%s to look at", cmdline.Plural(n, "package")).WithHelp("gal-pkg update")
@@ -104,7 +114,7 @@ func summaryOf(r outdatedResult) string {
 		}
 	}
 	if r.Checked == 0 {
-		return "gal.lock takes no such package from a registry"
+		return "gal.lock takes no such package from a registry or from git"
 	}
 	if behind == 0 {
 		return fmt.Sprintf("%s at the newest version", are(r.Checked))
@@ -130,14 +140,25 @@ func writeOutdated(w io.Writer, rows []outdatedRow) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PACKAGE\tLOCKED\tCOMPATIBLE\tNEWEST\tNOTES")
 	for _, r := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Locked, cmp.Or(r.Compatible, "-"), cmp.Or(r.Newest, "-"), cmp.Or(r.notes(), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.short(r.Locked), r.short(r.Compatible), r.short(r.Newest), cmp.Or(r.notes(), "-"))
 	}
 	table.Flush()
+}
+
+// short is a version, or the beginning of a commit.
+func (r outdatedRow) short(text string) string {
+	if r.Repository != "" {
+		return fmt.Sprintf("%.8s", text)
+	}
+	return cmp.Or(text, "-")
 }
 
 // notes say what the versions alone do not.
 func (r outdatedRow) notes() string {
 	var notes []string
+	if r.Repository != "" {
+		notes = append(notes, r.Repository)
+	}
 	if r.Yanked != "" {
 		notes = append(notes, "yanked ("+r.Yanked+")")
 	}

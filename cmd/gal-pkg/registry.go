@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -84,12 +85,20 @@ func (c *registryAddCmd) Run(a *app) error {
 			return fault.New(fault.Usage, "bad-registry", "%v", err)
 		}
 	}
-	if old, ok := user.Registries.All[c.Name]; ok && (old.ID != "" || old.URL != settings.DefaultURL) {
+	if old, ok := user.Registries.All[c.Name]; ok && !unconfigured(old) {
 		return fault.New(fault.Usage, "registry-exists", "the registry %q exists already, at %s", old.Name, old.URL).
 			WithHelp("gal-pkg registry remove %s", old.Name)
 	}
 	r := settings.Registry{Name: c.Name, URL: c.URL, Mirrors: c.Mirror, BlockOrigin: c.BlockOrigin, PublicKeys: c.PublicKey, AllowInsecure: c.AllowInsecure, ID: c.ID, Root: c.Root,
-		ClientCert: a.absolute(c.ClientCert), ClientKey: a.absolute(c.ClientKey)}
+		ClientCert: c.ClientCert, ClientKey: c.ClientKey}
+	for _, file := range []*string{&r.ClientCert, &r.ClientKey} {
+		if *file == "" {
+			continue
+		}
+		if *file, err = a.path(*file); err != nil {
+			return err
+		}
+	}
 	if !c.NoProbe && !a.g.Offline {
 		if r, err = probe(a, r, user.Dirs); err != nil {
 			return err
@@ -114,12 +123,12 @@ func (c *registryAddCmd) Run(a *app) error {
 func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, error) {
 	set := remote.New(remote.Options{
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: dirs.Cache, StateDir: dirs.State, Now: a.now(),
-		UserAgent: "gal-pkg/" + programVersion,
+		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 	})
 	defer set.Close()
 	opened, err := set.Open(a.ctx, r.Name)
 	if err != nil {
-		return r, unreachable(err, r.Name, r.URL)
+		return r, unreachable(a.anotherOne(err, r), r.Name, r.URL)
 	}
 	asked := r.ID == "" && r.Root == "" && opened.Location.Kind != remote.KindDir
 	current, signed := opened.Snapshot.Currency()
@@ -138,6 +147,42 @@ func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, 
 	return r, nil
 }
 
+// anotherOne says of an address, whose metadata is not signed by the root that is known of its id, that another registry is
+// there, if one is: the error alone is about signatures.
+func (a *app) anotherOne(cause error, r settings.Registry) error {
+	if r.Root != "" || !fault.IsCode(cause, "registry-untrusted") {
+		return cause
+	}
+	user, err := a.configured()
+	if err != nil {
+		return cause
+	}
+	tmp, err := os.MkdirTemp("", "gal-registry-")
+	if err != nil {
+		return cause
+	}
+	defer os.RemoveAll(tmp)
+	unknown := remote.New(remote.Options{
+		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: tmp, StateDir: tmp, Now: a.now(),
+		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
+	})
+	defer unknown.Close()
+	opened, err := unknown.Open(a.ctx, r.Name)
+	if err != nil {
+		return cause
+	}
+	current, _ := opened.Snapshot.Currency()
+	for _, name := range user.Registries.Names() {
+		if known := user.Registries.All[name]; known.ID == opened.ID() && known.Root != "" && known.Root != current.First {
+			return fault.New(fault.Integrity, "registry-untrusted", "SECURITY: this is not the registry %s that is known as %q: its root of trust is not the one that is pinned", known.ID, name).
+				WithFact("pinned  %s", known.Root).
+				WithFact("actual  %s", current.First).
+				WithHelp("ask the registry's operator what `gal-registry root show` prints, by another way than this host")
+		}
+	}
+	return cause
+}
+
 // unreachable adds to the error of a probe how to add the registry all the same.
 func unreachable(err error, name, url string) error {
 	f := fault.Of(err)
@@ -152,8 +197,8 @@ type registryListCmd struct {
 }
 
 func (registryListCmd) Help() string {
-	return `Lists the registries with their addresses and whether there are credentials for them. With --check each is opened; exit
-code 6 where one cannot be reached.
+	return `Lists the registries with their addresses and whether there are credentials for them. With --check each is opened, but for
+the built-in one where another is the default; exit code 6 where one cannot be reached.
 
 EXAMPLES
   gal-pkg registry list
@@ -174,7 +219,7 @@ type registryRow struct {
 	Root    string `json:"root,omitempty"`    // with --check: fingerprint of the root of trust, "" where it has none
 	Expires string `json:"expires,omitempty"` // with --check: when its metadata does
 	Auth    string `json:"auth"`              // where its credentials come from, none, or error
-	Status  string `json:"status,omitempty"`  // with --check: ok, or why not
+	Status  string `json:"status,omitempty"`  // with --check: ok, not used, or why not
 	took    time.Duration
 }
 
@@ -188,14 +233,38 @@ func (c *registryListCmd) Run(a *app) error {
 	for _, name := range user.Registries.Names() {
 		r := user.Registries.All[name]
 		row := registryRow{Name: name, URL: r.URL, Kind: r.Kind(), ID: r.ID, Default: name == user.Registries.Default, Auth: authOf(user, name)}
-		if c.Check {
-			if err := c.check(a, &row); err != nil {
+		switch {
+		case c.Check && unconfigured(r) && !row.Default:
+			row.Status = "not used"
+		case c.Check:
+			if err := c.check(a, &row); fault.KindOf(err) == fault.Network && unconfigured(r) {
+				a.Warn("no registry is configured: gal-pkg registry add NAME URL --default")
+			} else if err != nil {
 				failed = append(failed, err)
 			}
 		}
 		list.Registries = append(list.Registries, row)
 	}
 	return a.verdict("registry-list", list, func(w io.Writer) { c.write(w, list) }, failure(failed))
+}
+
+// unconfigured reports whether a registry is the built-in one, and nobody has ever used it.
+func unconfigured(r settings.Registry) bool { return r.ID == "" && r.URL == settings.DefaultURL }
+
+// withoutRegistry says, where the built-in registry cannot be reached and nobody has configured another, that this is what is
+// missing.
+func (a *app) withoutRegistry(err error) error {
+	f := fault.Of(err)
+	if f == nil || f.Kind != fault.Network || a.g.Registry != "" {
+		return err
+	}
+	registries, _, _, settingsErr := a.settings()
+	host := strings.TrimPrefix(settings.DefaultURL, "https://")
+	if settingsErr != nil || !unconfigured(registries.All[registries.Default]) || !strings.Contains(f.Message+strings.Join(f.Facts, " "), host) {
+		return err
+	}
+	return fault.New(f.Kind, "no-registry-configured", "no registry is configured, and the built-in one is not there: %s", f.Message).
+		WithHelp("gal-pkg registry add NAME URL --default")
 }
 
 // authOf says where the credentials of a registry come from.

@@ -28,8 +28,13 @@ type rehearsal struct {
 	stop    func() // ends what files meet
 }
 
-// rehearse begins one with what --chaos says, PROFILE or PROFILE:SEED.
-func (a *app) rehearse(arg string) error {
+// rehearse begins one of a command with what --chaos says, PROFILE or PROFILE:SEED. A command that must work without a
+// project, which the profile would be in, is not rehearsed.
+func (a *app) rehearse(command, arg string) error {
+	if mendsConfig(command) || command == "init" {
+		a.Note("gal-pkg %s is not rehearsed: no faults are injected into it", strings.ReplaceAll(command, "-", " "))
+		return nil
+	}
 	name, text, seeded := strings.Cut(arg, ":")
 	seed, err := strconv.ParseInt(text, 10, 64)
 	if seeded && err != nil {
@@ -37,6 +42,9 @@ func (a *app) rehearse(arg string) error {
 	}
 	file, err := a.manifestFile()
 	if err != nil {
+		if f := fault.Of(err); f != nil {
+			f.WithFact("--chaos or GAL_CHAOS asks for its chaos profile %s", name)
+		}
 		return err
 	}
 	p, err := project.OpenFile(file)
@@ -139,6 +147,22 @@ func (a *app) Result(command string, value any, text func(io.Writer)) error {
 		return a.Document(command, true, value)
 	}
 	return a.Printer.Result(command, value, text)
+}
+
+// Fail is [cmdline.Printer.Fail], likewise.
+func (a *app) Fail(command string, err error) {
+	if a.rehearsal == nil || !a.JSON {
+		a.Printer.Fail(command, err)
+		return
+	}
+	a.Tell(err)
+	var said bytes.Buffer
+	(&cmdline.Printer{Stdout: &said, Stderr: io.Discard, JSON: true}).Fail(command, err)
+	var members struct {
+		Error json.RawMessage `json:"error"`
+	}
+	_ = json.Unmarshal(said.Bytes(), &members) // which was marshalled just now
+	_ = a.Document(command, false, members)    // the error has been said; that it cannot be said twice changes nothing
 }
 
 // Document is [cmdline.Printer.Document] with one more member in a rehearsal: "chaos".

@@ -22,7 +22,7 @@ EXAMPLES
 }
 
 func (c *removeCmd) Run(a *app) error {
-	p, err := a.project()
+	p, err := a.onePackage()
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *removeCmd) Run(a *app) error {
 		if err := edit.RemoveDependency(table, name); err != nil {
 			return err
 		}
-		a.Status("Removing", "%s from %s", name, table)
+		a.Status("Removing", "%s from %s%s", name, table, a.elsewhere(p))
 		dropped, err := edit.RemoveFeatureRefs(name)
 		if err != nil {
 			return err

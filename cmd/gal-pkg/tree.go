@@ -22,7 +22,8 @@ type treeCmd struct {
 
 func (treeCmd) Help() string {
 	return `Shows what gal.lock has; asks nothing of a registry. A package whose dependencies were shown before is marked (*),
-one that depends on itself (cycle). A tree of several kinds is told apart by headings such as [dev-dependencies].
+one that depends on itself (cycle). A tree of several kinds is told apart by headings such as [dev-dependencies]. A
+dependency of your package that is (optional, off) is locked, and installed only where a feature asks for it.
 
 EXAMPLES
   gal-pkg tree --depth 1          # what gal.toml asks for
@@ -90,7 +91,7 @@ func (c *treeCmd) draw(a *app, g *project.Graph, from []string, depth int) *draw
 		if i > 0 {
 			d.line("")
 		}
-		d.node(id, "", "", nil)
+		d.node(id, "", "", "", nil)
 	}
 	return d
 }
@@ -134,10 +135,10 @@ func (d *drawing) line(text string) {
 	}
 }
 
-// node writes a node and what is below it. Head stands before its own line, prefix before those below; path is the ids from
-// the root to here.
-func (d *drawing) node(id, head, prefix string, path []string) {
-	edges, label := d.out(id), head+d.label(id)
+// node writes a node and what is below it. Head stands before its own line and note behind, prefix before those below; path
+// is the ids from the root to here.
+func (d *drawing) node(id, head, note, prefix string, path []string) {
+	edges, label := d.out(id), head+d.label(id)+note
 	switch {
 	case slices.Contains(path, id):
 		d.line(label + " (cycle)")
@@ -160,8 +161,15 @@ func (d *drawing) node(id, head, prefix string, path []string) {
 func (d *drawing) label(id string) string {
 	n := d.graph.Node(id)
 	label := fmt.Sprintf("%s v%s", n.Name, n.Version)
-	if s, err := manifest.ParseSource(n.Source); err == nil && s.Kind == manifest.PathSource {
+	s, err := manifest.ParseSource(n.Source)
+	switch {
+	case err != nil:
+	case s.Kind == manifest.PathSource:
 		label += " (" + s.Location + ")"
+	case s.Kind == manifest.GitSource:
+		commit := s.Commit
+		s.Commit = ""
+		label += fmt.Sprintf(" (%s#%.8s)", strings.TrimSuffix(strings.TrimPrefix(s.String(), "git+"), "#"), commit)
 	}
 	return label
 }
@@ -182,7 +190,11 @@ func (d *drawing) section(edges []project.Edge, kind, title, prefix string, path
 		if i == len(part)-1 {
 			mark, more = d.last, d.blank
 		}
-		d.node(e.To, prefix+mark, prefix+more, path)
+		note := ""
+		if e.Off {
+			note = " (optional, off)"
+		}
+		d.node(e.To, prefix+mark, note, prefix+more, path)
 	}
 }
 

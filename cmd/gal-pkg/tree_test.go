@@ -46,7 +46,7 @@ func TestDraw(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := &drawing{marks: marksFor(false), graph: test.graph, out: test.graph.Outgoing(), dedupe: test.dedupe, depth: test.depth, shown: map[string]bool{}}
-			d.node("a", "", "", nil)
+			d.node("a", "", "", "", nil)
 			if got := d.text.String(); got != test.want {
 				t.Errorf("got\n%swant\n%s", got, test.want)
 			}
@@ -63,7 +63,7 @@ func TestDrawIsBounded(t *testing.T) {
 	}
 	g := graphOf(edges...)
 	d := &drawing{marks: marksFor(false), graph: g, out: g.Outgoing(), depth: -1, shown: map[string]bool{}}
-	d.node("a", "", "", nil)
+	d.node("a", "", "", "", nil)
 	if d.lines <= maxTreeLines || d.lines > maxTreeLines+1000 {
 		t.Errorf("%d lines were tried", d.lines)
 	}

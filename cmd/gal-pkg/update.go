@@ -15,12 +15,15 @@ type updateCmd struct {
 	Packages  []string `arg:"" optional:"" name:"package" help:"Packages to move; all where none is named."`
 	Precise   string   `placeholder:"VERSION" help:"Move one package to exactly this version."`
 	Recursive bool     `help:"Move what the packages depend on as well."`
-	Breaking  bool     `help:"Raise the requirements in gal.toml to the newest versions first."`
+	Breaking  bool     `help:"Raise the requirements in gal.toml that keep newer major versions out first."`
 	DryRun    bool     `short:"n" help:"Say what would change, and write nothing."`
 }
 
 func (updateCmd) Help() string {
 	return `Chooses the newest versions that gal.toml allows and installs them. What is not named stays, as far as it fits.
+
+--breaking raises 1.2 and ^1.2 where there is an incompatible newer version. A pin such as =1.2.0, ~1.2 and <2 are there on
+purpose: they stay, and are told.
 
 EXAMPLES
   gal-pkg update                              # everything
@@ -30,7 +33,11 @@ EXAMPLES
 }
 
 func (c *updateCmd) Run(a *app) error {
-	p, err := a.project()
+	open := a.project
+	if c.Breaking { // it edits the gal.toml of one package
+		open = a.onePackage
+	}
+	p, err := open()
 	if err != nil {
 		return err
 	}
@@ -64,7 +71,13 @@ func (c *updateCmd) Run(a *app) error {
 
 func (c *updateCmd) locking(p *project.Project) (project.Locking, error) {
 	var o project.Locking
-	for _, name := range c.Packages {
+	for _, argument := range c.Packages {
+		name, v, versioned := strings.Cut(argument, "@")
+		if versioned {
+			return o, fault.New(fault.Usage, "usage", "update takes names alone, not %s", argument).
+				WithHelp("gal-pkg update %s --precise %s      # to that version, in gal.lock", name, v).
+				WithHelp("gal-pkg add %s      # to require it in gal.toml", argument)
+		}
 		if err := manifest.CheckName(name); err != nil {
 			return o, err
 		}
@@ -112,7 +125,11 @@ func (a *app) raise(p *project.Project, only []string) (*project.Project, error)
 		return nil, err
 	}
 	for _, r := range raised {
-		a.Status("Raising", "%s %s -> %s in %s", r.Name, r.From, r.To, r.Table)
+		if r.To == "" {
+			a.Status("Kept", "%s %s in %s%s (v%s exists)", r.Name, r.From, r.Table, a.elsewhere(p), r.Newest)
+			continue
+		}
+		a.Status("Raising", "%s %s -> %s in %s%s", r.Name, r.From, r.To, r.Table, a.elsewhere(p))
 	}
 	return p.WithManifest(text)
 }

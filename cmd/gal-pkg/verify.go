@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch"
@@ -25,7 +26,8 @@ type verifyCmd struct {
 func (verifyCmd) Help() string {
 	return `Checks everything about the project's packages again, and believes nothing that an earlier run found out: every
 line of the index and its signatures, the checksums in gal.lock, the archives in the cache, the unpacked files, and the
-links in .gal. With --offline the index is the one that was last seen.
+links in .gal. With --offline the index is the one that was last seen. Packages in use that were yanked or deprecated are
+warned of. What is damaged is mended by the next gal-pkg install.
 
 With --bundle it verifies one artifact instead: the bundle that stands beside an archive, or one that cosign made with a
 key. With --full, --checkpoint or --print-checkpoint it is about a registry: the default one, or that of --registry. Two
@@ -108,6 +110,12 @@ func (c *verifyCmd) verifyProject(a *app) error {
 	for _, recovered := range v.Recovered {
 		a.Warn("%s", recovered)
 	}
+	for _, y := range v.Yanked {
+		a.Warn("%s", y)
+	}
+	for _, d := range v.Deprecated {
+		a.Warn("%s", d)
+	}
 	bad := judgeProject(v)
 	if bad == nil {
 		a.Status("Verified", "%s", summary(v))
@@ -131,7 +139,11 @@ func judgeProject(v *project.Verified) *fault.Error {
 	case stale > 0:
 		return fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml").WithHelp("gal-pkg lock          # then commit gal.lock")
 	case len(v.Unchecked) > 0:
-		return fault.New(fault.Negative, "not-verified", "%s not there to be checked", things(len(v.Unchecked))).WithHelp("gal-pkg install")
+		help := "gal-pkg install"
+		if !slices.ContainsFunc(v.Unchecked, func(t project.Trouble) bool { return t.What == "link" }) {
+			help = "gal-pkg fetch" // links are there: an install would need no archive
+		}
+		return fault.New(fault.Negative, "not-verified", "%s not there to be checked", things(len(v.Unchecked))).WithHelp("%s", help)
 	}
 	return nil
 }

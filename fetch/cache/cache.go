@@ -157,6 +157,9 @@ func removeAll(path string) error {
 	return errors.Join(os.RemoveAll(path), walk)
 }
 
+// StoreDir is the folder with the trees of the cache in dir. Its time changes whenever a tree comes or goes, whoever does it.
+func StoreDir(dir string) string { return filepath.Join(dir, "store") }
+
 // Generation is a text that changes whenever something was removed from the cache: what a project links to may be gone.
 func (c *Cache) Generation() string { return Generation(c.dir) }
 

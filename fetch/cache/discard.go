@@ -2,9 +2,13 @@ package cache
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -28,4 +32,18 @@ func (c *Cache) Discard(ctx context.Context, paths []string) (Usage, error) {
 		}
 		return nil
 	})
+}
+
+// Distrust makes the next check find the item's tree damaged, at whatever level and whatever its listing says: the listing
+// goes, and whoever needs the tree makes it anew. It is for what was found by other means than that listing.
+func (c *Cache) Distrust(item fetch.Item) error {
+	path, err := c.TreePath(item)
+	if err != nil {
+		return err
+	}
+	err = os.Remove(path + listingSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

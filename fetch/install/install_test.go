@@ -230,14 +230,14 @@ func TestStamp(t *testing.T) {
 		must(t, err)
 		return s
 	}
-	if stamp().Fresh(project) {
+	if stamp().Fresh(project, store) {
 		t.Error("fresh before the first installation")
 	}
 	if _, err := Link(project, build(t, store), Options{}); err != nil {
 		t.Fatal(err)
 	}
-	must(t, stamp("dev").Record(project))
-	if !stamp("dev").Fresh(project) {
+	must(t, stamp("dev").Record(project, store))
+	if !stamp("dev").Fresh(project, store) {
 		t.Error("not fresh after an installation")
 	}
 	dir := filepath.Join(project, PackagesDir)
@@ -263,7 +263,7 @@ func TestStamp(t *testing.T) {
 				if _, err := Link(project, build(t, store), Options{}); err != nil {
 					t.Fatal(err)
 				}
-				must(t, stamp("dev").Record(project))
+				must(t, stamp("dev").Record(project, store))
 			}
 		},
 		"times of links": func() func() {
@@ -278,26 +278,43 @@ func TestStamp(t *testing.T) {
 			must(t, os.Remove(filepath.Join(project, ListFile)))
 			return func() { must(t, os.WriteFile(filepath.Join(project, ListFile), data, 0o644)) }
 		},
+		"tree removed": func() func() {
+			tree := filepath.Join(dir, "mailbox-1.0.0")
+			path, err := os.Readlink(tree)
+			must(t, err)
+			must(t, os.Rename(path, filepath.Join(project, "away")))
+			must(t, os.Chtimes(store, time.Time{}, time.Now().Add(time.Hour)))
+			return func() { must(t, os.Rename(filepath.Join(project, "away"), path)) }
+		},
 		"forgotten": func() func() {
 			must(t, Forget(project))
 			must(t, Forget(project))
-			return func() { must(t, stamp("dev").Record(project)) }
+			return func() { must(t, stamp("dev").Record(project, store)) }
 		},
 		"damaged": func() func() {
 			write(".gal/state", "nonsense")
-			return func() { must(t, stamp("dev").Record(project)) }
+			return func() { must(t, stamp("dev").Record(project, store)) }
 		},
 	} {
 		undo := change()
-		if stamp("dev").Fresh(project) {
+		if stamp("dev").Fresh(project, store) {
 			t.Errorf("%s: still fresh", name)
 		}
 		undo()
-		if !stamp("dev").Fresh(project) {
+		if !stamp("dev").Fresh(project, store) {
 			t.Errorf("%s undone: not fresh", name)
 		}
 	}
-	if stamp("release").Fresh(project) || stamp().Fresh(project) || stamp("de", "v").Fresh(project) {
+	before, err := os.ReadFile(filepath.Join(project, StateFile))
+	must(t, err)
+	must(t, os.Chtimes(store, time.Time{}, time.Unix(1e9, 0)))
+	if !stamp("dev").Fresh(project, store) {
+		t.Error("not fresh after other trees came")
+	}
+	if after, err := os.ReadFile(filepath.Join(project, StateFile)); err != nil || string(after) == string(before) {
+		t.Errorf("the links are looked at again and again: %v", err)
+	}
+	if stamp("release").Fresh(project, store) || stamp().Fresh(project, store) || stamp("de", "v").Fresh(project, store) {
 		t.Error("other options are fresh")
 	}
 }

@@ -45,35 +45,58 @@ func NewStamp(project string, files []string, words ...string) (Stamp, error) {
 	return Stamp("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
 }
 
-// The state file is `gal-state 1`, the stamp, and the time at which .gal/packages was last changed, each a line. The time
-// shows that somebody removed a link; it is compared for equality alone.
+// The state file is `gal-state 2`, the stamp, and the times at which .gal/packages and the cache's store folder were last
+// changed, each a line. The first time shows that somebody removed a link, the second that a tree came or went to which a
+// link may lead; both are compared for equality alone.
 
-// Fresh reports whether the project was installed from exactly what s stands for, and its links are as they were left.
-func (s Stamp) Fresh(project string) bool {
+// Fresh reports whether the project was installed from exactly what s stands for, and its links are as they were left and
+// lead somewhere. Store is the folder of the cache with the trees. Where that has changed, every link is followed, and the
+// state is written anew, so that the next run need not.
+func (s Stamp) Fresh(project, store string) bool {
 	data, err := atomicfile.Read(filepath.Join(project, filepath.FromSlash(StateFile)), 512)
 	if err != nil {
 		return false
 	}
-	now, err := s.state(project)
-	if err != nil || string(data) != now {
+	own, err := s.state(project)
+	kept, same := strings.CutPrefix(string(data), own)
+	if err != nil || !same {
 		return false
 	}
-	_, err = os.Lstat(filepath.Join(project, filepath.FromSlash(ListFile)))
-	return err == nil
+	if _, err := os.Lstat(filepath.Join(project, filepath.FromSlash(ListFile))); err != nil {
+		return false
+	}
+	now := changed(store)
+	if kept == now {
+		return true
+	}
+	if !linked(project) {
+		return false
+	}
+	_ = write(project, own+now) // without it the next run only looks again
+	return true
 }
 
-// Record notes that the project is installed. Call it last.
-func (s Stamp) Record(project string) error {
-	state, err := s.state(project)
+// Record notes that the project is installed. Call it last. Where a link leads nowhere already, nothing is noted: the next
+// run makes what is missing.
+func (s Stamp) Record(project, store string) error {
+	own, err := s.state(project)
 	if err != nil {
 		return err
 	}
-	// It is not synced: packages.json was, and a state that a power cut has spoilt only makes the next run look.
-	if err := atomicfile.WriteCache(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state)); err != nil {
+	now := changed(store)
+	if !linked(project) {
+		return Forget(project)
+	}
+	if err := write(project, own+now); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.StateSaved)
 	return nil
+}
+
+// write is not synced: packages.json was, and a state that a power cut has spoilt only makes the next run look.
+func write(project, state string) error {
+	return atomicfile.WriteCache(filepath.Join(project, filepath.FromSlash(StateFile)), []byte(state))
 }
 
 // Forget removes the stamp, so that the next run looks at everything.
@@ -85,12 +108,36 @@ func Forget(project string) error {
 	return err
 }
 
+// state is the state file without its last line.
 func (s Stamp) state(project string) (string, error) {
 	info, err := os.Lstat(filepath.Join(project, filepath.FromSlash(PackagesDir)))
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "gal-state 1\n%s\n%d\n", s, info.ModTime().UnixNano())
-	return b.String(), nil
+	return fmt.Sprintf("gal-state 2\n%s\n%d\n", s, info.ModTime().UnixNano()), nil
+}
+
+// changed is the last line of the state file. It is taken before the links are looked at: what goes while they are is seen
+// by the next run.
+func changed(store string) string {
+	info, err := os.Stat(store)
+	if err != nil {
+		return "no store\n"
+	}
+	return fmt.Sprintf("%d\n", info.ModTime().UnixNano())
+}
+
+// linked reports whether everything in .gal/packages is a folder, or leads to one.
+func linked(project string) bool {
+	dir := filepath.Join(project, filepath.FromSlash(PackagesDir))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
 }

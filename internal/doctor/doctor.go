@@ -1,6 +1,7 @@
 // Package doctor looks at what gal-pkg depends on on one machine: the hosts of registries and what they are able to do, the
 // user's files and their rights, the cache, and the project. It says what is right, what may become trouble and what is
-// wrong, each with the command that mends it. It changes nothing.
+// wrong, each with the command that mends it. It changes nothing, but that the next install looks anew at a project of
+// which something is missing.
 package doctor
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
 )
 
 // Level is how bad a finding is.
@@ -29,7 +31,11 @@ type Finding struct {
 }
 
 // Report collects findings, in the order in which things were looked at.
-type Report struct{ Findings []Finding }
+type Report struct {
+	Findings []Finding
+
+	opened []*remote.Registry // that were looked at and answer
+}
 
 // Count returns how many findings there are of a level.
 func (r *Report) Count(level Level) (n int) {

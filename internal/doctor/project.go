@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,14 +13,15 @@ import (
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
 func noEvents() fetch.Events { return fetch.Events{} }
 
 // Project looks at the project of a manifest: whether gal.toml and gal.lock are sound and in step, and whether what is locked
-// is there. Bytes are not hashed; gal-pkg verify does that.
-func (r *Report) Project(file, cacheDir string) {
+// is there; and what the registries that were looked at before say of it. Bytes are not hashed; gal-pkg verify does that.
+func (r *Report) Project(ctx context.Context, file, cacheDir string) {
 	a := r.area("project")
 	p, err := project.OpenFile(file)
 	if err != nil {
@@ -36,6 +38,23 @@ func (r *Report) Project(file, cacheDir string) {
 	}
 	a.store(p, cacheDir)
 	a.links(p)
+	for _, registry := range r.opened {
+		a.advice(ctx, p, registry)
+	}
+}
+
+// advice tells of what is in use and should not be.
+func (a area) advice(ctx context.Context, p *project.Project, r *remote.Registry) {
+	advice, err := p.AdviceOf(ctx, r)
+	if fault.KindOf(err) == fault.Integrity {
+		a.failed(err, "gal-pkg verify")
+	}
+	for _, y := range advice.Yanked {
+		a.warn("gal-pkg update "+y.Name, "%s", y)
+	}
+	for _, d := range advice.Deprecated {
+		a.warn("gal-pkg why "+d.Name+"           # who asks for it", "%s", d)
+	}
 }
 
 func (a area) lock(p *project.Project) {
@@ -58,17 +77,7 @@ func (a area) store(p *project.Project, dir string) {
 	if err != nil {
 		return // said of the cache
 	}
-	there, all := 0, 0
-	for _, l := range p.Lock.Packages {
-		if l.Source.Kind != manifest.RegistrySource {
-			continue
-		}
-		all++
-		item := fetch.Item{Name: l.Name, Version: l.Version, Key: manifest.Key(l.Name), Digest: l.Checksum}
-		if store.HasTree(item) || store.Has(item) {
-			there++
-		}
-	}
+	there, all := p.Cached(store)
 	if there < all {
 		a.warn("gal-pkg fetch", "%d of %s are not in the cache: without a network the project may not install", all-there, cmdline.Plural(all, "locked package"))
 	} else if all > 0 {
@@ -95,6 +104,7 @@ func (a area) links(p *project.Project) {
 		}
 	}
 	if broken > 0 {
+		_ = install.Forget(p.Dir) // in a project that cannot be written to, an install mends nothing either
 		a.fail("gal-pkg install", "%s in %s to packages that are gone", cmdline.Plural(broken, "link"), dir)
 	} else {
 		a.ok("%s in .gal/packages", cmdline.Plural(len(entries), "package"))

@@ -35,6 +35,7 @@ func (r *Report) Registry(ctx context.Context, user *settings.User, set *remote.
 		return
 	}
 	a.ok("%s at %s opens in %d ms, read as %s", opened.ID(), web.Redact(configured.URL), now().Sub(start).Milliseconds(), opened.Transport())
+	r.opened = append(r.opened, opened)
 	a.trust(configured, opened, now())
 	if set.Offline() {
 		return

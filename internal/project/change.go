@@ -2,16 +2,12 @@ package project
 
 import (
 	"context"
-	"slices"
-	"time"
 
-	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/resolve"
-	"github.com/geeknik/gal-pkg/version"
 )
 
 // Explain tells why a package is at its version.
@@ -47,7 +43,7 @@ func OpenTorn(file string) (*Project, error) {
 		return nil, fault.New(fault.Manifest, "lock-conflict", "one of the two sides of gal.lock is no lock file").
 			WithHelp("rm gal.lock && gal-pkg lock")
 	}
-	p.Lock, p.lockText = joinLocks(a, b), text
+	p.Lock, p.lockText, p.torn = joinLocks(a, b), text, true
 	return p, nil
 }
 
@@ -84,58 +80,4 @@ func find(l *manifest.Lock, p manifest.LockedPackage) *manifest.LockedPackage {
 		}
 	}
 	return nil
-}
-
-// Raised is a requirement that Raise has rewritten.
-type Raised struct{ Table, Name, From, To string }
-
-// Raise returns the text of the current manifest with the requirements that keep the newest versions out raised to them.
-// Only restricts it to some dependencies; none means all. Now is what the age of releases is judged by.
-func (p *Project) Raise(ctx context.Context, set *remote.Set, only []string, now time.Time) ([]byte, []Raised, error) {
-	edit, err := manifest.Open(p.Text())
-	if err != nil {
-		return nil, nil, err
-	}
-	var raised []Raised
-	for _, table := range tables {
-		specs := p.Current.Manifest.Table(table.name)
-		names := make([]string, 0, len(specs))
-		for name := range specs {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			spec := specs[name]
-			if spec.Path != "" || spec.Git != "" || spec.Workspace || manifest.Builtin(name) || len(only) > 0 && !slices.Contains(only, name) {
-				continue
-			}
-			newest, err := p.newestOf(ctx, set, spec.Name(name), spec.Registry, now)
-			if err != nil {
-				return nil, nil, err
-			}
-			if newest == nil || spec.Requirement.Matches(newest.Version) {
-				continue
-			}
-			r := Raised{Table: table.name, Name: name, From: spec.Requirement.String()}
-			spec.Requirement = version.Compatible(newest.Version)
-			r.To = spec.Requirement.String()
-			if err := edit.AddDependency(table.name, name, spec); err != nil {
-				return nil, nil, err
-			}
-			raised = append(raised, r)
-		}
-	}
-	return edit.Bytes(), raised, nil
-}
-
-func (p *Project) newestOf(ctx context.Context, set *remote.Set, name, registry string, now time.Time) (*index.Release, error) {
-	r, err := set.For(ctx, name, registry)
-	if err != nil {
-		return nil, err
-	}
-	pkg, err := r.Snapshot.Package(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return p.Newest(pkg, now), nil
 }

@@ -39,14 +39,15 @@ func LockIsFreshIn(file string, words ...string) (packages int, fresh bool) {
 }
 
 // IsInstalledIn reports for the project of a gal.toml that stands alone whether it was installed from exactly what is there
-// now, as [install.Stamp.Fresh] does, without reading more than its two files. It is false wherever that is not enough.
-func IsInstalledIn(file string, words ...string) bool {
+// now, as [install.Stamp.Fresh] does, without reading more than its two files. It is false wherever that is not enough. Store
+// is the folder of the cache with the trees.
+func IsInstalledIn(file, store string, words ...string) bool {
 	dir := filepath.Dir(file)
 	if filepath.Base(file) != manifest.FileName || manifestAbove(dir) {
 		return false
 	}
 	stamp, err := stampAlone(dir, words)
-	return err == nil && stamp.Fresh(dir)
+	return err == nil && stamp.Fresh(dir, store)
 }
 
 // alone is a word of the stamps of projects that stand alone.

@@ -34,6 +34,7 @@ type Edge struct {
 	From  string   `json:"from"`
 	To    string   `json:"to"`
 	Kinds []string `json:"kinds"`
+	Off   bool     `json:"off,omitempty"` // optional, and none of the default features of the project's package turns it on
 }
 
 // Graph returns the graph of gal.lock. It asks nothing of a registry.
@@ -55,7 +56,7 @@ func (p *Project) Graph() (*Graph, error) {
 			if err != nil {
 				return nil, fault.New(fault.Manifest, "bad-lock", "gal.lock is wrong about `%s`", l.Name).Because(err)
 			}
-			g.Edges = append(g.Edges, Edge{l.Ref().String(), to.Ref().String(), kindsOf(member, *to)})
+			g.Edges = append(g.Edges, Edge{l.Ref().String(), to.Ref().String(), kindsOf(member, *to), isOff(member, *to)})
 		}
 	}
 	if len(g.Roots) == 0 {
@@ -150,7 +151,7 @@ func (g *Graph) OfKinds(kinds []string) *Graph {
 func (g *Graph) Inverted() *Graph {
 	turned := &Graph{Roots: g.Roots, Nodes: g.Nodes, Edges: []Edge{}}
 	for _, e := range g.Edges {
-		turned.Edges = append(turned.Edges, Edge{e.To, e.From, e.Kinds})
+		turned.Edges = append(turned.Edges, Edge{e.To, e.From, e.Kinds, e.Off})
 	}
 	slices.SortFunc(turned.Edges, func(a, b Edge) int { return strings.Compare(a.From+"\x00"+a.To, b.From+"\x00"+b.To) })
 	return turned

@@ -72,13 +72,6 @@ type Installed struct {
 	Links      install.Report
 }
 
-// Yanked is a package in use that should not be chosen any more.
-type Yanked struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Reason  string `json:"reason"`
-}
-
 // profile checks the choice's profile and what follows from it: release, and what inherits it, is built without
 // development dependencies.
 func (p *Project) profile(c Choice) (Choice, error) {
@@ -295,7 +288,7 @@ func (p *Plan) yanked(selected []resolve.Selected) []Yanked {
 			continue
 		}
 		if y := a.artifact.Yanked(); y != nil {
-			list = append(list, Yanked{l.Name, l.Version.String(), y.Reason})
+			list = append(list, Yanked{l.Name, l.Version.String(), y.Class, y.Reason})
 		}
 	}
 	return list

@@ -52,13 +52,20 @@ func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	if err != nil {
 		return nil, err
 	}
+	s.cutoffOf = request.Options.Cutoff
 	s.prefetchLock()
 	solution, err := resolve.Resolve(ctx, request, s)
 	if err != nil {
 		p.noteAge(err, o.Now)
-		return nil, cmp.Or(s.missing(ctx, request, err), s.imprecise(ctx, request, err), err)
+		return nil, cmp.Or(s.missing(ctx, request, err), s.withheld(ctx, request, err), s.imprecise(ctx, request, err), err)
 	}
-	plan := &Plan{Project: p, Solution: solution, Warnings: solution.Warnings, source: s, artifacts: map[manifest.Ref]placed{}}
+	withdrawn, err := s.withdrawn(ctx, request, solution)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{
+		Project: p, Solution: solution, Warnings: slices.Concat(solution.Warnings, withdrawn), source: s, artifacts: map[manifest.Ref]placed{},
+	}
 	if err := plan.verify(ctx); err != nil {
 		return nil, err
 	}

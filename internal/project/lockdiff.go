@@ -14,6 +14,10 @@ type Change struct {
 	Name string `json:"name"`
 	From string `json:"from,omitempty"` // "" for a package that is added
 	To   string `json:"to,omitempty"`   // "" for one that is removed
+
+	// The ids of the registries, where the package comes from another one than before; else "".
+	FromRegistry string `json:"from-registry,omitempty"`
+	ToRegistry   string `json:"to-registry,omitempty"`
 }
 
 // Verb says in a word what a change does.
@@ -32,8 +36,22 @@ func (c Change) Verb() string {
 	return "Updating"
 }
 
-// Diff lists what changes from one lock to another, registry packages and path dependencies, without the roots. A package
-// of which one version goes and one comes is one change.
+// String says what a change changes: `mailbox v1.0.0 -> v1.1.0`, with the registries where they differ.
+func (c Change) String() string {
+	from, to := "v"+c.From, "v"+c.To
+	switch {
+	case c.From == "":
+		return c.Name + " " + to
+	case c.To == "":
+		return c.Name + " " + from
+	case c.FromRegistry != "" && c.ToRegistry != "":
+		from, to = from+" ("+c.FromRegistry+")", to+" ("+c.ToRegistry+")"
+	}
+	return c.Name + " " + from + " -> " + to
+}
+
+// Diff lists what changes from one lock to another, registry packages and git dependencies, without the roots. A package
+// of which one version goes and one comes is one change; so is one that comes from another registry.
 func Diff(old, next *manifest.Lock) []Change {
 	before, after := versionsOf(old), versionsOf(next)
 	var names []string
@@ -50,10 +68,13 @@ func Diff(old, next *manifest.Lock) []Change {
 		for i := range max(len(gone), len(come)) {
 			c := Change{Name: name}
 			if i < len(gone) {
-				c.From = gone[i]
+				c.From = gone[i].version
 			}
 			if i < len(come) {
-				c.To = come[i]
+				c.To = come[i].version
+			}
+			if i < min(len(gone), len(come)) && gone[i].registry != come[i].registry {
+				c.FromRegistry, c.ToRegistry = gone[i].registry, come[i].registry
 			}
 			changes = append(changes, c)
 		}
@@ -61,24 +82,27 @@ func Diff(old, next *manifest.Lock) []Change {
 	return changes
 }
 
-func versionsOf(l *manifest.Lock) map[string][]string {
-	all := map[string][]string{}
+// offered is a version with the id of the registry that it is of, "" for git.
+type offered struct{ version, registry string }
+
+func versionsOf(l *manifest.Lock) map[string][]offered {
+	all := map[string][]offered{}
 	if l == nil {
 		return all
 	}
 	for _, p := range l.Packages {
 		switch p.Source.Kind {
 		case manifest.RegistrySource:
-			all[p.Name] = append(all[p.Name], p.Version.String())
+			all[p.Name] = append(all[p.Name], offered{p.Version.String(), p.Source.Location})
 		case manifest.GitSource:
-			all[p.Name] = append(all[p.Name], fmt.Sprintf("%s (%.8s)", p.Version, p.Source.Commit))
+			all[p.Name] = append(all[p.Name], offered{fmt.Sprintf("%s (%.8s)", p.Version, p.Source.Commit), ""})
 		}
 	}
 	return all
 }
 
-func minus(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+func minus[T comparable](a, b []T) []T {
+	return slices.DeleteFunc(slices.Clone(a), func(x T) bool { return slices.Contains(b, x) })
 }
 
 // Stale is the error of --locked where the lock would change: it lists every difference.
@@ -93,12 +117,16 @@ func (p *Plan) Stale() error {
 			err.WithFact("%-20s %s, gal.lock has no entry", c.Name, p.asked(c))
 		case c.To == "":
 			err.WithFact("%-20s gal.lock has %s, nothing needs it", c.Name, c.From)
+		case c.FromRegistry != "" && c.ToRegistry != "":
+			err.WithFact("%-20s %s from %s is needed, gal.lock has %s from %s", c.Name, c.To, c.ToRegistry, c.From, c.FromRegistry)
 		default:
 			err.WithFact("%-20s %s, gal.lock has %s", c.Name, p.asked(c), c.From)
 		}
 	}
 	if len(p.Changes) == 0 && p.Project.Lock != nil {
-		err.WithFact("features, edges or the root differ")
+		for _, d := range details(p.Project.Lock, p.Lock.Lock) {
+			err.WithFact("%s", d)
+		}
 	}
 	return err.WithHelp("gal-pkg lock          # then commit gal.lock")
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/geeknik/gal-pkg/version"
 )
 
-// Standing is a locked package of a registry beside what the registry offers now.
+// Standing is a locked package beside what its registry offers now. Of a package from git, Locked, Compatible and Newest are
+// commits.
 type Standing struct {
 	Name       string           `json:"name"`
-	Registry   string           `json:"registry"` // its id
-	Direct     bool             `json:"direct"`   // a package of the project itself asks for it
+	Registry   string           `json:"registry"`             // its id, "" for git
+	Repository string           `json:"repository,omitempty"` // where in git it is from, without the commit
+	Direct     bool             `json:"direct"`               // a package of the project itself asks for it
 	Locked     string           `json:"locked"`
 	Compatible string           `json:"compatible"` // newest that everything which asks for it allows; "" for none
 	Newest     string           `json:"newest"`     // newest of all, "" where every version is yanked
@@ -40,8 +42,8 @@ func (s Standing) Outdated() bool {
 	return s.Yanked != "" || s.Deprecated != nil || s.Newest != "" && s.Newest != s.Locked
 }
 
-// Standings says of every registry package in gal.lock, in its order, what newer versions there are. It needs the index
-// files of those packages and no others, and changes nothing. Now is what spans such as exclude-newer = "7 days" count from.
+// Standings says of every package in gal.lock that is from a registry or from git, in its order, what newer versions there
+// are. It needs the index files of those packages and no others, and changes nothing. Offline, git is left out. Now is what spans such as exclude-newer = "7 days" count from.
 func (p *Project) Standings(ctx context.Context, set *remote.Set, now time.Time) ([]Standing, error) {
 	if p.Lock == nil {
 		return nil, p.ErrNoLock()
@@ -59,6 +61,15 @@ func (p *Project) Standings(ctx context.Context, set *remote.Set, now time.Time)
 	}
 	list := []Standing{}
 	for _, l := range p.Lock.Packages {
+		if l.Source.Kind == manifest.GitSource {
+			standing, err := s.gitStanding(ctx, l, demands[l.Ref()])
+			if err != nil {
+				return nil, err
+			}
+			if standing != nil {
+				list = append(list, *standing)
+			}
+		}
 		if l.Source.Kind != manifest.RegistrySource {
 			continue
 		}

@@ -2,6 +2,7 @@ package project
 
 import (
 	"strings"
+	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -71,7 +72,7 @@ func (s *source) lookAhead(r *remote.Registry, hints []resolve.Hint) {
 			if h.Requirement.IsZero() {
 				continue
 			}
-			if newest := newestFitting(p, h.Requirement); newest != nil {
+			if newest := newestFitting(p, h.Requirement, s.cutoffOf(h.ID)); newest != nil {
 				s.early.guess(r, h.ID.Name, newest)
 				next = append(next, below(h.ID.Source, newest)...)
 			}
@@ -108,10 +109,14 @@ func (s *source) unseen(hints []resolve.Hint) []resolve.Hint {
 	return fresh
 }
 
-// newestFitting is the release that is likely to be chosen, nil where there is none.
-func newestFitting(p *index.Package, fits version.Requirement) *index.Release {
+// newestFitting is the release that is likely to be chosen, of those that are not from after the cutoff, if there is one;
+// nil where there is none.
+func newestFitting(p *index.Package, fits version.Requirement, cutoff time.Time) *index.Release {
 	var newest *index.Release
 	for _, r := range p.Releases {
+		if !cutoff.IsZero() && r.At.After(cutoff) {
+			continue
+		}
 		if r.Offered() && r.Yanked() == nil && (newest == nil || newest.Version.Less(r.Version)) && fits.Matches(r.Version) {
 			newest = r
 		}

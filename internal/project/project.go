@@ -2,8 +2,9 @@
 // versions from the registries, writes gal.lock, and puts verified packages where the compiler finds them. Commands are
 // thin layers over it.
 //
-// The order of every change is the same: solve, verify, download, link .gal, then write gal.toml and gal.lock. A command
-// that fails has changed neither of the two.
+// The order of every change is the same: solve, verify, unpack, link .gal, then write gal.toml and gal.lock. A command
+// that fails has changed neither of the two. Archives may be downloaded before that ([Ahead]); they lie in the cache, packed
+// and under their digests.
 package project
 
 import (
@@ -29,12 +30,33 @@ const maxLock = 16 << 20
 type Project struct {
 	Dir     string // of the workspace's root, or of the package: where gal.lock is
 	Members []*Member
-	Current *Member        // the one that commands are about
+	Current *Member        // the one that commands are about; see [Project.One]
 	Lock    *manifest.Lock // nil where there is none
 
 	root     *manifest.Manifest // of Dir
 	lockText []byte
+	torn     bool // by a merge: Lock is what is left of lockText
+	vague    bool // Current is only the first of several members: the manifest itself has no package
 }
+
+// One returns the package that a command is about which acts on one. At the root of a workspace with several
+// members and no package of its own there is none, and the error, of kind Usage with code "which-member", lists those that may have been meant.
+func (p *Project) One() (*Member, error) {
+	if !p.vague {
+		return p.Current, nil
+	}
+	err := fault.New(fault.Usage, "which-member", "this workspace has no package of its own; say which member is meant")
+	for _, m := range p.Members[:min(len(p.Members), maxNamed)] {
+		err.WithFact("%s (in %s)", m.Manifest.Package.Name, m.Rel)
+	}
+	if more := len(p.Members) - maxNamed; more > 0 {
+		err.WithFact("and %d more", more)
+	}
+	return nil, err
+}
+
+// maxNamed is how many members a message names.
+const maxNamed = 10
 
 // Member is one package of a project.
 type Member struct {
@@ -178,7 +200,7 @@ func (p *Project) addMembers(dir string, own *manifest.Manifest, text []byte) er
 		return fault.New(fault.Manifest, "empty-workspace", "the workspace %s has no members", p.Dir)
 	}
 	if p.Current == nil {
-		p.Current = p.Members[0]
+		p.Current, p.vague = p.Members[0], len(p.Members) > 1
 	}
 	return nil
 }
@@ -298,8 +320,14 @@ func write(file string, text []byte) error {
 	return nil
 }
 
-// Changed reports whether a lock differs from the one on disk.
-func (p *Project) Changed(lock Locked) bool { return !bytes.Equal(lock.text, p.lockText) }
+// Changed reports whether a lock says something else than the one on disk. How that is written is no difference: git turns
+// line ends into those of the system, and people write comments.
+func (p *Project) Changed(lock Locked) bool {
+	if bytes.Equal(lock.text, p.lockText) {
+		return false
+	}
+	return p.Lock == nil || p.torn || !bytes.Equal(lock.text, p.Lock.Format())
+}
 
 // join returns a path dependency's folder relative to the project's, from the folder of the manifest that names it.
 func join(rel, dependency string) string { return path.Join(rel, dependency) }

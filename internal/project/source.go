@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -32,8 +33,9 @@ type source struct {
 	background context.Context
 	stop       context.CancelFunc
 	loads      sync.WaitGroup
-	ahead      map[resolve.PackageID]bool // what Prefetch has been through
-	early      *Ahead                     // told what is likely to be chosen, nil where nobody wants to know
+	ahead      map[resolve.PackageID]bool        // what Prefetch has been through
+	early      *Ahead                            // told what is likely to be chosen, nil where nobody wants to know
+	cutoffOf   func(resolve.PackageID) time.Time // what is newer is not likely to be chosen
 }
 
 // newSource returns a source; what it reads ahead ends with ctx, or with wait.
@@ -44,6 +46,7 @@ func newSource(ctx context.Context, p *Project, set *remote.Set) *source {
 		background: background, stop: stop,
 		project: p, set: set, folders: map[string]*manifest.Manifest{}, cached: map[resolve.PackageID][]resolve.Candidate{},
 		ahead: map[resolve.PackageID]bool{}, commits: map[manifest.Source]manifest.Source{}, packed: map[manifest.Ref]string{},
+		cutoffOf: func(resolve.PackageID) time.Time { return time.Time{} },
 	}
 }
 
@@ -146,7 +149,7 @@ func WithSimilar(ctx context.Context, r *remote.Registry, name string, err error
 func candidate(r *index.Release) resolve.Candidate {
 	c := resolve.Candidate{Version: r.Version, Published: r.At}
 	if y := r.Yanked(); y != nil {
-		c.Yanked, c.YankReason = true, y.Reason
+		c.Yanked, c.YankClass, c.YankReason = true, y.Class, y.Reason
 	}
 	p := r.Publish
 	if p == nil {
@@ -231,6 +234,7 @@ var tables = []struct {
 // dependencies turns the tables of a manifest into what the resolver sees. Those of a root are told with their places.
 func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by asker) ([]resolve.Dependency, error) {
 	var list []resolve.Dependency
+	locked := s.lockedBy(by)
 	for _, table := range tables {
 		if table.kind == resolve.Dev && !by.root {
 			continue
@@ -246,6 +250,11 @@ func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by aske
 			d.Kind = table.kind
 			if line, _ := m.Where(table.name, alias); by.root && line > 0 {
 				d.Where = fmt.Sprintf("%s:%d", join(by.rel, manifest.FileName), line)
+			}
+			if spec.Path == "" && spec.Git == "" && spec.Registry == "" {
+				if err := s.staysThere(ctx, d, locked); err != nil {
+					return nil, err
+				}
 			}
 			list = append(list, d)
 		}

@@ -17,8 +17,24 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
 )
+
+// Cached counts the packages that gal.lock has from registries, and those of them that a cache has. They may turn out to be
+// damaged.
+func (p *Project) Cached(store *cache.Cache) (there, all int) {
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind != manifest.RegistrySource {
+			continue
+		}
+		all++
+		if item := itemOf(l); store.HasTree(item) || store.Has(item) {
+			there++
+		}
+	}
+	return there, all
+}
 
 // Stored is what a verification of the whole cache has found.
 type Stored struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -30,6 +31,7 @@ type Verified struct {
 	Unchecked  []Trouble `json:"unchecked"`  // what is not there to be checked
 	Unsigned   []string  `json:"unsigned"`   // ids of registries whose signatures are not looked at, by verify_signatures
 	Recovered  []string  `json:"recovered"`  // what root keys of registries gave to others, who have signed nothing since; none of it is wrong
+	Advice               // none of it is wrong either, and all of it worth a look
 }
 
 // Trouble is one thing that is wrong with a package, or with the project where Package is "".
@@ -43,8 +45,9 @@ type Trouble struct {
 
 // Verify checks everything about the project's packages again, and believes nothing that an earlier run found out: the
 // lines of the index and their signatures, the checksums of gal.lock, the archives, the unpacked trees, and the links. It
-// writes nothing in the project; a damaged archive goes out of the cache, as whenever one is met. The error is for what
-// keeps it from looking, such as a network that fails.
+// mends nothing, and sees to it that the next install does: a damaged archive goes out of the cache, as whenever one is met,
+// a damaged tree loses its listing, and the project the stamp by which an install would find nothing to do. The error is
+// for what keeps it from looking, such as a network that fails.
 func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cache) (*Verified, error) {
 	if p.Lock == nil {
 		return nil, p.ErrNoLock()
@@ -56,7 +59,8 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	defer release()
 	s := newSource(ctx, p, set)
 	defer s.wait()
-	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}, Recovered: []string{}},
+	v := verifier{Verified: &Verified{Mismatches: []Trouble{}, Unchecked: []Trouble{}, Unsigned: []string{}, Recovered: []string{},
+		Advice: Advice{[]Yanked{}, []Deprecated{}}},
 		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}, good: map[string][]index.Artifact{}}
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
@@ -85,7 +89,18 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	for _, id := range slices.Sorted(maps.Keys(v.good)) {
 		v.Recovered = append(v.Recovered, index.RecoveryWarnings(v.good[id])...)
 	}
-	return v.Verified, v.links()
+	if err := v.links(); err != nil {
+		return nil, err
+	}
+	return v.Verified, v.forget()
+}
+
+// forget takes the project's stamp away where an install has something to mend.
+func (v *verifier) forget() error {
+	if len(v.Mismatches) == 0 {
+		return nil
+	}
+	return install.Forget(v.project.Dir)
 }
 
 type verifier struct {
@@ -147,10 +162,6 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 	if err != nil {
 		return err
 	}
-	if l.Checksum == "" {
-		v.wrong(l, "lock", "gal.lock has no checksum for it")
-		return nil
-	}
 	artifacts, warnings, err := s.Verify(ctx, []index.Want{{Name: l.Name, Version: l.Version, Checksum: index.Digest(l.Checksum)}})
 	switch kind := fault.KindOf(err); {
 	case kind == fault.Integrity || kind == fault.NotFound:
@@ -164,6 +175,9 @@ func (v *verifier) line(ctx context.Context, l manifest.LockedPackage) error {
 		return err
 	default:
 		v.good[l.Source.Location] = append(v.good[l.Source.Location], artifacts...)
+		if pkg, err := s.Package(ctx, l.Name); err == nil {
+			v.Advice.add(pkg, l)
+		}
 		v.Lines++
 		for _, w := range warnings {
 			v.wrong(l, "index", "%s", w)
@@ -265,6 +279,7 @@ func (v *verifier) tree(l manifest.LockedPackage, item fetch.Item) error {
 	}
 	if err != nil {
 		v.wrong(l, "store", "%s: %v", path, err)
+		_ = v.store.Distrust(item) // in a cache that cannot be written to, an install mends nothing either
 		return nil
 	}
 	v.Trees++

@@ -1,0 +1,58 @@
+package project
+
+import (
+	"context"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/resolve"
+)
+
+// A dependency for which a manifest names no registry is taken from where the user's settings say. They may say something
+// else than those of the colleague who made gal.lock, and the same name in another registry may be anybody's package. So
+// what is locked stays in its registry, or is moved on purpose.
+
+// lockedBy returns what gal.lock has as the dependencies of whoever asks.
+func (s *source) lockedBy(by asker) []manifest.Ref {
+	if s.project.Lock == nil {
+		return nil
+	}
+	for _, l := range s.project.Lock.Packages {
+		if by.git == "" && l.Source == manifest.Local(by.rel) || by.git != "" && l.Source.Kind == manifest.GitSource && l.Source.Location == by.git {
+			return l.Dependencies
+		}
+	}
+	return nil
+}
+
+// staysThere refuses a dependency that nobody says the registry of and that gal.lock has from another one, unless it is to
+// move. Locked is of [source.lockedBy].
+func (s *source) staysThere(ctx context.Context, d resolve.Dependency, locked []manifest.Ref) error {
+	other := ""
+	for _, ref := range locked {
+		if ref.Source.Kind != manifest.RegistrySource || manifest.Fold(ref.Name) != manifest.Fold(d.ID.Name) {
+			continue
+		}
+		if ref.Source.String() == d.ID.Source {
+			return nil
+		}
+		other = ref.Source.Location
+	}
+	if other == "" || s.moves(d.ID.Name) {
+		return nil
+	}
+	now, err := manifest.ParseSource(d.ID.Source)
+	if err != nil {
+		return err
+	}
+	f := fault.New(fault.Manifest, "lock-registry", "gal.lock has `%s` from registry %s, and here it would come from %s", d.ID.Name, other, now.Location)
+	if d.Where != "" {
+		f.WithFact("%s names no registry, so that the default of whoever runs gal-pkg decides", d.Where)
+	}
+	if r, err := s.set.ByID(ctx, other); err == nil && s.set.Configured(r.Spec.Name) {
+		f.WithHelp("gal-pkg registry set-default %s     # take it from where gal.lock has it", r.Spec.Name)
+	} else {
+		f.WithHelp("gal-pkg registry add NAME URL --default     # with the address of %s", other)
+	}
+	return f.WithHelp("gal-pkg update %s     # take it from %s from now on", d.ID.Name, now.Location)
+}
