@@ -50,6 +50,7 @@ type Draft struct {
 	Publish  *index.Publish
 	Archive  *archive.Archive
 	Problems []Problem
+	Files    []string // paths of what is packed, sorted; set whatever the problems are
 }
 
 // Options shape a draft.
@@ -86,7 +87,14 @@ func Prepare(dir string, o Options) (*Draft, error) {
 		return nil, err
 	}
 	for _, p := range problems {
-		d.add(LevelError, "archive", p.Path, "%s", p.Message)
+		level := LevelWarning
+		if p.Fatal {
+			level = LevelError
+		}
+		d.add(level, p.Code, p.Path, "%s", p.Message)
+	}
+	for _, f := range files {
+		d.Files = append(d.Files, f.Path)
 	}
 	d.checkLayout(files)
 	return d, d.pack(m, files, o)

@@ -29,8 +29,9 @@ const (
 //	{"v":1,"registry":"registry.example.org"}
 //	{"v":1,"event":"owners","name":"mailbox",...}
 //
-// Every line ends with LF. There is one spelling: what does not come out again byte for byte is refused. The archive of
-// a publish stands beside the file, under its name in a registry.
+// Every line ends with LF. There is one spelling: what does not come out again byte for byte is refused. Beside
+// the file stand the archive of a publish, under its name in a registry, and the bundles of signatures by identities, as
+// [BundleName] says: 64 hexadecimal digits and .bundle.json.
 type File struct {
 	Registry string // the id
 	Lines    []*index.Line

@@ -20,15 +20,9 @@ func (f *File) Bundles(dir string) (map[index.Digest][]byte, error) {
 	bundles := map[index.Digest][]byte{}
 	var wanted []index.Digest
 	for _, l := range f.Lines {
-		wanted = append(wanted, l.Sig.Bundle)
-		for _, s := range l.Sig.Also {
-			wanted = append(wanted, s.Bundle)
-		}
+		wanted = append(wanted, l.Bundles()...)
 	}
 	for _, want := range wanted {
-		if want == "" {
-			continue
-		}
 		path := filepath.Join(dir, BundleName(want))
 		data, err := atomicfile.Read(path, sign.MaxBundle)
 		if err != nil {

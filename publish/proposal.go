@@ -217,8 +217,10 @@ func (x *Index) appended(ctx context.Context, lines []*index.Line) ([]gitindex.E
 		e.Data = append(append(e.Data, l.Bytes()...), '\n')
 	}
 	for _, l := range lines {
-		if data, ok := x.Bundles[l.Sig.Bundle]; ok {
-			edits = append(edits, gitindex.Edit{Path: index.BundlePath(l.Sig.Bundle), Data: data})
+		for _, digest := range l.Bundles() {
+			if data, ok := x.Bundles[digest]; ok {
+				edits = append(edits, gitindex.Edit{Path: index.BundlePath(digest), Data: data})
+			}
 		}
 	}
 	return edits, nil

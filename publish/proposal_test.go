@@ -11,6 +11,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/tools/site"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
 )
@@ -67,6 +68,35 @@ func TestPropose(t *testing.T) {
 	// Her own commit is the tip of main: it stood on it, and is signed with the key of the lines.
 	if got := r.Main().String(); got != made.Commit {
 		t.Errorf("main is at %s, the proposal was %s", got, made.Commit)
+	}
+}
+
+// TestProposeBundles: the bundles that a line names come with it, those of owners who have cosigned too.
+func TestProposeBundles(t *testing.T) {
+	r, ada := sitetest.New(t), sitetest.Author(t, "ada")
+	x := open(t, r)
+	bundles := [][]byte{[]byte("her own"), []byte("another owner's")}
+	x.Bundles = map[index.Digest][]byte{}
+	for _, b := range bundles {
+		x.Bundles[index.DigestOf(b)] = b
+	}
+	line := r.Register(ada)
+	line.Sig = index.Signature{
+		Bundle: index.DigestOf(bundles[0]), Also: []index.Cosignature{{By: "bob", Bundle: index.DigestOf(bundles[1])}},
+	}
+	made, err := x.Propose(t.Context(), publish.Author{ID: "ada", Now: sitetest.Now}, sitetest.ID, []*index.Line{line}, "ada: register")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := r.Repo.Ref("refs/heads/" + made.Branch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range bundles {
+		got, err := r.Repo.ReadFile(commit, index.BundlePath(index.DigestOf(want)), sign.MaxBundle)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%q: %q, %v", want, got, err)
+		}
 	}
 }
 

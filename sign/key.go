@@ -136,7 +136,7 @@ func invalidKey(reason string, args ...any) error {
 // WriteKeyFile writes k to path, as Marshal makes it, with mode 0600, and its public half to path.pub, as PEM with mode
 // 0644. It replaces no file and follows no link at either name.
 //
-// Errors: fault.Usage "key-exists", "key-not-written", "passphrase-empty".
+// Errors: fault.Usage "key-exists", "passphrase-empty", fault.Manifest "key-not-written".
 func WriteKeyFile(path string, k *PrivateKey, passphrase []byte) error {
 	text, err := k.Marshal(passphrase)
 	if err != nil {

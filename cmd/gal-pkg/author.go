@@ -30,16 +30,12 @@ type signing struct {
 // author is the publisher that signs, with the key opened.
 func (a *app) author(s signing) (publish.Author, error) {
 	var author publish.Author
-	config, err := a.config()
-	if err != nil {
+	var err error
+	if s.As, err = a.speaker(s); err != nil {
 		return author, err
 	}
-	values := config.Values()
-	s.As = cmp.Or(s.As, values.Publisher)
-	s.Sign = cmp.Or(s.Sign, values.SigningKey, a.defaultKey())
-	if s.As == "" {
-		return author, fault.New(fault.Usage, "no-publisher", "who publishes is not known").
-			WithHelp("gal-pkg config set publisher ID      # your id in registries").WithHelp("or pass --as ID")
+	if s.Sign, err = a.keyFile(s); err != nil {
+		return author, err
 	}
 	if s.Sign == "" {
 		return author, fault.New(fault.Usage, "no-key", "there is no key to sign with").
@@ -53,13 +49,30 @@ func (a *app) author(s signing) (publish.Author, error) {
 	return publish.Author{ID: s.As, Key: key, Random: rand.Reader, Now: a.now()}, nil
 }
 
-// keyFile is the file of the key that author opens, "" for none.
-func (a *app) keyFile(s signing) (string, error) {
+// speaker is the id of the publisher to speak for.
+func (a *app) speaker(s signing) (string, error) {
 	config, err := a.config()
 	if err != nil {
 		return "", err
 	}
-	return cmp.Or(s.Sign, config.Values().SigningKey, a.defaultKey()), nil
+	id := cmp.Or(s.As, config.Values().Publisher)
+	if id == "" {
+		return "", fault.New(fault.Usage, "no-publisher", "who publishes is not known").
+			WithHelp("gal-pkg config set publisher ID      # your id in registries").WithHelp("or pass --as ID")
+	}
+	return id, nil
+}
+
+// keyFile is the absolute path of the key that author opens, "" for none.
+func (a *app) keyFile(s signing) (string, error) {
+	if s.Sign != "" {
+		return a.path(s.Sign)
+	}
+	config, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(config.Values().SigningKey, a.defaultKey()), nil
 }
 
 // standing is what a command that speaks for a package begins with.
@@ -112,8 +125,15 @@ func (a *app) defaultKey() string {
 // passphrase comes from a file, else from the environment, else from the terminal.
 func (a *app) passphrase(file string) ([]byte, error) {
 	if file != "" {
-		data, err := atomicfile.Read(file, 4<<10)
-		return bytes.TrimRight(data, "\r\n"), err
+		path, err := a.path(file)
+		if err != nil {
+			return nil, err
+		}
+		data, err := atomicfile.Read(path, 4<<10)
+		if err != nil {
+			return nil, fault.New(fault.Auth, "passphrase-unreadable", "the file of the passphrase cannot be read").Because(err)
+		}
+		return bytes.TrimRight(data, "\r\n"), nil
 	}
 	if text := a.sys.env("GAL_KEY_PASSPHRASE"); text != "" {
 		return []byte(text), nil

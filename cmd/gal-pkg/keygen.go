@@ -93,7 +93,7 @@ func (c *keygenCmd) passphrase(a *app) ([]byte, error) {
 	case c.PassphraseFile != "":
 		data, err := a.passphrase(c.PassphraseFile)
 		if err != nil {
-			return nil, fault.New(fault.Auth, "passphrase-unreadable", "the file of the passphrase cannot be read").Because(err)
+			return nil, err
 		}
 		text = string(data)
 	case text == "":

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,13 +32,9 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 		return fault.New(fault.Network, "offline", "a signature without a key cannot be made with --offline: others vouch for who you are").
 			WithHelp("gal-pkg publish --sign FILE --output DIR      # with a key")
 	}
-	config, err := a.config()
+	id, err := a.speaker(c.signing)
 	if err != nil {
 		return err
-	}
-	id := cmp.Or(c.As, config.Values().Publisher)
-	if id == "" {
-		return fault.New(fault.Usage, "no-publisher", "who publishes is not known").WithHelp("gal-pkg publish --sign-keyless --as ID")
 	}
 	r := next.registry
 	publisher, _, err := desk.Publisher(a.ctx, r, id)
@@ -49,6 +44,10 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	if !publisher.Exists() {
 		return desk.Unregistered(r, id).WithHelp("gal-pkg publish --sign FILE      # a first publish, with a key, registers you")
 	}
+	if !slices.ContainsFunc(publisher.Identities, isLive) { // before anybody logs in, and a log keeps for ever that they signed
+		return fault.New(fault.Auth, "identity-unknown", "no identity speaks for publisher %s", id).
+			WithHelp("gal-pkg keys add-identity --issuer URL --subject SUBJECT")
+	}
 	bundles, err := r.Snapshot.Bundles(a.ctx)
 	if err != nil {
 		return err
@@ -57,11 +56,16 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	if err != nil {
 		return err
 	}
+	as.Dry, next.desk.Unsigned = c.DryRun, c.DryRun
 	next.author = publish.Author{ID: id, Now: a.now()} // without a key: the registry commits in its own name
 	line, bundle, err := next.author.PublishKeyless(r.ID(), pkg, draft, func(claim sign.Claim) ([]byte, error) {
 		bundle, who, err := a.set.Keyless().Sign(a.ctx, bundles.Root, claim, as)
 		if err != nil {
 			return nil, err
+		}
+		if as.Dry {
+			a.Note("it would be signed as an identity of %s; a dry run does not sign, because the log of such signatures keeps every one", id)
+			return []byte("not signed"), nil
 		}
 		a.Status("Signed", "as %s", who)
 		return bundle, checkIdentity(publisher, who)
@@ -85,6 +89,8 @@ func (c *publishCmd) check() error {
 		problem = "--sign-keyless signs without a key"
 	case login && c.IdentityToken != "":
 		problem = "who brings an --identity-token does not log in"
+	case c.Login == "job" && c.OIDCIssuer != "":
+		problem = "--oidc-issuer says where to log in, and with --login job nobody does"
 	}
 	if problem == "" {
 		return nil
@@ -92,19 +98,19 @@ func (c *publishCmd) check() error {
 	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg publish --help")
 }
 
-// signer says as whom to sign.
+// signer says as whom to sign. Who says where to log in asks for a login, and not for what a job is.
 func (c identified) signer(a *app, publisher *index.Publisher) (keyless.Signer, error) {
 	if c.IdentityToken != "" {
 		token, err := c.token(a)
 		return keyless.Signer{Token: token}, err
 	}
-	asked := c.Login == keyless.WayBrowser || c.Login == keyless.WayDevice
+	asked := c.Login == keyless.WayBrowser || c.Login == keyless.WayDevice || c.OIDCIssuer != ""
 	if !asked && (c.Login != keyless.WayAuto || !a.asks()) {
 		return keyless.Signer{}, nil
 	}
 	login := &keyless.Login{Way: c.Login, Only: asked, Issuer: c.OIDCIssuer}
 	for _, i := range publisher.Identities {
-		if !i.IsRemoved() && !slices.Contains(login.Issuers, i.Issuer) {
+		if isLive(i) && !slices.Contains(login.Issuers, i.Issuer) {
 			login.Issuers = append(login.Issuers, i.Issuer)
 		}
 	}
@@ -150,12 +156,12 @@ func (c identified) token(a *app) (string, error) {
 	return token, nil
 }
 
+func isLive(i index.Identity) bool { return !i.IsRemoved() }
+
 // checkIdentity holds that an identity is one of the publisher's, and live.
 func checkIdentity(p *index.Publisher, who sign.Identity) error {
-	live := func(i index.Identity) bool {
-		return i.Issuer == who.Issuer && i.Subject == who.Subject && !i.IsRemoved()
-	}
-	if slices.ContainsFunc(p.Identities, live) {
+	same := func(i index.Identity) bool { return i.Issuer == who.Issuer && i.Subject == who.Subject && isLive(i) }
+	if slices.ContainsFunc(p.Identities, same) {
 		return nil
 	}
 	return fault.New(fault.Auth, "identity-unknown", "this identity is not one of publisher %s", p.ID).

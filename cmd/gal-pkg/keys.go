@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -25,6 +26,7 @@ type keysCmd struct {
 
 type keysListCmd struct {
 	ID string `arg:"" optional:"" help:"The publisher (default: config publisher)."`
+	As string `placeholder:"ID" help:"The same, as other commands have it."`
 }
 
 func (keysListCmd) Help() string {
@@ -67,7 +69,10 @@ type moment struct {
 func momentOf(m desk.Moment) moment { return moment{m.Log, m.At.UTC().Format(time.RFC3339)} }
 
 func (c *keysListCmd) Run(a *app) error {
-	if c.ID == "" {
+	if c.ID != "" && c.As != "" && c.ID != c.As {
+		return fault.New(fault.Usage, "usage", "the publisher is %s or %s; name one", c.ID, c.As).WithHelp("gal-pkg keys list --help")
+	}
+	if c.ID = cmp.Or(c.ID, c.As); c.ID == "" {
 		config, err := a.config()
 		if err != nil {
 			return err

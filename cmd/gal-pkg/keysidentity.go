@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net/url"
+
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/sign"
 )
@@ -25,6 +28,10 @@ EXAMPLES
 }
 
 func (c *keysAddIdentityCmd) Run(a *app) error {
+	// It is compared as it is, so one that is no address would be in the registry for ever, and never match.
+	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme == "" || u.Host == "" {
+		return fault.New(fault.Usage, "usage", "--issuer is %q; it is an address, such as https://gitlab.com", c.Issuer)
+	}
 	return a.changeIdentity(c.signing, c.proposing, sign.Identity{Issuer: c.Issuer, Subject: c.Subject}, true)
 }
 

@@ -13,7 +13,7 @@ import (
 type keysRevokeCmd struct {
 	signing
 	proposing
-	Key    string `arg:"" name:"key" help:"Hint or fingerprint of the key, or its beginning."`
+	Key    string `arg:"" name:"key" help:"Hint or fingerprint of the key, or six or more characters of its beginning."`
 	Reason string `required:"" enum:"superseded,compromised" help:"Why: superseded, or compromised where somebody else may have had it."`
 	Since  *int64 `placeholder:"LOG" help:"With compromised: the log index from which on what it signed is suspect."`
 }
@@ -24,8 +24,9 @@ func (keysRevokeCmd) Help() string {
 that it brought since are suspect too. gal-pkg keys list tells log indexes and their times. Only the key itself can say so
 of the past, and a person at the registry looks at it.
 
-A compromised key must not be your only one: revoke it while another is live. If you have lost all keys, the operator of
-the registry can help, who knows you from elsewhere.
+A compromised key that is your only one is not revoked: nobody could sign for you afterwards. Add another first, gal-pkg keys
+add, and revoke this one while that is live. If you have lost all keys, the operator of the registry can help, who knows you
+from elsewhere.
 
 EXAMPLES
   gal-pkg keys revoke XFUQjL+d --reason superseded
@@ -56,7 +57,13 @@ func (c *keysRevokeCmd) Run(a *app) error {
 			WithFact("to end  %s", hint).WithFact("signing %s", me.author.Key.Public().Hint()).
 			WithHelp("pass --sign FILE with that key, or leave --since out")
 	}
-	if !slices.ContainsFunc(me.keys, func(k desk.Key) bool { return k.Revoked == nil && k.Public != key.Public }) {
+	last := !slices.ContainsFunc(me.keys, func(k desk.Key) bool { return k.Revoked == nil && k.Public != key.Public })
+	if last && c.Reason == "compromised" {
+		return fault.New(fault.Negative, "last-key", "%s is the only key of %s: nobody could sign for %s afterwards, nor undo what others have signed with it", hint, me.author.ID, me.author.ID).
+			WithHelp("gal-pkg keygen --output NEW.pem").WithHelp("gal-pkg keys add NEW.pem      # then revoke this one").
+			WithHelp("or ask the registry's operator: gal-registry recover")
+	}
+	if last {
 		if err := a.confirm(fmt.Sprintf("This is the last key of %s; nobody can sign for %s afterwards. Revoke it?", me.author.ID, me.author.ID), "--yes"); err != nil {
 			return err
 		}
@@ -85,6 +92,9 @@ func (me *identity) find(text string) (*desk.Key, error) {
 		return &found[0], nil
 	}
 	problem := "%s has no key %q"
+	if len(short) < minKeyText {
+		problem = "of the keys of %s none can be named by %q, which is too short: six or more characters of the beginning do"
+	}
 	if len(found) > 1 {
 		problem = "%s has several keys that begin with %q"
 	}

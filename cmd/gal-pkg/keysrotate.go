@@ -86,9 +86,6 @@ func (c *keysRotateCmd) place(a *app) (string, error) {
 			return "", err
 		}
 		name = strings.TrimSuffix(old, ".pem") + "-" + a.now().Format("2006-01-02") + ".pem"
-		if name, err = filepath.Abs(name); err != nil {
-			return "", err
-		}
 	}
 	file, err := a.path(name)
 	if err != nil {

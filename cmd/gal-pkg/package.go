@@ -19,7 +19,9 @@ type packageCmd struct {
 
 func (packageCmd) Help() string {
 	return `Checks the package as publish does and makes its archive. The same files give the same archive on every machine.
-What .gitignore and [package] exclude name is left out, and so are .gal, target, recordings and private keys.
+What .gitignore and [package] exclude name is left out, and so are .gal, target, recordings, folders that gal-pkg vendor has
+filled, and what other tools leave behind (node_modules, *.swp, .DS_Store). Private keys are refused, and so are files called
+as secrets are (.env, id_rsa, *.pem, credentials.toml, .npmrc), unless [package] include names them one by one.
 
 EXAMPLES
   gal-pkg package --list
@@ -44,7 +46,7 @@ type packagedFile struct {
 }
 
 func (c *packageCmd) Run(a *app) error {
-	p, err := a.project()
+	p, err := a.onePackage()
 	if err != nil {
 		return err
 	}
@@ -59,10 +61,15 @@ func (c *packageCmd) Run(a *app) error {
 	}
 	for _, problem := range draft.Problems {
 		if problem.Level == publish.LevelWarning {
-			a.Warn("%s", strings.TrimPrefix(problem.String(), string(publish.LevelWarning)))
+			a.Warn("%s", strings.TrimPrefix(problem.Where+": "+problem.Message, ": "))
 		}
 	}
 	if err := draft.Err(); err != nil {
+		if c.List && !a.JSON { // what is wrong is often one of the files
+			for _, file := range draft.Files {
+				fmt.Fprintln(a.Stdout, cmdline.Printable(file))
+			}
+		}
 		return err
 	}
 	r := packageResult{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/index"
@@ -120,13 +121,20 @@ type unfinished struct {
 	packages map[string]*index.Package // verified
 }
 
-// unfinished looks a proposal up in its registry. Where that cannot be asked, what the file says is all that is known.
-func (a *app) unfinished(f *publish.File) (*unfinished, error) {
+// unfinished looks a proposal, which is in a folder, up in its registry. Where that cannot be asked, what the file says is
+// all that is known.
+func (a *app) unfinished(dir string, f *publish.File) (*unfinished, error) {
 	u := &unfinished{file: f, packages: map[string]*index.Package{}}
+	var bundles map[index.Digest][]byte
 	r, err := a.registryOf(f)
 	if err == nil {
 		u.registry = r
-		err = desk.CheckUnfinished(a.ctx, r, f.Lines, func(name string) (*index.Package, error) { return u.state(a, name) }, a.now())
+		bundles, err = f.Bundles(dir)
+	}
+	if err == nil {
+		err = desk.CheckUnfinished(a.ctx, r, desk.Unfinished{
+			Lines: f.Lines, Bundles: bundles, State: func(name string) (*index.Package, error) { return u.state(a, name) },
+		}, a.now())
 	}
 	if fault.KindOf(err) == fault.Network {
 		u.registry = nil
@@ -182,11 +190,11 @@ EXAMPLES
 }
 
 func (c *proposalShowCmd) Run(a *app) error {
-	_, f, err := a.loadProposal(c.File)
+	path, f, err := a.loadProposal(c.File)
 	if err != nil {
 		return err
 	}
-	u, err := a.unfinished(f)
+	u, err := a.unfinished(filepath.Dir(path), f)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
@@ -35,7 +36,7 @@ func (c *proposalSignCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	u, err := a.unfinished(f)
+	u, err := a.unfinished(filepath.Dir(path), f)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
@@ -92,6 +90,6 @@ func (c *proposalSubmitCmd) submittedAlready(a *app, r *remote.Registry, f *publ
 		return false, err
 	}
 	result.State = "waiting"
-	a.Status("Finished", "it is proposed already: %s", branch)
-	return true, a.Result("proposal-submit", result, func(w io.Writer) { fmt.Fprintln(w, branch) })
+	a.Status("Proposed", "it already: %s", branch)
+	return true, a.answered(&proposal{registry: r, lines: f.Lines, flags: c.proposing, document: result, said: &result.submitted}, false)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/desk"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/tools/gate"
@@ -39,6 +40,7 @@ type proposal struct {
 	desk     *desk.Desk
 	author   publish.Author // who brings it; without a key the commit is not signed
 	lines    []*index.Line
+	about    string                  // what is proposed, where the lines are not at hand
 	archives []*archive.Archive      // of the versions that it publishes
 	bundles  map[index.Digest][]byte // of signatures by identities
 	flags    proposing
@@ -67,7 +69,7 @@ type lineResult struct {
 }
 
 func newProposalResult(lines []*index.Line, missing int) *proposalResult {
-	r := &proposalResult{Missing: missing}
+	r := &proposalResult{Lines: []lineResult{}, Missing: missing}
 	for _, l := range lines {
 		by := []string{l.By}
 		for _, c := range l.Sig.Also {
@@ -156,7 +158,7 @@ func (a *app) propose(p *proposal) error {
 	}
 	p.said.State, p.said.Branch, p.said.Commit = "proposed", made.Branch, made.Commit
 	a.Status("Proposed", "%s in %s", made.Branch, p.registry.ID())
-	return a.answered(p)
+	return a.answered(p, false)
 }
 
 // judge asks the gate, and tells its remarks.
@@ -167,7 +169,7 @@ func (a *app) judge(p *proposal) error {
 	}
 	p.said.Gate = report
 	if report.Verdict == gate.Fail && !(p.missing > 0 && onlyUnfinished(report)) {
-		return desk.Refused(report)
+		return report.Refusal()
 	}
 	for _, f := range report.Findings {
 		if f.Verdict == gate.Pass {
@@ -201,6 +203,14 @@ func (a *app) upload(p *proposal) error {
 	return nil
 }
 
+// heading says in a few words what is proposed.
+func (p *proposal) heading() string {
+	if p.about != "" {
+		return p.about
+	}
+	return title(p.lines)
+}
+
 // title is the first line of the commit: `mailbox: publish 1.0.0`.
 func title(lines []*index.Line) string {
 	var events []string
@@ -212,49 +222,64 @@ func title(lines []*index.Line) string {
 	return lines[len(lines)-1].Subject + ": " + strings.Join(events, ", ")
 }
 
-// answered looks for the registry's answer and, with a duration, waits for it.
-func (a *app) answered(p *proposal) error {
-	deadline := a.now().Add(p.flags.Wait)
-	if p.flags.Wait > 0 {
-		a.Status("Waiting", "for the registry's answer, at most %s", p.flags.Wait)
+// answered looks for the registry's answer and, with a duration, waits for it. Asked says that somebody wants to know whether
+// it is merged, so that neither yes nor no is no.
+func (a *app) answered(p *proposal, asked bool) error {
+	outcome, err := a.await(p.registry, p.said.Branch, p.flags.Wait)
+	switch {
+	case err != nil:
+		return err
+	case outcome == nil || outcome.Report.Verdict == gate.Human:
+		return a.undecided(p, outcome, asked || p.flags.Wait > 0)
+	}
+	return a.outcome(p, outcome)
+}
+
+// await returns what the registry says of a proposal once that is a yes or a no, or the time is over; nil for nothing.
+func (a *app) await(r *remote.Registry, branch string, wait time.Duration) (*site.Outcome, error) {
+	deadline := a.now().Add(wait)
+	if wait > 0 {
+		a.Status("Waiting", "for the registry's answer, at most %s", wait)
 	}
 	for {
-		outcome, err := desk.Answer(a.ctx, p.registry, p.lines[len(p.lines)-1])
-		if err != nil {
-			return err
-		}
-		// With a duration, a person's yes is waited for as well.
-		if outcome != nil && (outcome.Report.Verdict != gate.Human || !a.now().Before(deadline)) {
-			return a.outcome(p, outcome)
-		}
-		if !a.now().Before(deadline) {
-			break
+		outcome, err := desk.AnswerTo(a.ctx, r, branch)
+		if err != nil || outcome != nil && outcome.Report.Verdict != gate.Human || !a.now().Before(deadline) {
+			return outcome, err
 		}
 		select {
 		case <-time.After(min(2*time.Second, deadline.Sub(a.now()))):
 		case <-a.ctx.Done():
-			return a.ctx.Err()
+			return nil, a.ctx.Err()
 		}
 	}
-	a.Note("it is available after the merge; the registry's operator runs gal-registry gate --merge")
-	return a.resultOf(p, p.printBranch)
+}
+
+// undecided tells of a proposal that the registry has said neither yes nor no to.
+func (a *app) undecided(p *proposal, o *site.Outcome, asked bool) error {
+	why := "the registry's gate has not judged it; its operator runs gal-registry gate --merge"
+	if o != nil {
+		p.said.Gate, p.said.State = o.Report, "waiting"
+		for _, f := range o.Report.Findings {
+			a.Note("%s: %s", f.ID, f.Message)
+		}
+		why = "a person of the registry decides"
+	}
+	if !asked {
+		a.Note("%s is only proposed, and nothing is released or changed yet: %s", p.heading(), why)
+		return a.resultOf(p, p.printBranch)
+	}
+	bad := fault.New(fault.Negative, "not-merged", "%s is only proposed, and nothing is released or changed yet: %s", p.heading(), why)
+	return a.verdict(commandName(a.kong), p.document, p.printBranch, bad)
 }
 
 func (p *proposal) printBranch(w io.Writer) { fmt.Fprintln(w, p.said.Branch) }
 
 func (a *app) outcome(p *proposal, o *site.Outcome) error {
 	p.said.Gate = o.Report
-	switch o.Report.Verdict {
-	case gate.Fail:
-		return desk.Refused(o.Report)
-	case gate.Human:
-		p.said.State = "waiting"
-		for _, f := range o.Report.Findings {
-			a.Note("%s: %s", f.ID, f.Message)
-		}
-	default:
-		p.said.State, p.said.Commit = "merged", o.Merged
-		a.Status("Merged", "%s", title(p.lines))
+	if o.Report.Verdict == gate.Fail {
+		return o.Report.Refusal()
 	}
+	p.said.State, p.said.Commit = "merged", o.Merged
+	a.Status("Merged", "%s", p.heading())
 	return a.resultOf(p, p.printBranch)
 }

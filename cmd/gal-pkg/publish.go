@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
@@ -21,12 +23,18 @@ type publishCmd struct {
 
 	Contact string `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
 	Status  bool   `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
+	Cancel  bool   `xor:"way" help:"Take back what you have proposed for this version, with whatever content."`
+	Reason  string `placeholder:"TEXT" help:"With --cancel: why."`
+
+	AllowDirty bool `help:"Publish although files are not committed to the git repository that the package is in."`
 }
 
 func (publishCmd) Help() string {
 	return `Checks and packs the package, signs its line, uploads the archive and proposes the line to the registry as a branch
 with one signed commit. The registry's gate runs here first, with the same answer. Running it again is safe: a version that
-is published or proposed already, with the same content, is success.
+is published already, with the same content, is success. A proposal is no release yet: the gate merges it, or a person has to
+agree. --wait waits for that, and exits with 1 when the time is over first. What gal-pkg package leaves out or refuses, publish
+does too.
 
 EXAMPLES
   gal-pkg publish --dry-run                  # everything but the writing
@@ -35,8 +43,10 @@ EXAMPLES
   gal-pkg publish --sign ./my-key.pem --as ada
   gal-pkg publish --sign-keyless             # as a job, or a person, that keys add-identity has named
   gal-pkg publish --sign-keyless --login device        # log in with a code, in a browser on any machine
+  gal-pkg publish --allow-dirty              # with files that git has not committed
   gal-pkg publish --wait 10m                 # until the registry has answered
-  gal-pkg publish --status                   # what became of it?
+  gal-pkg publish --status                   # is it released? exit code 1: not yet
+  gal-pkg publish --cancel --reason "the tests were missing"
   gal-pkg publish --output out --offline     # sign here, hand in elsewhere: gal-pkg proposal submit FILE`
 }
 
@@ -53,16 +63,22 @@ func (c *publishCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.Reason != "" && !c.Cancel {
+		return fault.New(fault.Usage, "usage", "--reason goes with --cancel").WithHelp("gal-pkg publish --help")
+	}
 	if err := a.onlineUnless(c.Output != ""); err != nil {
 		return err
 	}
-	p, err := a.project()
+	p, err := a.onePackage()
 	if err != nil {
 		return err
 	}
 	r, err := a.registry()
 	if err != nil {
 		return err
+	}
+	if c.Cancel {
+		return c.cancel(a, r, p.Current.Manifest.Package)
 	}
 	draft, err := a.draft(filepath.Dir(p.Path(p.Current)), p.Root(), r)
 	if err != nil {
@@ -81,7 +97,22 @@ func (c *publishCmd) Run(a *app) error {
 			return a.alreadyPublished(r, release, draft)
 		}
 	}
+	if err := c.committed(a, p, draft); err != nil {
+		return err
+	}
 	return c.propose(a, r, pkg, draft)
+}
+
+// committed refuses what is in no commit, where the package is in a git repository: nobody could find its source.
+func (c *publishCmd) committed(a *app, p *project.Project, draft *publish.Draft) error {
+	if c.AllowDirty || c.Status {
+		return nil
+	}
+	var others []string
+	if root := p.Root(); root != nil && p.Current.Manifest.Inherits() {
+		others = append(others, root.Path)
+	}
+	return publish.Uncommitted(a.ctx, filepath.Dir(p.Path(p.Current)), draft.Archive.Files, others...)
 }
 
 // propose signs the version and hands it in, or writes it where it is to be handed in from.
@@ -96,7 +127,7 @@ func (c *publishCmd) propose(a *app, r *remote.Registry, pkg *index.Package, dra
 			return err
 		}
 		defer d.Close()
-		if done, err := a.alreadyProposed(d, r, draft, c.Status); done || err != nil {
+		if done, err := c.alreadyProposed(a, d, next, draft); done || err != nil {
 			return err
 		}
 		next.desk = d
@@ -197,9 +228,9 @@ func (a *app) desk(r *remote.Registry) (*desk.Desk, error) {
 	return desk.Open(a.ctx, r, dirs.Cache)
 }
 
-// alreadyProposed answers for a version whose proposal is open, with the same content. With status, it answers in every
+// alreadyProposed answers for a version whose proposal is open, with the same content. With --status, it answers in every
 // case.
-func (a *app) alreadyProposed(d *desk.Desk, r *remote.Registry, draft *publish.Draft, status bool) (bool, error) {
+func (c *publishCmd) alreadyProposed(a *app, d *desk.Desk, p *proposal, draft *publish.Draft) (bool, error) {
 	same, others, err := d.Pending(a.ctx, draft)
 	if err != nil {
 		return false, err
@@ -207,29 +238,25 @@ func (a *app) alreadyProposed(d *desk.Desk, r *remote.Registry, draft *publish.D
 	for _, branch := range others {
 		a.Warn("another proposal for %s %s is open, with other content: %s; the first to be merged wins", draft.Name, draft.Publish.Version, branch)
 	}
-	if same == "" && status {
-		return false, fault.New(fault.Negative, "not-proposed", "%s %s is neither published in %s nor proposed, with this content", draft.Name, draft.Publish.Version, r.ID()).
+	if len(others) > 0 && !c.Status {
+		a.Note("gal-pkg publish --cancel takes back what you have proposed for this version")
+	}
+	if same == "" {
+		if err := c.turnedDown(a, p.registry, draft); err != nil {
+			return false, err
+		}
+	}
+	if same == "" && c.Status {
+		return false, fault.New(fault.Negative, "not-proposed", "%s %s is neither published in %s nor proposed, with this content", draft.Name, draft.Publish.Version, p.registry.ID()).
 			WithHelp("gal-pkg publish")
 	}
 	if same == "" {
 		return false, nil
 	}
-	result := publishResult{
-		Name: draft.Name, Version: draft.Publish.Version.String(), Checksum: draft.Archive.Digest, Size: draft.Archive.Size,
-		submitted: submitted{Registry: r.ID(), State: "waiting", Branch: same},
-	}
-	a.Status("Finished", "%s %s is proposed already: %s", draft.Name, draft.Publish.Version, same)
-	outcome, err := desk.AnswerTo(a.ctx, r, same)
-	if err != nil {
-		return true, err
-	}
-	if outcome != nil {
-		result.Gate = outcome.Report
-		for _, f := range outcome.Report.Findings {
-			a.Note("%s: %s", f.ID, f.Message)
-		}
-	}
-	return true, a.Result("publish", result, nil)
+	p.said.Registry, p.said.State, p.said.Branch = p.registry.ID(), "waiting", same
+	p.about = fmt.Sprintf("%s %s", draft.Name, draft.Publish.Version)
+	a.Status("Proposed", "%s already: %s", p.about, same)
+	return true, a.answered(p, c.Status)
 }
 
 // lines are what is proposed: the registration of a publisher that the registry does not know, and the version.

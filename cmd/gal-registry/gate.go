@@ -16,17 +16,20 @@ type gateCmd struct {
 	Branch  string   `arg:"" optional:"" placeholder:"BRANCH" help:"One proposal; every open one where it is left out."`
 	Merge   bool     `help:"Merge what passes, and close what fails."`
 	Approve []string `placeholder:"BRANCH" sep:"none" help:"With --merge: you have looked at this proposal, and it needs nobody else. Can be repeated."`
+	Reject  string   `placeholder:"BRANCH" help:"Close this proposal: you have looked at it, and say no. Its author reads the reason."`
+	Reason  string   `placeholder:"TEXT" help:"With --reject: why; everybody can read it."`
 	Explain string   `placeholder:"ID" help:"Say what a check is for, and judge nothing."`
 }
 
 func (gateCmd) Help() string {
 	return `A proposal is a branch publish/NAME/DIGITS. The gate's verdict on it is pass, fail, or human: a person decides, and
-says so with --approve. Without --merge nothing is changed. Exits with 1 when a proposal fails.
+says so with --approve, or with --reject. Without --merge and --reject nothing is changed. Exits with 1 when a proposal fails.
 
 EXAMPLES
   gal-registry gate ./registry
   gal-registry gate ./registry publish/mailbox/0123456789abcdef --format json
   gal-registry gate ./registry --merge --approve publish/mailbox/0123456789abcdef
+  gal-registry gate ./registry --reject publish/mailbox/0123456789abcdef --reason "its name is taken for mail-box"
   gal-registry gate --explain G31`
 }
 
@@ -42,6 +45,9 @@ func (c *gateCmd) Run(a *app) error {
 		return err
 	}
 	defer s.Close()
+	if c.Reject != "" {
+		return c.reject(a, s)
+	}
 	branches, err := s.Proposals()
 	if err != nil {
 		return err
@@ -67,6 +73,20 @@ func (c *gateCmd) Run(a *app) error {
 	return nil
 }
 
+func (c *gateCmd) reject(a *app, s *site.Site) error {
+	o, err := s.Reject(a.ctx, a.now(), c.Reject, c.Reason)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.Document("outcomes", true, map[string]any{"outcomes": []site.Outcome{*o}})
+	}
+	a.Say("closed; the author is told")
+	var out strings.Builder
+	writeOutcome(&out, *o)
+	return a.Result("outcomes", nil, cmdline.Text(out.String()))
+}
+
 func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -85,6 +105,10 @@ func (c *gateCmd) check() error {
 		return usage("the registry's folder is missing")
 	case c.Merge && c.Branch != "":
 		return usage("--merge takes every open proposal; a BRANCH is only judged")
+	case c.Reject != "" && (c.Merge || c.Branch != ""):
+		return usage("--reject closes one proposal, and goes neither with --merge nor with a BRANCH beside it")
+	case (c.Reject == "") != (c.Reason == ""):
+		return usage("--reject and --reason go together")
 	case len(c.Approve) > 0 && !c.Merge:
 		return usage("--approve goes with --merge")
 	}

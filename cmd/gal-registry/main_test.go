@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/site"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
@@ -234,6 +238,107 @@ func TestBuildSaysWhatItDrops(t *testing.T) {
 	stdout, stderr, code := call(t, "build", r.Dir)
 	if code != 0 || !strings.Contains(stdout, "0 new lines") || !strings.Contains(stderr, "warning: sha256:") || !strings.Contains(stderr, "publisher eve is not registered") {
 		t.Errorf("%d %q %q", code, stdout, stderr)
+	}
+}
+
+// operated is a registry in which ada has published mailbox, with all of its keys.
+func operated(t *testing.T) (*sitetest.Registry, publish.Author) {
+	t.Helper()
+	r, ada := sitetest.New(t), sitetest.Author(t, "ada")
+	r.Propose(ada, r.Main(), r.Register(ada), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.0.0", "")))
+	r.Merge("pass")
+	return r, ada
+}
+
+// TestYankTwice: programs are told whether a yank has changed something.
+func TestYankTwice(t *testing.T) {
+	r, _ := operated(t)
+	for _, changed := range []bool{true, false} {
+		stdout, stderr, code := call(t, "yank", r.Dir, "mailbox@1.0.0", "--reason", "steals", "--format", "json")
+		var doc map[string]any
+		if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != 0 {
+			t.Fatalf("%d %v %q %q", code, err, stdout, stderr)
+		}
+		if _, line := doc["line"]; doc["changed"] != changed || line != changed || doc["registry"] != sitetest.ID {
+			t.Errorf("changed %t: %v", changed, doc)
+		}
+	}
+}
+
+// TestSubmitSaysAll: of a proposal with two lines both are told.
+func TestSubmitSaysAll(t *testing.T) {
+	r, ada := operated(t)
+	dir := t.TempDir()
+	both := filepath.Join(dir, "both.proposal")
+	var text []byte
+	for n, args := range [][]string{
+		{"recover", "package", r.Dir, "mailbox", "--owner", "ada", "--reason", "it was hers"},
+		{"recover", "revoke", r.Dir, "ada", ada.Key.Public().Hint(), "--reason", "stolen"},
+	} {
+		file := filepath.Join(dir, "one.proposal"+strconv.Itoa(n))
+		if _, stderr, code := call(t, append(args, "--output", file)...); code != 0 {
+			t.Fatal(stderr)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, lines, _ := bytes.Cut(data, []byte("\n")); n > 0 {
+			data = lines // without the head
+		}
+		text = append(text, data...)
+	}
+	if err := os.WriteFile(both, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"sign", "submit"} {
+		args := []string{"recover", command, r.Dir, both, "--format", "json"}
+		if command == "sign" {
+			args = slices.Delete(args, 2, 3)
+		}
+		stdout, stderr, code := call(t, args...)
+		for _, says := range []string{"it was hers", "stolen"} {
+			if code != 0 || !strings.Contains(stderr, says) || !strings.Contains(stdout, says) {
+				t.Errorf("%s: %d, without %q: %q %q", command, code, says, stderr, stdout)
+			}
+		}
+	}
+}
+
+// TestWrittenTwice: a statement that is written already stays, and it is said what to do with it.
+func TestWrittenTwice(t *testing.T) {
+	r, _ := operated(t)
+	file := filepath.Join(t.TempDir(), "one.proposal")
+	args := []string{"recover", "package", r.Dir, "mailbox", "--owner", "ada", "--reason", "it was hers", "--output", file}
+	for n, want := range []string{"Written", "help: to hand in what is there: gal-registry recover submit DIR " + file} {
+		if _, stderr, code := call(t, args...); code != 3*n || !strings.Contains(stderr, want) {
+			t.Errorf("%d: %d %q", n, code, stderr)
+		}
+	}
+}
+
+// TestPassphraseFile: the file of a passphrase is read to the end of a passphrase, and no further.
+func TestPassphraseFile(t *testing.T) {
+	r, ada := operated(t)
+	key, passphrase := filepath.Join(t.TempDir(), "new.pem"), filepath.Join(t.TempDir(), "passphrase")
+	if err := sign.WriteKeyFile(key, sitetest.Author(t, "ada").Key, []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		text, stderr string
+		code         int
+	}{
+		{"secret" + strings.Repeat("\n", 5000), "error[passphrase-unreadable]", 8},
+		{"wrong", "error[passphrase-wrong]", 8},
+		{"secret\r\n", "speak for publisher ada", 0},
+	} {
+		if err := os.WriteFile(passphrase, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, stderr, code := call(t, "recover", "key", r.Dir, ada.ID, "--key", key, "--reason", "lost", "--passphrase-file", passphrase)
+		if code != row.code || !strings.Contains(stderr, row.stderr) {
+			t.Errorf("%d bytes: %d %s", len(row.text), code, stderr)
+		}
 	}
 }
 

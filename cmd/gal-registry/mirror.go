@@ -169,6 +169,9 @@ func (c *mirrorCheckCmd) Run(a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	report, err := mirror.Check(a.ctx, opened, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now(), VerifyBundle: keyless.Verify})
+	if fault.KindOf(err) == fault.Integrity {
+		return c.mend(fault.Of(err))
+	}
 	if err != nil {
 		return err
 	}
@@ -177,12 +180,23 @@ func (c *mirrorCheckCmd) Run(a *app) (err error) {
 	}
 	switch {
 	case len(report.Damaged) > 0:
-		return fault.New(fault.Integrity, "mirror-damaged", "SECURITY: %s of the copy are not what they must be", cmdline.Plural(len(report.Damaged), "file")).
-			WithHelp("gal-registry mirror SRC %s     # fetches them again", c.Path)
+		return c.mend(fault.New(fault.Integrity, "mirror-damaged", "SECURITY: %s of the copy are not what they must be", cmdline.Plural(len(report.Damaged), "file")))
 	case len(report.Missing) > 0:
 		return negative()
 	}
 	return nil
+}
+
+// mend sees to it that the next run looks at every file, and says what helps.
+func (c *mirrorCheckCmd) mend(bad *fault.Error) error {
+	is, err := mirror.Distrust(c.Path)
+	switch {
+	case err != nil:
+		return bad.WithFact("the next run would not look at them again: %v", err).WithHelp("check it again as somebody who may write there")
+	case is:
+		return bad.WithHelp("gal-registry mirror SRC %s     # fetches them again", c.Path)
+	}
+	return bad.WithHelp("make the copy anew: it is no mirror, which a further run would mend")
 }
 
 func writeChecked(w io.Writer, r *mirror.Checked, now time.Time) {

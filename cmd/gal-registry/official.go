@@ -1,8 +1,9 @@
 package main
 
 import (
-	"os"
-	"strings"
+	"bytes"
+	"errors"
+	"io/fs"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -25,17 +26,21 @@ func (f rootSigning) passphrase() func() ([]byte, error) {
 		return nil
 	}
 	return func() ([]byte, error) {
-		data, err := os.ReadFile(f.PassphraseFile)
-		return []byte(strings.TrimRight(string(data), "\r\n")), err
+		data, err := atomicfile.Read(f.PassphraseFile, 4<<10)
+		if err != nil {
+			return nil, fault.New(fault.Auth, "passphrase-unreadable", "the file of the passphrase cannot be read").Because(err)
+		}
+		return bytes.TrimRight(data, "\r\n"), nil
 	}
 }
 
 // said is the result in JSON of a command that speaks for the registry.
 type said struct {
 	Registry string            `json:"registry"`
-	Says     string            `json:"says"`
-	Line     string            `json:"line"`
-	Missing  int               `json:"missing"` // signatures
+	Says     string            `json:"says"`           // of each line, one after the other
+	Line     string            `json:"line,omitempty"` // digest of the last one; none where there was nothing to say
+	Changed  bool              `json:"changed"`        // something was published
+	Missing  int               `json:"missing"`        // signatures
 	File     string            `json:"file,omitempty"`
 	Build    *site.BuildReport `json:"build,omitempty"`
 }
@@ -53,8 +58,11 @@ func (a *app) speak(command, dir, output string, st site.Statement) error {
 	}
 	result := said{Registry: spoken.Registry, Says: desk.Words(spoken.Line), Line: string(spoken.Line.Digest()), Missing: spoken.Missing}
 	if spoken.Missing > 0 && output == "" {
-		return fault.New(fault.Auth, "key-missing", "%s missing", cmdline.Plural(spoken.Missing, "signature")).
-			WithFact("%s", result.Says).
+		missing := fault.New(fault.Auth, "key-missing", "%s missing", cmdline.Plural(spoken.Missing, "signature")).WithFact("%s", result.Says)
+		if spoken.Line.By == index.ByRegistry {
+			return missing.WithHelp("put the file of another targets key into %s", s.Path("keys"))
+		}
+		return missing.
 			WithHelp("pass --root-key FILE once more for each root key that is to sign").
 			WithHelp("or --output FILE, and sign it where the other keys are: gal-registry recover sign FILE --root-key KEY")
 	}
@@ -64,13 +72,18 @@ func (a *app) speak(command, dir, output string, st site.Statement) error {
 	if result.Build, err = s.Submit(a.ctx, a.now(), []*index.Line{spoken.Line}); err != nil {
 		return err
 	}
-	return a.published(command, result)
+	return a.published(command, []*index.Line{spoken.Line}, result)
 }
 
 func (a *app) writeStatement(command, output string, spoken *site.Spoken, result said) error {
 	file := publish.File{Registry: spoken.Registry, Lines: []*index.Line{spoken.Line}}
 	if err := atomicfile.Create(output, file.Bytes(), 0o644); err != nil {
-		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", output).Because(err)
+		bad := fault.New(fault.Manifest, "not-writable", "%s cannot be written", output).Because(err)
+		if errors.Is(err, fs.ErrExist) {
+			bad.WithHelp("to hand in what is there: gal-registry recover submit DIR %s", output).
+				WithHelp("to write another one: pass --output OTHER%s, or move it away", publish.ProposalSuffix)
+		}
+		return bad
 	}
 	a.Say("%s", result.Says)
 	a.Say("Written %s, good until %s; %s missing", output, spoken.Line.Until.Format("2006-01-02"), cmdline.Plural(result.Missing, "signature"))
@@ -78,9 +91,20 @@ func (a *app) writeStatement(command, output string, spoken *site.Spoken, result
 	return a.Result(command, result, cmdline.Text(output+"\n"))
 }
 
+// wordsOf returns what each line says, for people.
+func wordsOf(lines []*index.Line) (words []string) {
+	for _, l := range lines {
+		words = append(words, desk.Words(l))
+	}
+	return words
+}
+
 // published says what was published.
-func (a *app) published(command string, result said) error {
-	a.Say("%s", result.Says)
+func (a *app) published(command string, lines []*index.Line, result said) error {
+	for _, words := range wordsOf(lines) {
+		a.Say("%s", words)
+	}
+	result.Changed = true
 	for _, dropped := range result.Build.Dropped {
 		a.Say("warning: %s", dropped)
 	}

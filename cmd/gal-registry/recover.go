@@ -188,13 +188,13 @@ func (c *recoverSignCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	result := said{Registry: f.Registry, File: c.File}
+	result := said{Registry: f.Registry, Says: strings.Join(wordsOf(f.Lines), "; "), File: c.File}
 	for _, l := range f.Lines {
 		if l.By != index.ByRoot {
 			return fault.New(fault.Usage, "not-cosigned", "%s holds a %s line of %s, which no root key signs", c.File, l.Event, l.By)
 		}
 		a.Say("in %s: %s", f.Registry, desk.Words(l))
-		result.Says, result.Line = desk.Words(l), string(l.Digest())
+		result.Line = string(l.Digest())
 	}
 	if !c.Yes || len(c.RootKey) == 0 {
 		a.Say("nothing was signed; to sign it: gal-registry recover sign %s --root-key KEY --yes", c.File)
@@ -246,10 +246,9 @@ func (c *recoverSubmitCmd) Run(a *app) error {
 	if config.ID != f.Registry {
 		return fault.New(fault.Usage, "other-registry", "the proposal is for registry %s, not for %s", f.Registry, config.ID)
 	}
-	last := f.Lines[len(f.Lines)-1]
-	result := said{Registry: f.Registry, Says: desk.Words(last), Line: string(last.Digest())}
+	result := said{Registry: f.Registry, Says: strings.Join(wordsOf(f.Lines), "; "), Line: string(f.Lines[len(f.Lines)-1].Digest())}
 	if result.Build, err = s.Submit(a.ctx, a.now(), f.Lines); err != nil {
 		return err
 	}
-	return a.published("recover-submit", result)
+	return a.published("recover-submit", f.Lines, result)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
@@ -14,7 +16,8 @@ func (refreshCmd) Help() string {
 signature is older than three days, because somebody might show them its past; so run this once a day.
 
 A file sigstore.json in the registry's folder, the trusted root of a Sigstore instance, lets the identities sign that
-publishers name: without a key, in a job. It takes effect here.
+publishers name, without a key: those of jobs, and of people who log in. It takes effect here, or with whatever is published
+next; to take the file away does not undo it.
 
 EXAMPLES
   gal-registry refresh ./registry
@@ -38,6 +41,9 @@ func (c *refreshCmd) Run(a *app) error {
 func (a *app) built(command, dir string, report *site.BuildReport) error {
 	for _, dropped := range report.Dropped {
 		a.Say("warning: %s", dropped)
+	}
+	for _, role := range report.Lost {
+		a.Say("warning: no key for %s is in %s: restore it, or make a new one before it is needed: gal-registry root rotate %s --role %s", role, filepath.Join(dir, "keys"), dir, role)
 	}
 	if report.Renew {
 		a.Say("warning: the root of trust expires on %s, and its keys are not here; sign the next one: gal-registry root rotate %s --root-key FILE", report.RootUntil.Format("2006-01-02"), dir)

@@ -59,17 +59,39 @@ func (c *verifyCmd) Run(a *app) error {
 	begin := a.now()
 	o, err := audit.Open(a.ctx, transport, index.Options{Root: c.Root, Now: begin, VerifyBundle: keyless.Verify})
 	if err != nil {
-		return err
+		return c.forOperators(err, dir)
 	}
 	v := verified{Full: c.Full}
 	if err := c.check(a, o, dir, &v); err != nil {
-		return err
+		return c.forOperators(err, dir)
 	}
 	v.Seconds = a.now().Sub(begin).Seconds()
 	if v.Seconds > 0 {
 		v.LinesPerSecond = float64(v.Lines) / v.Seconds
 	}
-	return v.tell(a, v.verdict(begin))
+	bad := v.verdict(begin)
+	if !v.Sound() {
+		bad.WithHelp("%s", c.mending(dir))
+	}
+	return v.tell(a, bad)
+}
+
+// forOperators gives an error about the tree the advice for whoever runs it; its own is for whoever reads it.
+func (c *verifyCmd) forOperators(err error, dir string) error {
+	f := fault.Of(err)
+	if f == nil || f.Kind != fault.Integrity {
+		return err
+	}
+	f.Help = []string{c.mending(dir)}
+	return err
+}
+
+// mending is how the tree is written anew.
+func (c *verifyCmd) mending(dir string) string {
+	if dir == c.Dir {
+		return "copy it anew: gal-registry mirror SRC NEWDIR"
+	}
+	return fmt.Sprintf("rm %s && gal-registry build %s     # writes %s/ anew from the repository", filepath.Join(c.Dir, "state", "public"), c.Dir, site.PublicDir)
 }
 
 // tell prints what was found and returns the verdict, of which everything has been said then.

@@ -44,13 +44,13 @@ func (c *yankCmd) Run(a *app) error {
 	if !c.Undo && strings.TrimSpace(c.Reason) == "" {
 		return fault.New(fault.Usage, "usage", "a reason is needed: people who have %s locked will read it", c.Package)
 	}
-	done, err := c.isDone(name, v)
+	registry, done, err := c.isDone(name, v)
 	if err != nil {
 		return err
 	}
 	if done {
 		a.Say("%s %s is %s by the registry already", name, v, map[bool]string{true: "not yanked", false: "yanked"}[c.Undo])
-		return a.Result("yank", said{Says: "nothing: it is so already"}, nil)
+		return a.Result("yank", said{Registry: registry, Says: "nothing: it is so already"}, nil)
 	}
 	st := site.Statement{Event: index.EventYank, Subject: name, Body: &index.Yank{Version: v, Class: c.Class, Reason: c.Reason, Advisory: c.Advisory}}
 	if c.Undo {
@@ -59,19 +59,23 @@ func (c *yankCmd) Run(a *app) error {
 	return a.speak("yank", c.Dir, "", st)
 }
 
-// isDone reports whether the version is already as it is to be.
-func (c *yankCmd) isDone(name string, v version.Version) (bool, error) {
+// isDone reports whether the version is already as it is to be, and in which registry.
+func (c *yankCmd) isDone(name string, v version.Version) (registry string, done bool, err error) {
 	s, err := openSite(c.Dir)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	defer s.Close()
+	config, _, err := s.Config()
+	if err != nil {
+		return "", false, err
+	}
 	p, err := s.Package(name)
 	if err != nil || p == nil {
-		return false, err
+		return config.ID, false, err
 	}
 	r := p.Release(v)
-	return r != nil && (r.YankedBy(index.ByRegistry) == nil) == c.Undo, nil
+	return config.ID, r != nil && (r.YankedBy(index.ByRegistry) == nil) == c.Undo, nil
 }
 
 type deprecateCmd struct {

@@ -1,17 +1,14 @@
 package archive
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
@@ -29,7 +26,7 @@ type CollectOptions struct {
 // Problem is one thing about the files of a package that its author should know.
 type Problem struct {
 	Path    string // below the package folder; "" for the package as a whole
-	Code    string // symlink, special-file, bad-path, bad-pattern, private-key, nested-package, archive-too-large
+	Code    string // symlink, special-file, bad-path, bad-pattern, private-key, secret, nested-package, archive-too-large
 	Message string
 	Fatal   bool // the package cannot be packed
 }
@@ -50,11 +47,13 @@ func (p Problem) fault() error {
 // what is scanned is what is packed. A file is left out where
 //
 //   - it is in .git, .gal or a folder of another package (one with a gal.toml), or in target at the top;
-//   - it is a recording (*.chaos, *.gal-replay, *.trace), or holds a private key in PEM;
+//   - it is a recording (*.chaos, *.gal-replay, *.trace);
+//   - it is in a copy of a registry, as gal-pkg vendor makes, or is what editors and other tools leave behind (node_modules,
+//     *.swp, .DS_Store and the like), and no pattern of include names it;
 //   - a .gitignore says so, those of the folders above up to the repository's included;
 //   - the options say so.
 //
-// Links and special files are fatal problems, never followed. All problems are returned, sorted by path; err is for a
+// [Secrets], links and special files are fatal problems; links are never followed. All problems are returned, sorted by path; err is for a
 // disk that cannot be read.
 func Collect(dir string, o CollectOptions) ([]File, []Problem, error) {
 	root, err := os.OpenRoot(dir)
@@ -62,7 +61,7 @@ func Collect(dir string, o CollectOptions) ([]File, []Problem, error) {
 		return nil, nil, err
 	}
 	defer root.Close()
-	c := &collector{root: root}
+	c := &collector{root: root, named: namedBy(o.Include)}
 	c.include = c.patterns("include", o.Include)
 	c.exclude = c.patterns("exclude", o.Exclude)
 	if len(o.Include) == 0 {
@@ -82,6 +81,7 @@ func Collect(dir string, o CollectOptions) ([]File, []Problem, error) {
 type collector struct {
 	root             *os.Root
 	include, exclude *ignoreList
+	named            names // by include, one by one
 	ignore           *ignoreList
 	files            []File
 	problems         []Problem
@@ -115,7 +115,7 @@ func (c *collector) folder(name string, ignore *ignoreList) error {
 	}
 	for _, e := range entries {
 		p := path.Join(name, e.Name())
-		if neverPacked(p, e) || c.leftOut(p, e.IsDir(), ignore) {
+		if neverPacked(p, e) || c.leftOut(p, e.IsDir(), ignore) || c.unwanted(p, e) {
 			continue
 		}
 		if err := c.entry(p, e, ignore); err != nil {
@@ -185,6 +185,24 @@ func neverPacked(p string, e fs.DirEntry) bool {
 	return false
 }
 
+// unwanted reports what nobody means to publish unless include names it: litter, and copies of registries.
+func (c *collector) unwanted(p string, e fs.DirEntry) bool {
+	if !litter(e.Name(), e.IsDir()) && !(e.IsDir() && c.isRegistry(p)) {
+		return false
+	}
+	return !c.named.into(p)
+}
+
+// isRegistry reports whether a folder is a tree that packages are installed from.
+func (c *collector) isRegistry(p string) bool {
+	for _, name := range []string{"registry.toml", "packages"} {
+		if _, err := c.root.Lstat(path.Join(p, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *collector) file(p string) error {
 	f, err := c.root.Open(filepath.FromSlash(p))
 	if err != nil {
@@ -208,19 +226,11 @@ func (c *collector) file(p string) error {
 	if _, err := io.ReadFull(f, data); err != nil {
 		return fmt.Errorf("%s changed while it was read: %w", p, err)
 	}
-	if holdsPrivateKey(data) {
-		c.problem(p, "private-key", false, "holds a private key and is left out")
+	packed := File{Path: p, Executable: info.Mode()&0o111 != 0, Data: data}
+	if problem, ok := secret(packed, c.named); ok {
+		c.problems = append(c.problems, problem)
 		return nil
 	}
-	c.files = append(c.files, File{Path: p, Executable: info.Mode()&0o111 != 0, Data: data})
+	c.files = append(c.files, packed)
 	return nil
-}
-
-var pemKey = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^[ \t]*-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)
-})
-
-// holdsPrivateKey looks for the line that begins a private key of PKCS#1, PKCS#8, SEC 1, OpenSSH, Sigstore or OpenPGP.
-func holdsPrivateKey(data []byte) bool {
-	return bytes.Contains(data, []byte("PRIVATE KEY")) && pemKey().Match(data)
 }

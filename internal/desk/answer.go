@@ -17,11 +17,6 @@ import (
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
-// Answer returns what the registry says of a proposal, nil where it has not said anything yet.
-func Answer(ctx context.Context, r *remote.Registry, line *index.Line) (*site.Outcome, error) {
-	return AnswerTo(ctx, r, index.ProposalBranch(line.Subject, line.Digest()))
-}
-
 // AnswerTo returns what the registry says of the proposal on a branch, nil where it has not said anything yet.
 func AnswerTo(ctx context.Context, r *remote.Registry, branch string) (*site.Outcome, error) {
 	subject, hex, ok := index.ParseProposalBranch(branch)

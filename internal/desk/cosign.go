@@ -11,15 +11,21 @@ import (
 	"github.com/geeknik/gal-pkg/version"
 )
 
+// Unfinished is a proposal that others have begun.
+type Unfinished struct {
+	Lines   []*index.Line
+	Bundles map[index.Digest][]byte                   // of signatures by identities
+	State   func(name string) (*index.Package, error) // the package that a line is about, verified
+}
+
 // CheckUnfinished holds the lines of a proposal that others have begun against the registry: that each still builds on what
-// is last, is in time, and that every signature that it has is one of a live key of who is named beside it. State returns
-// the package that a line is about, verified.
+// is last, is in time, and that every signature that it has is one of a live key, or identity, of who is named beside it.
 //
 // Errors: fault.Negative "proposal-outdated", "proposal-expired", fault.Integrity "signature-invalid", fault.Auth
-// "key-unknown", "key-revoked".
-func CheckUnfinished(ctx context.Context, r *remote.Registry, lines []*index.Line, state func(name string) (*index.Package, error), now time.Time) error {
-	c := checker{r, state, map[string]index.Digest{}, map[string]string{}}
-	for _, l := range lines {
+// "key-unknown", "key-revoked", "identity-unknown"; those of package internal/keyless where its program cannot be asked.
+func CheckUnfinished(ctx context.Context, r *remote.Registry, u Unfinished, now time.Time) error {
+	c := checker{r, u, map[string]index.Digest{}, map[string]string{}}
+	for _, l := range u.Lines {
 		if l.Until.Before(now) {
 			return fault.New(fault.Negative, "proposal-expired", "the proposal was good until %s", l.Until.UTC().Format(time.RFC3339)).
 				WithFact("%s", Words(l)).WithHelp("make it anew")
@@ -42,7 +48,7 @@ func CheckUnfinished(ctx context.Context, r *remote.Registry, lines []*index.Lin
 // checker goes over the lines of a proposal in order; what they bring is there for those behind them.
 type checker struct {
 	registry *remote.Registry
-	state    func(name string) (*index.Package, error)
+	proposal Unfinished
 	heads    map[string]index.Digest // the last line of a publisher, by id
 	keys     map[string]string       // that the proposal brings: the SPKI by id and hint
 }
@@ -51,7 +57,7 @@ type checker struct {
 func (c *checker) expected(ctx context.Context, l *index.Line) (index.Digest, error) {
 	switch l.Body.(type) {
 	case *index.Owners, *index.Tombstone, *index.Deprecate, *index.Recover:
-		p, err := c.state(l.Subject)
+		p, err := c.proposal.State(l.Subject)
 		if err != nil {
 			return "", err
 		}
@@ -94,13 +100,39 @@ func (c *checker) signatures(ctx context.Context, l *index.Line) error {
 
 func (c *checker) signature(ctx context.Context, l *index.Line, s index.Cosignature) error {
 	if s.Bundle != "" {
-		return nil // by an identity: the gate verifies the bundle, which comes beside the proposal
+		return c.identity(ctx, l, s)
 	}
 	spki, err := c.key(ctx, l, s)
 	if err != nil {
 		return err
 	}
 	return verify(c.registry, l, s.By, spki, s.Value)
+}
+
+// identity verifies the bundle of a signature: it is by an identity that the publisher has now.
+func (c *checker) identity(ctx context.Context, l *index.Line, s index.Cosignature) error {
+	p, _, err := Publisher(ctx, c.registry, s.By)
+	if err != nil {
+		return err
+	}
+	var live []sign.Identity
+	for _, i := range p.Identities {
+		if !i.IsRemoved() {
+			live = append(live, sign.Identity{Issuer: i.Issuer, Subject: i.Subject})
+		}
+	}
+	if len(live) == 0 {
+		return fault.New(fault.Auth, "identity-unknown", "the proposal is signed by an identity, and publisher %s has none in %s", s.By, c.registry.ID())
+	}
+	bundles, err := c.registry.Snapshot.Bundles(ctx)
+	if err != nil {
+		return err
+	}
+	err = bundles.Verify(bundles.Root, c.proposal.Bundles[s.Bundle], l.Claim(c.registry.ID()), live)
+	if err == nil || fault.KindOf(err) != fault.Integrity || fault.IsCode(err, "keyless-untrusted") {
+		return err
+	}
+	return altered(l, s.By).Because(err)
 }
 
 // key returns the SPKI of the key that a signature names.
@@ -176,6 +208,10 @@ func verify(r *remote.Registry, l *index.Line, by, spki, value string) error {
 	if err == nil {
 		return nil
 	}
+	return altered(l, by).Because(err)
+}
+
+func altered(l *index.Line, by string) *fault.Error {
 	return fault.New(fault.Integrity, "signature-invalid", "SECURITY: the proposal is not what %s signed", by).
-		WithFact("%s", Words(l)).WithFact("it was altered after that, or is for another registry").Because(err)
+		WithFact("%s", Words(l)).WithFact("it was altered after that, or is for another registry")
 }

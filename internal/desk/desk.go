@@ -11,13 +11,15 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/publish"
-	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/version"
 )
 
 // Desk is the side of a registry that takes proposals. Close it after use.
 type Desk struct {
 	*publish.Index
+	// Unsigned has Judge take the bundles for good, whatever they are: in a dry run identities sign nothing.
+	Unsigned bool
+
 	registry *remote.Registry
 }
 
@@ -31,7 +33,7 @@ func Open(ctx context.Context, r *remote.Registry, cacheDir string) (*Desk, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{open, r}, nil
+	return &Desk{Index: open, registry: r}, nil
 }
 
 // Known returns what the registry has of a package, nil for nothing.
@@ -73,6 +75,21 @@ func (d *Desk) Pending(ctx context.Context, draft *publish.Draft) (same string, 
 		}
 	}
 	return same, others, nil
+}
+
+// OfVersion lists the open proposals that publish a version, with whatever content.
+func (d *Desk) OfVersion(ctx context.Context, name string, v version.Version) ([]string, error) {
+	pending, err := d.Index.Pending(ctx, index.EventPublish, name)
+	if err != nil {
+		return nil, err
+	}
+	var branches []string
+	for _, p := range pending {
+		if _, ok := proposes(p, v); ok {
+			branches = append(branches, p.Branch)
+		}
+	}
+	return branches, nil
 }
 
 // proposes returns the checksum of a version that a proposal publishes.
@@ -130,16 +147,4 @@ func checkKey(r *remote.Registry, publisher *index.Publisher, author publish.Aut
 			WithFact("yours %s", hint).WithHelp("gal-pkg keys list %s", author.ID)
 	}
 	return nil
-}
-
-// Refused is the error of lines that the gate does not let in, with everything it found.
-func Refused(report *gate.Report) error {
-	err := fault.New(fault.Negative, "gate-refused", "the registry's gate does not let this in")
-	for _, f := range report.Findings {
-		err.WithFact("%s %s: %s", f.ID, f.Verdict, f.Message)
-		if f.Fix != "" {
-			err.WithHelp("%s", f.Fix)
-		}
-	}
-	return err
 }

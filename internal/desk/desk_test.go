@@ -17,6 +17,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/settings"
 	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/serve"
 	"github.com/geeknik/gal-pkg/tools/site"
@@ -100,7 +101,7 @@ func (w *world) publisher(id string) *index.Publisher {
 // TestJudge: the author's machine and the registry come to the same verdict, with the same findings.
 func TestJudge(t *testing.T) {
 	w := newWorld(t)
-	sign := sitetest.Line(t)
+	signed := sitetest.Line(t)
 	next, similar := sitetest.Draft(t, "mailbox", "1.1.0", ""), sitetest.Draft(t, "mailbax", "1.0.0", "")
 	w.Upload(next)
 	w.Upload(similar)
@@ -110,12 +111,12 @@ func TestJudge(t *testing.T) {
 		lines []*index.Line
 		want  gate.Verdict
 	}{
-		{"the next version", w.ada, []*index.Line{sign(w.ada.Publish(sitetest.ID, w.mailbox(), next))}, gate.Pass},
-		{"the next version, by a stranger", w.bob, []*index.Line{sign(w.bob.Publish(sitetest.ID, w.mailbox(), next))}, gate.Fail},
-		{"a name that looks like another", w.bob, []*index.Line{sign(w.bob.Publish(sitetest.ID, nil, similar))}, gate.Human},
-		{"a second owner", w.ada, []*index.Line{sign(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"ada", "bob"}, 2, ""))}, gate.Pass},
-		{"an owner who is nobody", w.ada, []*index.Line{sign(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"ada", "cleo"}, 1, ""))}, gate.Fail},
-		{"the end of it", w.ada, []*index.Line{sign(w.ada.Tombstone(sitetest.ID, w.mailbox(), "gone"))}, gate.Pass},
+		{"the next version", w.ada, []*index.Line{signed(w.ada.Publish(sitetest.ID, w.mailbox(), next))}, gate.Pass},
+		{"the next version, by a stranger", w.bob, []*index.Line{signed(w.bob.Publish(sitetest.ID, w.mailbox(), next))}, gate.Fail},
+		{"a name that looks like another", w.bob, []*index.Line{signed(w.bob.Publish(sitetest.ID, nil, similar))}, gate.Human},
+		{"a second owner", w.ada, []*index.Line{signed(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"ada", "bob"}, 2, ""))}, gate.Pass},
+		{"an owner who is nobody", w.ada, []*index.Line{signed(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"ada", "cleo"}, 1, ""))}, gate.Fail},
+		{"the end of it", w.ada, []*index.Line{signed(w.ada.Tombstone(sitetest.ID, w.mailbox(), "gone"))}, gate.Pass},
 	} {
 		t.Run(test.story, func(t *testing.T) {
 			here, err := w.desk(w.client(w.url)).Judge(t.Context(), test.lines, archivesOf(next, similar), sitetest.Now)
@@ -133,12 +134,36 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeBundles: the gate is shown the bundles of owners who have cosigned, as the registry's will be.
+func TestJudgeBundles(t *testing.T) {
+	w := newWorld(t)
+	who := sign.Identity{Issuer: "https://issuer.example", Subject: "https://ci.example/bob"}
+	w.have(w.bob, sitetest.Line(t)(w.bob.AddIdentity(sitetest.ID, w.publisher("bob").Head(), who)))
+	w.have(w.ada, sitetest.Line(t)(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"ada", "bob"}, 2, "")))
+	bundle := []byte("bob's")
+	line := sitetest.Line(t)(w.ada.Owners(sitetest.ID, w.mailbox(), []string{"bob"}, 1, ""))
+	line.Sig.Also = []index.Cosignature{{By: "bob", Bundle: index.DigestOf(bundle)}}
+	for _, there := range []bool{true, false} {
+		d := w.desk(w.client(w.url))
+		if there {
+			d.Bundles = map[index.Digest][]byte{index.DigestOf(bundle): bundle}
+		}
+		report, err := d.Judge(t.Context(), []*index.Line{line}, nil, sitetest.Now)
+		if err != nil || len(report.Findings) == 0 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		if missed := strings.Contains(report.Findings[0].Message, "the bundle of a signature is not there"); missed == there {
+			t.Errorf("brought %t: %+v", there, report.Findings)
+		}
+	}
+}
+
 // TestAnswer: over HTTP and without it, an author reads what became of a proposal.
 func TestAnswer(t *testing.T) {
 	w := newWorld(t)
 	line := sitetest.Line(t)(w.ada.Deprecate(sitetest.ID, w.mailbox(), "old", ""))
 	for _, where := range []string{w.url, w.Dir} {
-		if o, err := desk.Answer(t.Context(), w.client(where), line); err != nil || o != nil {
+		if o, err := desk.AnswerTo(t.Context(), w.client(where), index.ProposalBranch("mailbox", line.Digest())); err != nil || o != nil {
 			t.Errorf("%s, before: %+v, %v", where, o, err)
 		}
 	}
@@ -243,12 +268,16 @@ func TestCheckUnfinished(t *testing.T) {
 	}
 	check := func(now time.Time, lines ...*index.Line) error {
 		r := w.client(w.url)
-		return desk.CheckUnfinished(t.Context(), r, lines, func(name string) (*index.Package, error) { return desk.Package(t.Context(), r, name) }, now)
+		return desk.CheckUnfinished(t.Context(), r, desk.Unfinished{
+			Lines: lines, State: func(name string) (*index.Package, error) { return desk.Package(t.Context(), r, name) },
+		}, now)
 	}
 	forged, foreign, unnamed := line(), line(), line()
 	forged.Body = &index.Owners{Owners: []string{"ada", "bob"}, Threshold: 1, Reason: "I leave"}
 	foreign = sitetest.Line(t)(w.ada.Sign("other.example", &index.Line{Event: foreign.Event, Subject: foreign.Subject, Body: foreign.Body, After: foreign.After}))
 	unnamed.Sig.Key = w.bob.Key.Public().Hint()
+	keyless := line()
+	keyless.Sig = index.Signature{Bundle: index.DigestOf(nil)}
 	for _, test := range []struct {
 		story, code string
 		err         error
@@ -259,6 +288,7 @@ func TestCheckUnfinished(t *testing.T) {
 		{"altered", "signature-invalid", check(sitetest.Now, forged)},
 		{"for another registry", "signature-invalid", check(sitetest.Now, foreign)},
 		{"under another key", "key-unknown", check(sitetest.Now, unnamed)},
+		{"by an identity that there is not", "identity-unknown", check(sitetest.Now, keyless)},
 		{"twice", "", check(sitetest.Now, line(), line())},
 	} {
 		if test.code == "" && test.err != nil || test.code != "" && !fault.IsCode(test.err, test.code) {
@@ -277,7 +307,7 @@ func TestCheckUnfinishedKeys(t *testing.T) {
 	w, laptop := newWorld(t), sitetest.Author(t, "ada")
 	r := w.client(w.url)
 	check := func(lines ...*index.Line) error {
-		return desk.CheckUnfinished(t.Context(), r, lines, nil, sitetest.Now)
+		return desk.CheckUnfinished(t.Context(), r, desk.Unfinished{Lines: lines}, sitetest.Now)
 	}
 	head := w.publisher("ada").Head()
 	begun := sitetest.Line(t)(w.ada.AddKey(sitetest.ID, head, laptop.Key.Public(), nil, ""))
@@ -337,14 +367,6 @@ func TestSameContent(t *testing.T) {
 		if err != nil || same != want {
 			t.Errorf("with %q: %t, %v", more, same, err)
 		}
-	}
-}
-
-func TestRefused(t *testing.T) {
-	err := desk.Refused(&gate.Report{Findings: []gate.Finding{{ID: "G50", Verdict: gate.Fail, Message: "no", Fix: "do it well"}}})
-	f := fault.Of(err)
-	if f == nil || f.Code != "gate-refused" || strings.Join(f.Facts, "") != "G50 fail: no" || strings.Join(f.Help, "") != "do it well" {
-		t.Errorf("%+v", f)
 	}
 }
 

@@ -39,6 +39,7 @@ type Question struct {
 	Identities []sign.Identity `json:"identities,omitempty"`
 	Token      string          `json:"token,omitempty"` // to sign with, where the user has brought one
 	Login      *Login          `json:"login,omitempty"` // nil where nobody can log in
+	Dry        bool            `json:"dry,omitempty"`   // sign nothing: say whether it could be done, as far as that is known without a login
 }
 
 // Login says how a person may log in where a job would have a token.
@@ -117,7 +118,7 @@ func (h *Helper) Verify(trustedRoot, bundle []byte, c sign.Claim, identities []s
 	if len(bundle) == 0 || len(bundle) > sign.MaxBundle {
 		return fault.New(fault.Integrity, "bundle-invalid", "the bundle has %d bytes, not 1 to %d", len(bundle), sign.MaxBundle)
 	}
-	answer, err := h.ask(Question{Root: trustedRoot, Claim: c, Bundle: bundle, Identities: identities}, nil)
+	answer, err := h.ask(context.Background(), Question{Root: trustedRoot, Claim: c, Bundle: bundle, Identities: identities}, nil)
 	if err != nil {
 		return err
 	}
@@ -129,12 +130,13 @@ type Signer struct {
 	Token  string             // an identity token, "" for none
 	Login  *Login             // nil where nobody can log in
 	Prompt func(Prompt) error // tells a person where to; required with Login
+	Dry    bool               // nobody logs in and nothing is signed, what can be known before is found out
 }
 
-// Sign has a claim signed by an identity.
+// Sign has a claim signed by an identity; a dry one returns no bundle.
 func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim, as Signer) (bundle []byte, who sign.Identity, err error) {
 	defer context.AfterFunc(ctx, h.stop)()
-	answer, err := h.ask(Question{Root: trustedRoot, Claim: c, Token: as.Token, Login: as.Login}, as.Prompt)
+	answer, err := h.ask(ctx, Question{Root: trustedRoot, Claim: c, Token: as.Token, Login: as.Login, Dry: as.Dry}, as.Prompt)
 	if ctx.Err() != nil {
 		return nil, who, context.Cause(ctx)
 	}
@@ -144,10 +146,13 @@ func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim, as 
 	return answer.Bundle, answer.Identity, err
 }
 
-func (h *Helper) ask(q Question, prompt func(Prompt) error) (answer Answer, err error) {
+func (h *Helper) ask(ctx context.Context, q Question, prompt func(Prompt) error) (answer Answer, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.start(); err != nil {
+		return answer, err
+	}
+	if err := ctx.Err(); err != nil { // what ended it before may have found nothing to stop
 		return answer, err
 	}
 	line, err := json.Marshal(q)

@@ -105,3 +105,50 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestCancelledBefore: who has stopped waiting before the question signs nothing, and can ask again.
+func TestCancelledBefore(t *testing.T) {
+	i := keylesstest.New(t)
+	t.Setenv("SIGSTORE_ID_TOKEN", i.Token("https://ci.test/ada", "127.0.0.1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h := program(t)
+	if _, _, err := h.Sign(ctx, i.TrustedRoot(), claim(), helper.Signer{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	_ = h.Close() // it may have been ended
+	if len(i.Requests) > 0 {
+		t.Errorf("asked for %v", i.Requests)
+	}
+}
+
+// TestDry: whether something could be signed is found out without signing it.
+func TestDry(t *testing.T) {
+	i := keylesstest.New(t)
+	good := i.Token("https://ci.test/ada", "127.0.0.1")
+	for _, row := range []struct {
+		story, ambient, code string
+		root                 []byte
+		as                   helper.Signer
+	}{
+		{"a job", good, "", i.TrustedRoot(), helper.Signer{}},
+		{"a token that is brought", "", "", i.TrustedRoot(), helper.Signer{Token: good}},
+		{"somebody who would log in", "", "", i.TrustedRoot(), helper.Signer{Login: &helper.Login{Way: helper.WayDevice}}},
+		{"nobody", "", "no-identity", i.TrustedRoot(), helper.Signer{}},
+		{"a registry that takes none", good, "keyless-untrusted", nil, helper.Signer{}},
+	} {
+		t.Setenv("SIGSTORE_ID_TOKEN", row.ambient)
+		h := program(t)
+		row.as.Dry = true
+		bundle, _, err := h.Sign(t.Context(), row.root, claim(), row.as)
+		if row.code == "" && err != nil || row.code != "" && !fault.IsCode(err, row.code) || bundle != nil {
+			t.Errorf("%s: %q, %v", row.story, bundle, err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(i.Requests) > 0 {
+		t.Errorf("asked for %v", i.Requests)
+	}
+}

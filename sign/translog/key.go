@@ -192,7 +192,7 @@ func (k *PrivateKey) GoString() string { return k.String() }
 
 // WriteKeyFile writes k to path with mode 0600, and its verifier to path.pub. It replaces no file and follows no link.
 //
-// Errors: fault.Usage "key-exists", "key-not-written".
+// Errors: fault.Usage "key-exists", fault.Manifest "key-not-written".
 func WriteKeyFile(path string, k *PrivateKey) error {
 	return keyfile.Create(path, k.Marshal(), []byte(k.verifier.String()+"\n"))
 }

@@ -33,41 +33,42 @@ func (w *world) keyless() (lines, bundle []gate.Change) {
 // TestBundles: a signature by an identity comes with its bundle, and a bundle with its line.
 func TestBundles(t *testing.T) {
 	for _, test := range []struct {
-		story, want string // as in TestJudge
+		story, want string // as in TestJudge, with the first findings of their checks and the folders that they are about
 		change      func(lines, bundle []gate.Change) []gate.Change
 	}{
 		{"a job publishes", "pass", func(l, b []gate.Change) []gate.Change { return append(l, b...) }},
 		{"the bundle is written before the line", "pass", func(l, b []gate.Change) []gate.Change { return append(b, l...) }},
-		{"the bundle is left out", "fail G50", func(l, _ []gate.Change) []gate.Change { return l }},
-		{"the bundle is of another line", "fail G01", func(l, b []gate.Change) []gate.Change {
+		{"the bundle is left out", "fail G50 index", func(l, _ []gate.Change) []gate.Change { return l }},
+		{"the bundle is of another line", "fail G01 bundles", func(l, b []gate.Change) []gate.Change {
 			data := []byte("of another line")
 			return append(l, gate.Change{Path: index.BundlePath(index.DigestOf(data)), Regular: true, New: data})
 		}},
-		{"a bundle is not what its name says", "fail G50", func(l, b []gate.Change) []gate.Change {
+		{"a bundle is not what its name says", "fail G50 bundles", func(l, b []gate.Change) []gate.Change {
 			b[0].New = []byte("something else")
 			return append(l, b...)
 		}},
-		{"a bundle is long", "fail G50", func(l, b []gate.Change) []gate.Change {
+		{"a bundle is long", "fail G50 bundles", func(l, b []gate.Change) []gate.Change {
 			b[0].New = []byte(strings.Repeat("x", sign.MaxBundle+1))
+			b[0].Path = index.BundlePath(index.DigestOf(b[0].New))
 			return append(l, b...)
 		}},
-		{"a bundle that was there is another", "fail G02", func(l, b []gate.Change) []gate.Change {
+		{"a bundle that was there is another", "fail G02 bundles", func(l, b []gate.Change) []gate.Change {
 			b[0].Old = []byte("{}")
 			return append(l, b...)
 		}},
-		{"a bundle is taken away", "fail G02", func(l, b []gate.Change) []gate.Change {
+		{"a bundle is taken away", "fail G02 bundles", func(l, b []gate.Change) []gate.Change {
 			b[0].Old, b[0].New = b[0].New, nil
 			return append(l, b...)
 		}},
-		{"a bundle is a link", "fail G05", func(l, b []gate.Change) []gate.Change {
+		{"a bundle is a link", "fail G05 bundles", func(l, b []gate.Change) []gate.Change {
 			b[0].Regular = false
 			return append(l, b...)
 		}},
-		{"a bundle stands elsewhere", "fail G01", func(l, b []gate.Change) []gate.Change {
+		{"a bundle stands elsewhere", "fail G01 bundle ", func(l, b []gate.Change) []gate.Change {
 			b[0].Path = strings.Replace(b[0].Path, "bundles/", "bundle/", 1)
 			return append(l, b...)
 		}},
-		{"somebody fills the registry with bundles", "fail G01", func(l, b []gate.Change) []gate.Change {
+		{"somebody fills the registry with bundles", "fail G01 bundles", func(l, b []gate.Change) []gate.Change {
 			data := []byte("junk")
 			return append(append(l, b...), gate.Change{Path: index.BundlePath(index.DigestOf(data)), Regular: true, New: data})
 		}},
@@ -83,12 +84,12 @@ func TestBundles(t *testing.T) {
 		got := string(report.Verdict)
 		seen := map[string]bool{}
 		for _, f := range report.Findings {
-			if !seen[f.ID] {
-				got += " " + f.ID
+			if folder, _, _ := strings.Cut(f.Path, "/"); !seen[f.ID] {
+				got += " " + f.ID + " " + folder
 			}
 			seen[f.ID] = true
 		}
-		if !strings.HasPrefix(got, test.want) {
+		if !strings.HasPrefix(got+" ", test.want) {
 			t.Errorf("%s: %s, want %s: %+v", test.story, got, test.want, report.Findings)
 		}
 	}

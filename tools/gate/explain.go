@@ -50,6 +50,8 @@ func Checks() []Check {
 			"Resolvers read the line and builds read gal.toml. If they differed, people would build something else than what was\nchosen and checked."},
 		{"G46", "a licence and a description are there",
 			"Without a licence nobody may use the package, and without a description nobody finds it."},
+		{"G47", "no secrets are in the archive",
+			"What is published can be read by everybody, for ever. Private keys never are, and files that are called as secrets\nare (.env, id_rsa, credentials.toml) only where include in gal.toml names them. A secret that was uploaded is to be\nreplaced by its owner."},
 		{"G50", "the signer may speak, and the signature verifies",
 			"The line is signed by a live key of a registered publisher who owns the package and may write it under the\nregistry's rules. A key belongs to one publisher for ever. Lines of @registry and @root are signed by the keys of the\nroot of trust that they name, which must be the one of now."},
 		{"G51", "enough owners, or root keys, signed",
@@ -58,6 +60,8 @@ func Checks() []Check {
 			"A key that is said to be compromised since an earlier moment takes versions away from people who have them. A person\nlooks whether the owner says so, and not the thief."},
 		{"G61", "the policy lets this class in without a person",
 			"[policy] in registry.toml says whether new publishers, packages, versions and owners wait for a person. An operator\nlooks and says: gal-registry gate DIR --merge --approve BRANCH"},
+		{"G65", "nobody has turned it down",
+			"A person of the registry has looked at the proposal and said no (gal-registry gate DIR --reject BRANCH), or its\nauthor has taken it back (gal-pkg publish --cancel). The reason stands beside it."},
 	}
 }
 

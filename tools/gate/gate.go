@@ -5,18 +5,19 @@
 // verdict of a report is the worst of its findings; a report without findings passes. A finding whose verdict is pass is a
 // remark for the author. Signatures of identities are verified with the ledger's Bundles and those that the proposal brings.
 //
-//	G01  only index and publisher files are touched           G21  the version follows those that are there (a remark)
-//	G02  files only grow                                      G24  a patch needs no newer toolchain
-//	G03  one publisher speaks                                 G30  every dependency is in a registry
-//	G04  every line is in canonical form                      G31  no requirement is open to every version
-//	G05  files are regular files with mode 0644               G40  the archive is there, with its size and digest
-//	G06  a line stands in the file of its subject             G44  the archive is safe to unpack
-//	G07  `after` and `until` fit                              G45  the manifest inside says what the line says
-//	G10  the name is well formed                              G46  a licence and a description are there
+//	G01  only index and publisher files are touched           G24  a patch needs no newer toolchain
+//	G02  files only grow                                      G30  every dependency is in a registry
+//	G03  one publisher speaks                                 G31  no requirement is open to every version
+//	G04  every line is in canonical form                      G40  the archive is there, with its size and digest
+//	G05  files are regular files with mode 0644               G44  the archive is safe to unpack
+//	G06  a line stands in the file of its subject             G45  the manifest inside says what the line says
+//	G07  `after` and `until` fit                              G46  a licence and a description are there
+//	G10  the name is well formed                              G47  no secrets are in the archive
 //	G11  the name is free                                     G50  the signer may speak, and the signature verifies
 //	G12  the name is not easily taken for another             G51  enough owners, or root keys, signed
 //	G13  the name is not reserved                             G56  nothing of before becomes suspect without a person
 //	G20  the version is new                                   G61  the policy lets this class in without a person
+//	G21  the version follows those that are there (a remark)  G65  nobody has turned it down
 package gate
 
 import (
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/tools/build"
 )
 
@@ -53,6 +55,18 @@ type Report struct {
 	Verdict  Verdict   `json:"verdict"`
 	Lines    []Summary `json:"lines"`
 	Findings []Finding `json:"findings"`
+}
+
+// Refusal is the error of lines that the gate does not let in, with everything it found.
+func (r *Report) Refusal() error {
+	err := fault.New(fault.Negative, "gate-refused", "the registry's gate does not let this in")
+	for _, f := range r.Findings {
+		err.WithFact("%s %s: %s", f.ID, f.Verdict, f.Message)
+		if f.Fix != "" {
+			err.WithHelp("%s", f.Fix)
+		}
+	}
+	return err
 }
 
 // Summary is one line of a proposal, for people.

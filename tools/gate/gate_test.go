@@ -10,6 +10,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/sign/tuf"
 	"github.com/geeknik/gal-pkg/tools/build"
@@ -327,6 +328,14 @@ func TestJudge(t *testing.T) {
 			return w.propose(w.publish(w.ada, sitetest.Pack(w, "mailbox", "1.1.0", []archive.File{{Path: "gal.toml", Data: []byte(
 				"[package]\nname = \"mailbox\"\nversion = \"1.1.0\"\ndescription = \"d\"\n")}})))
 		}},
+		{"a secret is in the archive", "fail G47", func(w *world) []gate.Change {
+			return w.propose(w.publish(w.ada, sitetest.Pack(w, "mailbox", "1.1.0", []archive.File{{Path: "gal.toml", Data: []byte(
+				"[package]\nname = \"mailbox\"\nversion = \"1.1.0\"\ndescription = \"d\"\nlicense = \"MIT\"\n")}, {Path: ".env", Data: []byte("TOKEN=x\n")}})))
+		}},
+		{"what is called as secrets are is named by include", "pass", func(w *world) []gate.Change {
+			return w.propose(w.publish(w.ada, sitetest.Pack(w, "mailbox", "1.1.0", []archive.File{{Path: "gal.toml", Data: []byte(
+				"[package]\nname = \"mailbox\"\nversion = \"1.1.0\"\ndescription = \"d\"\nlicense = \"MIT\"\ninclude = [\".env\"]\n")}, {Path: ".env", Data: []byte("DEBUG=1\n")}})))
+		}},
 		{"a stranger publishes a new version", "fail G50", func(w *world) []gate.Change {
 			return w.propose(w.publish(w.bob, w.draft("mailbox", "1.1.0", "")))
 		}},
@@ -588,18 +597,26 @@ func TestOrder(t *testing.T) {
 }
 
 // TestExplain: every check that can be found can be explained, and the list is in order.
+func TestRefusal(t *testing.T) {
+	report := &gate.Report{Findings: []gate.Finding{{ID: "G50", Verdict: gate.Fail, Message: "no", Fix: "do it well"}, {ID: "G61", Verdict: gate.Human, Message: "perhaps"}}}
+	f := fault.Of(report.Refusal())
+	if f == nil || f.Kind != fault.Negative || f.Code != "gate-refused" || strings.Join(f.Facts, "; ") != "G50 fail: no; G61 human: perhaps" || strings.Join(f.Help, "") != "do it well" {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	checks := gate.Checks()
 	if !slices.IsSortedFunc(checks, func(a, b gate.Check) int { return strings.Compare(a.ID, b.ID) }) {
 		t.Error("checks are not sorted")
 	}
-	for _, id := range strings.Fields("G01 G02 G03 G04 G05 G06 G07 G10 G11 G12 G13 G20 G21 G24 G30 G31 G40 G44 G45 G46 G50 G51 G56 G61") {
+	for _, id := range strings.Fields("G01 G02 G03 G04 G05 G06 G07 G10 G11 G12 G13 G20 G21 G24 G30 G31 G40 G44 G45 G46 G47 G50 G51 G56 G61 G65") {
 		if c, ok := gate.Explain(id); !ok || c.Holds == "" || c.Why == "" {
 			t.Errorf("%s is not explained", id)
 		}
 	}
-	if len(checks) != 24 {
-		t.Errorf("%d checks are explained; the list above has 24", len(checks))
+	if len(checks) != 26 {
+		t.Errorf("%d checks are explained; the list above has 26", len(checks))
 	}
 	if _, ok := gate.Explain("G99"); ok {
 		t.Error("G99 is explained, and nothing finds it")

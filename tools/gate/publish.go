@@ -93,4 +93,7 @@ func (j *judge) manifest(l *index.Line, p *index.Publish, file string, files []a
 	if difference := publish.Compare(m, p); difference != "" {
 		j.fail("G45", file, "the gal.toml inside says otherwise than the line: "+difference, "publish again with this gal-pkg")
 	}
+	for _, p := range archive.Secrets(files, m.Package.Include) {
+		j.fail("G47", file, "the archive has "+p.Path+", which "+p.Message, "")
+	}
 }

@@ -66,9 +66,8 @@ func (j *judge) bundle(c Change, digest index.Digest) {
 func (j *judge) named() {
 	left := maps.Clone(j.bundles)
 	for _, l := range j.lines {
-		delete(left, l.Sig.Bundle)
-		for _, c := range l.Sig.Also {
-			delete(left, c.Bundle)
+		for _, digest := range l.Bundles() {
+			delete(left, digest)
 		}
 	}
 	for _, digest := range slices.Sorted(maps.Keys(left)) {

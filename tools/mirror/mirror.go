@@ -8,7 +8,7 @@
 // tiles, the files of packages and publishers, what their signatures refer to, the archives at packages/, and where the
 // source has them the archives' .sigstore.json, the search catalogue and advisories. What is added to it:
 //
-//	mirror.json   what the mirror is to hold, for [Check]; no client reads it
+//	mirror.json   what the mirror is to hold, for [Check]; clients read it for the words of an error, and for nothing else
 //	.mirror/      what the next run goes on from; it is not part of the copy, and no bundle has it
 //
 // A mirror needs no trust and gives none: what it copies is verified as by a client who remembers what it saw last, and

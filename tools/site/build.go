@@ -33,6 +33,8 @@ type BuildReport struct {
 	// RootUntil is when the root expires; Renew says that people should sign a new one soon.
 	RootUntil time.Time `json:"root-until"`
 	Renew     bool      `json:"renew,omitempty"`
+	// Lost are the roles that have no key here any more: what was asked for could be done without, the next may not.
+	Lost []string `json:"lost-keys,omitempty"`
 }
 
 // Build brings dist and public/ up to branch main.
@@ -66,7 +68,7 @@ func (s *Site) buildAnd(ctx context.Context, now time.Time, refresh bool) (*Buil
 	}
 	if done.main != main || due || refresh {
 		if dist, err = s.publish(ctx, now, main, dist, done, report); err != nil {
-			return nil, err
+			return nil, s.lostKeys(err)
 		}
 	}
 	report.Commit = dist.String()
@@ -78,7 +80,8 @@ func (s *Site) buildAnd(ctx context.Context, now time.Time, refresh bool) (*Buil
 		return nil, err
 	}
 	report.Root, report.RootUntil, report.Renew = root.Fingerprint, root.Expires, isOld(root, now)
-	return report, nil
+	report.Lost, err = s.lostRoles(root)
+	return report, err
 }
 
 // isDue reports whether dist is to be signed anew although nothing is new on main: it has no metadata yet, that grows old,

@@ -60,12 +60,12 @@ func (s *Site) proposal(ctx context.Context, commit gitrepo.Hash) (*proposal, er
 		return p, errors.Join(errShape, err)
 	}
 	p.forward = c.Parents[0] == tip
-	p.changes, err = s.changes(c.Parents[0], commit)
+	p.changes, err = s.changes(ctx, c.Parents[0], commit)
 	return p, err
 }
 
-func (s *Site) changes(parent, commit gitrepo.Hash) ([]gate.Change, error) {
-	diff, err := s.repo.Diff(parent, commit)
+func (s *Site) changes(ctx context.Context, parent, commit gitrepo.Hash) ([]gate.Change, error) {
+	diff, err := s.repo.DiffContext(ctx, parent, commit)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ const proposalRefs = "refs/heads/" + index.ProposalPrefix
 
 // Merge judges every open proposal at the tip of main, one after the other, and merges those that pass. Approved names
 // branches that a person has looked at. A proposal that fails is closed, with the reasons in its answer below public/gate;
-// one that needs a person stays open.
+// one that needs a person stays open. What authors have taken back is closed first.
 func (s *Site) Merge(ctx context.Context, now time.Time, approved []string) ([]Outcome, error) {
 	release, err := s.hold(ctx)
 	if err != nil {
@@ -46,7 +46,15 @@ func (s *Site) Merge(ctx context.Context, now time.Time, approved []string) ([]O
 	if _, err := s.build(ctx, now); err != nil {
 		return nil, err
 	}
-	var outcomes []Outcome
+	outcomes, err := s.withdrawn(ctx, now, refs)
+	if err != nil {
+		return outcomes, err
+	}
+	if len(outcomes) > 0 {
+		if refs, err = s.repo.Refs(proposalRefs); err != nil {
+			return outcomes, err
+		}
+	}
 	for _, ref := range refs {
 		branch := strings.TrimPrefix(ref.Name, "refs/heads/")
 		o, err := s.mergeOne(ctx, now, branch, ref.Hash, slices.Contains(approved, branch))
@@ -96,16 +104,13 @@ func (s *Site) mergeOne(ctx context.Context, now time.Time, branch string, commi
 			return nil, err
 		}
 	}
-	if err := s.answer(o); err != nil {
+	if err := errors.Join(s.answer(o), s.answerForContent(o, p)); err != nil {
 		return nil, err
 	}
 	if o.Report.Verdict == gate.Human {
 		return o, nil
 	}
-	if err := s.repo.Delete("refs/heads/"+branch, commit); !errors.Is(err, gitrepo.ErrChanged) {
-		return o, err
-	}
-	return o, nil // it was replaced meanwhile: what is there now is another proposal
+	return o, s.drop(branch, commit)
 }
 
 // examine fills in the report on a proposal, and where it was merged by a run that was cut off before it could say so.

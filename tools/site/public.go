@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/sign/tuf"
+	"github.com/geeknik/gal-pkg/tools/build"
 )
 
 // writePublic brings the static tree up to a commit of dist. What it was last brought to stands in state/public, written
@@ -23,8 +25,11 @@ func (s *Site) writePublic(dist gitrepo.Hash, now time.Time) error {
 		return err
 	}
 	last, err := s.lastPublic()
-	if err != nil || last == dist {
+	if err != nil {
 		return err
+	}
+	if last == dist {
+		return s.mendMetadata(dist)
 	}
 	changes, err := s.repo.Diff(last, dist)
 	if err != nil {
@@ -43,6 +48,28 @@ func (s *Site) writePublic(dist gitrepo.Hash, now time.Time) error {
 		return err
 	}
 	return atomicfile.Write(s.Path("state", "public"), []byte(dist.String()+"\n"), 0o644)
+}
+
+// mendMetadata writes the files anew without which nobody can read anything, where they are not what dist has: they are few.
+// For all others there is verify, and a build without state/public.
+func (s *Site) mendMetadata(dist gitrepo.Hash) error {
+	state, err := build.OldState(tree{s.repo, dist})
+	if err != nil {
+		return err
+	}
+	for _, name := range state.Paths() {
+		want, err := s.repo.ReadFile(dist, name, index.MaxFile)
+		if err != nil {
+			return err
+		}
+		if got, err := atomicfile.Read(s.Path(PublicDir, filepath.FromSlash(name)), index.MaxFile); err == nil && bytes.Equal(got, want) {
+			continue
+		}
+		if err := s.writeFile(name, want); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Site) lastPublic() (gitrepo.Hash, error) {

@@ -31,13 +31,21 @@ func (s *Site) RotateRoot(ctx context.Context, now time.Time, r Rotation) (*Buil
 		return nil, err
 	}
 	defer release()
-	// First everything that was waiting: the new root speaks for the lines after it.
-	if _, err := s.build(ctx, now); err != nil {
+	// First everything that was waiting: the new root speaks for the lines after it. Where that needs a key that is lost,
+	// the new root comes first.
+	if _, err := s.build(ctx, now); err != nil && !fault.IsCode(err, "key-missing") {
 		return nil, err
 	}
 	root, data, err := s.Root()
 	if err != nil {
 		return nil, err
+	}
+	lost, err := s.lostRoles(root)
+	if err != nil {
+		return nil, err
+	}
+	if lost = slices.DeleteFunc(lost, func(role string) bool { return slices.Contains(r.Roles, role) }); len(lost) > 0 {
+		return nil, s.lostFault(root, lost, r.Roles)
 	}
 	_, done, err := s.published()
 	if err != nil {
@@ -72,7 +80,9 @@ func (s *Site) signRoot(root *tuf.Root, data []byte, r Rotation, o tuf.RootOptio
 	// Nothing is made before it is clear that the old root's threshold is met.
 	_, err = tuf.RotateRoot(data, roles, o, signers)
 	if fault.IsCode(err, "key-missing") {
-		fault.Of(err).WithHelp("gal-registry root rotate %s --root-key FILE   (once for each of %d keys)", s.dir, root.Roles.Root.Threshold)
+		fault.Of(err).WithFact("a root is followed by another one only with these keys; without them this one ends on %s", root.Expires.Format(time.DateOnly)).
+			WithFact("builds and refreshes do not need them").
+			WithHelp("gal-registry root rotate %s --root-key FILE   (once for each of %d keys)", s.dir, root.Roles.Root.Threshold)
 	}
 	if err != nil {
 		return nil, err
@@ -117,6 +127,9 @@ func (r Rotation) load(files []string) ([]*sign.PrivateKey, error) {
 	var keys []*sign.PrivateKey
 	for _, file := range files {
 		key, err := sign.LoadKeyFile(file, r.Passphrase)
+		if fault.IsCode(err, "key-not-found") {
+			fault.Of(err).Help = nil // another key than one that the root names is of no use
+		}
 		if err != nil {
 			return nil, err
 		}

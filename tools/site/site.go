@@ -241,10 +241,7 @@ func Open(dir string) (*Site, error) {
 		return nil, fault.New(fault.NotFound, "no-registry", "%s holds no registry", dir).WithHelp("gal-registry init %s", dir).Because(err)
 	}
 	s := &Site{dir: dir, repo: repo, lock: flock.New(filepath.Join(dir, "state", "lock")), busy: make(chan struct{}, 1), random: rand.Reader}
-	if s.log, err = translog.LoadKeyFile(filepath.Join(dir, "keys", "log.key")); err == nil {
-		s.commit, err = sign.LoadKeyFile(filepath.Join(dir, "keys", "commit.pem"), nil)
-	}
-	if err != nil {
+	if err := s.jobKeys(); err != nil {
 		repo.Close()
 		return nil, err
 	}

@@ -179,8 +179,11 @@ func (s *Site) officialKeys(st Statement, by string, role tuf.Role) ([]*sign.Pri
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fault.New(fault.Auth, "key-missing", "%s signs with %d of its keys, and none is here", by, role.Threshold).
-			WithHelp("pass --root-key FILE   (once for each of %d keys)", role.Threshold)
+		missing := fault.New(fault.Auth, "key-missing", "%s signs with %d of its keys, and none is here", by, role.Threshold)
+		if by == index.ByRegistry {
+			return nil, missing.WithHelp("put the file of a targets key into %s", s.Path("keys"))
+		}
+		return nil, missing.WithHelp("pass --root-key FILE   (once for each of %d keys)", role.Threshold)
 	}
 	return keys, nil
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/tools/gate"
 )
@@ -40,7 +39,7 @@ func (s *Site) Submit(ctx context.Context, now time.Time, lines []*index.Line) (
 		return nil, err
 	}
 	if report.Verdict != gate.Pass || len(accepted) != len(lines) {
-		return nil, refused(report)
+		return nil, report.Refusal()
 	}
 	last := lines[len(lines)-1]
 	message := fmt.Sprintf("%s: %s\n\nPublisher: %s\n", last.Event, last.Subject, last.By)
@@ -75,15 +74,4 @@ func (s *Site) appending(tip gitrepo.Hash, lines []*index.Line) (changes []gate.
 		edits = append(edits, gitrepo.Edit{Path: c.Path, Data: c.New})
 	}
 	return changes, edits, nil
-}
-
-func refused(report *gate.Report) error {
-	err := fault.New(fault.Negative, "gate-refused", "the registry's gate does not let this in")
-	for _, f := range report.Findings {
-		err.WithFact("%s %s: %s", f.ID, f.Verdict, f.Message)
-		if f.Fix != "" {
-			err.WithHelp("%s", f.Fix)
-		}
-	}
-	return err
 }

@@ -61,11 +61,15 @@ func (s *Site) AddToken(ctx context.Context, name string, now time.Time) (string
 	}
 	sum := sha256.Sum256([]byte(token))
 	file.Tokens = append(file.Tokens, tokenEntry{name, hex.EncodeToString(sum[:]), now.UTC().Truncate(time.Second)})
+	return token, s.writeTokens(file)
+}
+
+func (s *Site) writeTokens(file *tokenFile) error {
 	var out bytes.Buffer
 	if err := toml.NewEncoder(&out).Encode(file); err != nil {
-		return "", err
+		return err
 	}
-	return token, atomicfile.WriteSecret(s.Path("tokens.toml"), out.Bytes())
+	return atomicfile.WriteSecret(s.Path("tokens.toml"), out.Bytes())
 }
 
 func (s *Site) tokens() (*tokenFile, error) {

@@ -435,3 +435,57 @@ func TestUploadOrder(t *testing.T) {
 		t.Errorf("%v, or another tree", err)
 	}
 }
+
+// TestLostKeys loses keys that every build may need: what can be done without them is done and said, and a rotation that
+// names them goes through whatever waits.
+func TestLostKeys(t *testing.T) {
+	lose := func(r *sitetest.Registry, names ...string) {
+		for _, name := range names {
+			if err := os.Remove(r.Path("keys", name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	later := sitetest.Now.Add(36 * time.Hour)
+	for _, roles := range [][]string{{"targets"}, {"snapshot"}, {"timestamp"}, {"targets", "snapshot", "timestamp"}} {
+		r := sitetest.New(t)
+		begin := first(t, r)
+		for _, role := range roles {
+			lose(r, role+".pem")
+		}
+		report, err := r.Build(t.Context(), sitetest.Now)
+		if err != nil || !slices.Equal(report.Lost, roles) {
+			t.Errorf("%v: a build with nothing to do: %+v, %v", roles, report, err)
+		}
+		_, err = r.Build(t.Context(), sitetest.Now.Add(40*24*time.Hour))
+		if f := fault.Of(err); !fault.IsCode(err, "key-missing") || len(f.Facts) != len(roles) || !strings.Contains(strings.Join(f.Help, " "), "--role "+roles[len(roles)-1]) {
+			t.Errorf("%v: a build that needs it: %+v", roles, f)
+		}
+		// Another role alone does not help, and must not leave a root behind that cannot be published.
+		if other := []string{"root"}; len(roles) == 1 {
+			if _, err := r.RotateRoot(t.Context(), later, site.Rotation{Roles: other}); !fault.IsCode(err, "key-missing") {
+				t.Errorf("%v: another role was given a key: %v", roles, err)
+			}
+		}
+		report, err = r.RotateRoot(t.Context(), later, site.Rotation{Roles: roles})
+		if err != nil || len(report.Lost) > 0 {
+			t.Errorf("%v: the rotation: %+v, %v", roles, report, err)
+			continue
+		}
+		verified(t, r, begin, later)
+	}
+	for _, name := range []string{"log.key", "commit.pem"} {
+		r := sitetest.New(t)
+		lose(r, name)
+		_, err := site.Open(r.Path())
+		if f := fault.Of(err); !fault.IsCode(err, "key-missing") || len(f.Help) != 1 || strings.Contains(f.Help[0], "keygen --") || !strings.Contains(f.Help[0], "backup") {
+			t.Errorf("%s: %+v", name, fault.Of(err))
+		}
+	}
+	r := sitetest.New(t)
+	lose(r, "root.pem")
+	_, err := r.RotateRoot(t.Context(), later, site.Rotation{Roles: []string{"targets"}})
+	if f := fault.Of(err); !fault.IsCode(err, "key-missing") || len(f.Facts) != 2 {
+		t.Errorf("%+v", f)
+	}
+}

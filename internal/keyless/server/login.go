@@ -66,9 +66,14 @@ func (l login) token(ctx context.Context, way string) (string, error) {
 	}
 	config := oauth2.Config{ClientID: l.audience, Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "email"}}
 	config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	if way == helper.WayAuto && config.Endpoint.AuthURL == "" && config.Endpoint.DeviceAuthURL == "" {
+		return "", fault.New(fault.Auth, "no-identity", "there is no identity to sign with").
+			WithFact("nobody can log in at %s", l.issuer).
+			WithHelp("gal-pkg publish --sign-keyless --oidc-issuer URL").WithHelp("gal-pkg publish --sign FILE      # with a key")
+	}
 	var tokens *oauth2.Token
 	nonce := ""
-	if way == helper.WayBrowser || way == helper.WayAuto && hasBrowser(l.env) {
+	if way == helper.WayBrowser || way == helper.WayAuto && config.Endpoint.AuthURL != "" && hasBrowser(l.env) {
 		tokens, nonce, err = l.browser(ctx, config)
 	} else {
 		tokens, err = l.device(ctx, config)

@@ -86,6 +86,10 @@ func TestLogin(t *testing.T) {
 		{"codes that would go over the network in the clear", discovery("token_endpoint", "http://192.0.2.1/"), "browser device", "login-failed", "no https address"},
 		{"an endpoint that leads elsewhere", discovery("token_endpoint", elsewhere.URL), "browser device", "login-failed", "leads elsewhere"},
 		{"keys that are not the issuer's", discovery("jwks_uri", elsewhere.URL), "browser device", "login-failed", ""},
+		{"no page to log in, and a browser", discovery("authorization_endpoint", ""), "auto", "", ""},
+		{"an issuer for jobs alone", func(i *keylesstest.Instance) {
+			i.Discovery = map[string]any{"authorization_endpoint": "", "device_authorization_endpoint": ""}
+		}, "auto", "no-identity", "nobody can log in at http://127.0.0.1:"},
 		{"no flow for devices", discovery("device_authorization_endpoint", ""), "device", "login-failed", "--login browser"},
 	} {
 		for _, way := range strings.Fields(row.ways) {

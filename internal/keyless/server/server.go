@@ -83,9 +83,15 @@ func (s service) sign(ctx context.Context, q helper.Question) (*keyless.Signed, 
 	if err != nil {
 		return nil, err
 	}
+	if q.Dry && (q.Token != "" || q.Login != nil) {
+		return &keyless.Signed{}, nil
+	}
 	token, err := s.token(ctx, client, q, keyless.Audience(authority))
 	if err != nil {
 		return nil, err
+	}
+	if q.Dry {
+		return &keyless.Signed{}, nil
 	}
 	return keyless.Sign(ctx, client, q.Root, q.Claim, token, s.now())
 }

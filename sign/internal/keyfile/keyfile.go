@@ -44,7 +44,7 @@ func create(path string, data []byte, perm fs.FileMode) error {
 		return exists(path)
 	}
 	if err != nil {
-		return fault.New(fault.Usage, "key-not-written", "the key file `%s` was not written", path).Because(err)
+		return fault.New(fault.Manifest, "key-not-written", "the key file `%s` was not written", path).Because(err)
 	}
 	return nil
 }

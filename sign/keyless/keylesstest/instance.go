@@ -1,6 +1,7 @@
-// Package keylesstest is a small Sigstore instance for tests, on loopback: an OpenID Connect issuer whose tokens anybody
-// gets who asks in this process, and a person who logs in with a browser or a device, a certificate authority with a certificate transparency log, a transparency log (Rekor
-// v2) and a time stamp authority. All of them do what they are for: what [keyless.Sign] gets from them verifies.
+// Package keylesstest is a small Sigstore instance for tests, on loopback: an OpenID Connect issuer, which gives tokens to this
+// process, to whoever knows [RunnerSecret], and to a person who logs in with a browser or a device and always says what the
+// test has them say; a certificate authority with a certificate transparency log, a transparency log (Rekor v2) and a time
+// stamp authority. What [keyless.Sign] gets from them verifies, unless the test has spoilt it.
 package keylesstest
 
 import (

@@ -183,12 +183,18 @@ func (r *Registry) Propose(author publish.Author, on gitrepo.Hash, lines ...*ind
 // Push makes a branch of one commit with files on top of another commit.
 func (r *Registry) Push(branch string, author publish.Author, on gitrepo.Hash, files map[string][]byte) gitrepo.Hash {
 	r.t.Helper()
+	return r.PushSaying("publish\n", branch, author, on, files)
+}
+
+// PushSaying is Push with a message.
+func (r *Registry) PushSaying(message, branch string, author publish.Author, on gitrepo.Hash, files map[string][]byte) gitrepo.Hash {
+	r.t.Helper()
 	var edits []gitrepo.Edit
 	for path, data := range files {
 		edits = append(edits, gitrepo.Edit{Path: path, Data: data})
 	}
 	h, err := r.Repo.Commit(context.Background(), []gitrepo.Hash{on}, edits, gitrepo.CommitInfo{
-		AuthorName: author.ID, AuthorEmail: author.ID + "@example.org", When: Now, Message: "publish\n", Signer: author.Key.CommitSigner(rand.Reader),
+		AuthorName: author.ID, AuthorEmail: author.ID + "@example.org", When: Now, Message: message, Signer: author.Key.CommitSigner(rand.Reader),
 	})
 	if err == nil {
 		err = r.Repo.CompareAndSwap("refs/heads/"+branch, gitrepo.Hash{}, h)

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/desk"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/tools/gate"
+)
+
+// cancelled is the document of publish --cancel.
+type cancelled struct {
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Registry string   `json:"registry"`
+	State    string   `json:"state"`    // cancelled, or cancelling until the registry's gate has run
+	Branches []string `json:"branches"` // of the proposals that are taken back
+}
+
+// cancel takes back the open proposals of a version. The registry closes those that were signed with the same key.
+func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageInfo) error {
+	author, err := a.author(c.signing)
+	if err != nil {
+		return err
+	}
+	d, err := a.desk(r)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	open, err := d.OfVersion(a.ctx, info.Name, info.Version)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		return fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, r.ID()).
+			WithHelp("gal-pkg proposal list")
+	}
+	result := cancelled{Name: info.Name, Version: info.Version.String(), Registry: r.ID(), State: "cancelling", Branches: open}
+	if c.DryRun {
+		result.State = "dry-run"
+		a.Status("Finished", "dry run: nothing was written")
+		return a.Result("publish", result, printLines(open))
+	}
+	for _, branch := range open {
+		if _, err := d.Withdraw(a.ctx, author, r.ID(), branch, c.Reason); err != nil {
+			return err
+		}
+	}
+	left, err := d.OfVersion(a.ctx, info.Name, info.Version)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		result.State = "cancelled"
+		a.Status("Cancelled", "%s %s", info.Name, info.Version)
+		return a.Result("publish", result, printLines(open))
+	}
+	a.Note("the registry closes it at the next run of its gate, if it was signed with this key: gal-registry gate --merge")
+	return a.Result("publish", result, printLines(open))
+}
+
+func printLines(lines []string) func(io.Writer) {
+	return func(w io.Writer) {
+		for _, line := range lines {
+			fmt.Fprintln(w, line)
+		}
+	}
+}
+
+// turnedDown tells of a no to a proposal with the same content that is closed: with --status that is the answer.
+func (c *publishCmd) turnedDown(a *app, r *remote.Registry, draft *publish.Draft) error {
+	outcome, err := desk.AnswerTo(a.ctx, r, index.ProposalBranch(draft.Name, draft.Publish.Checksum))
+	if err != nil || outcome == nil || outcome.Report.Verdict != gate.Fail {
+		return err
+	}
+	if c.Status {
+		return outcome.Report.Refusal()
+	}
+	for _, f := range outcome.Report.Findings {
+		a.Note("a proposal with this content was closed before: %s: %s", f.ID, f.Message)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/gitrepo"
+	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/sign"
+	"github.com/geeknik/gal-pkg/tools/gate"
+)
+
+// maxReason bounds the reason of a no, in bytes.
+const maxReason = 500
+
+// Reject closes an open proposal because a person says no. Its author reads the reason where the gate's answers are.
+//
+// Errors: fault.NotFound "no-proposal", fault.Usage "bad-reason", fault.Negative "merged-already".
+func (s *Site) Reject(ctx context.Context, now time.Time, branch, reason string) (*Outcome, error) {
+	if !isReason(reason) {
+		return nil, fault.New(fault.Usage, "bad-reason", "a reason is one line of 1 to %d bytes", maxReason)
+	}
+	release, err := s.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	commit, err := s.repo.Ref("refs/heads/" + branch)
+	if errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(branch, index.ProposalPrefix) {
+		return nil, fault.New(fault.NotFound, "no-proposal", "there is no proposal %s", branch).WithHelp("gal-registry gate %s", s.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.turnDown(ctx, now, branch, commit, "a person of the registry says no: "+reason)
+}
+
+func isReason(text string) bool {
+	return strings.TrimSpace(text) != "" && len(text) <= maxReason && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// turnDown closes a proposal with one finding, whatever the gate would say.
+func (s *Site) turnDown(ctx context.Context, now time.Time, branch string, commit gitrepo.Hash, why string) (*Outcome, error) {
+	o := &Outcome{Branch: branch, Commit: commit.String()}
+	p, _, err := s.examine(ctx, now, o, commit, false)
+	if err != nil {
+		return nil, err
+	}
+	if o.Merged != "" {
+		return nil, fault.New(fault.Negative, "merged-already", "the proposal %s is merged", branch)
+	}
+	o.Report = &gate.Report{Schema: gate.Schema, Verdict: gate.Fail, Lines: o.Report.Lines, Findings: []gate.Finding{{ID: "G65", Verdict: gate.Fail, Message: why}}}
+	if err := errors.Join(s.answer(o), s.answerForContent(o, p)); err != nil {
+		return nil, err
+	}
+	return o, s.drop(branch, commit)
+}
+
+// drop removes the branch of a proposal, unless another commit is there meanwhile: that is another proposal.
+func (s *Site) drop(branch string, commit gitrepo.Hash) error {
+	if err := s.repo.Delete("refs/heads/"+branch, commit); !errors.Is(err, gitrepo.ErrChanged) {
+		return err
+	}
+	return nil
+}
+
+// answerForContent puts a no also where authors look who have only the archive: who makes the proposal again signs another
+// line, and has no longer the name of the branch that is closed.
+func (s *Site) answerForContent(o *Outcome, p *proposal) error {
+	if o.Report.Verdict != gate.Fail || p == nil {
+		return nil
+	}
+	var decoder index.Decoder
+	for _, c := range p.changes {
+		lines, _ := decoder.ParseLines(c.Path, bytes.TrimPrefix(c.New, c.Old)) // what is malformed has no author to ask
+		for _, l := range lines {
+			body, ok := l.Body.(*index.Publish)
+			if !ok {
+				continue
+			}
+			there := *o
+			there.Branch = index.ProposalBranch(l.Subject, body.Checksum)
+			if err := s.answer(&there); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withdrawn closes the proposals that their authors have taken back, with the commits that say so, and returns what became of
+// them. A commit that says so of what others have proposed is judged as any other, and changes nothing.
+func (s *Site) withdrawn(ctx context.Context, now time.Time, refs []gitrepo.RefEntry) (outcomes []Outcome, err error) {
+	for _, ref := range refs {
+		c, err := s.repo.ReadCommit(ref.Hash)
+		if err != nil {
+			continue // the gate says so
+		}
+		target, reason, ok := publish.ParseWithdrawal(c.Message)
+		at := slices.IndexFunc(refs, func(r gitrepo.RefEntry) bool { return r.Hash.String() == target && r.Hash != ref.Hash })
+		if !ok || at < 0 || !s.sameSigner(c, refs[at].Hash) {
+			continue
+		}
+		why := "its author has taken it back"
+		if isReason(reason) {
+			why += ": " + reason
+		}
+		o, err := s.turnDown(ctx, now, strings.TrimPrefix(refs[at].Name, "refs/heads/"), refs[at].Hash, why)
+		if fault.IsCode(err, "merged-already") {
+			continue
+		}
+		if err != nil {
+			return outcomes, fmt.Errorf("proposal %s: %w", refs[at].Name, err)
+		}
+		if err := s.drop(strings.TrimPrefix(ref.Name, "refs/heads/"), ref.Hash); err != nil {
+			return outcomes, err
+		}
+		outcomes = append(outcomes, *o)
+	}
+	return outcomes, nil
+}
+
+// sameSigner reports whether two commits are signed with one key.
+func (s *Site) sameSigner(a gitrepo.Commit, hash gitrepo.Hash) bool {
+	b, err := s.repo.ReadCommit(hash)
+	if err != nil {
+		return false
+	}
+	first, ok := signer(a)
+	second, too := signer(b)
+	return ok && too && first == second
+}
+
+func signer(c gitrepo.Commit) (sign.PublicKey, bool) {
+	signature, err := sign.ParseCommitSignature(c.Signature)
+	if err != nil {
+		return sign.PublicKey{}, false
+	}
+	key := signature.ClaimedKey()
+	return key, signature.Verify(key, bytes.NewReader(c.Signed)) == nil
+}
