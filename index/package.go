@@ -135,24 +135,27 @@ func (p *Package) add(r *Release) {
 }
 
 // Newest returns the highest offered release that is not yanked, releases before pre-releases; nil where there is none.
-func (p *Package) Newest() *Release {
+func (p *Package) Newest() *Release { return p.NewestOf(func(*Release) bool { return true }) }
+
+// NewestOf is Newest of the releases for which ok is true.
+func (p *Package) NewestOf(ok func(*Release) bool) *Release {
+	final := p.HighestOf(func(r *Release) bool { return r.Version.Pre() == "" && ok(r) })
+	if final != nil {
+		return final
+	}
+	return p.HighestOf(ok)
+}
+
+// HighestOf returns the offered release of highest precedence that is not yanked and for which ok is true, be it a
+// pre-release; nil where there is none.
+func (p *Package) HighestOf(ok func(*Release) bool) *Release {
 	var best *Release
 	for _, r := range p.Releases {
-		if !r.Offered() || r.Yanked() != nil {
-			continue
-		}
-		if best == nil || newer(r.Version, best.Version) {
+		if (best == nil || best.Version.Less(r.Version)) && r.Offered() && r.Yanked() == nil && ok(r) {
 			best = r
 		}
 	}
 	return best
-}
-
-func newer(a, b version.Version) bool {
-	if (a.Pre() == "") != (b.Pre() == "") {
-		return a.Pre() == ""
-	}
-	return b.Less(a)
 }
 
 // After returns the digest that the next line of an event must name in `after`; v is the version of a yank or unyank,

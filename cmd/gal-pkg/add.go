@@ -207,7 +207,7 @@ func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpe
 	}
 	release := p.Newest(pkg, a.now())
 	if !spec.Requirement.IsZero() {
-		release = newestMatch(pkg, spec.Requirement)
+		release = pkg.HighestOf(func(r *index.Release) bool { return spec.Requirement.Matches(r.Version) })
 	}
 	if release == nil && settled {
 		return nil // the lock may have one that is yanked
@@ -235,16 +235,6 @@ func (c *addCmd) form(v version.Version) version.Requirement {
 		return version.MustParseRequirement("~" + v.String())
 	}
 	return version.Compatible(v)
-}
-
-func newestMatch(p *index.Package, r version.Requirement) *index.Release {
-	var best *index.Release
-	for _, release := range p.Releases {
-		if release.Offered() && release.Yanked() == nil && r.Matches(release.Version) && (best == nil || best.Version.Less(release.Version)) {
-			best = release
-		}
-	}
-	return best
 }
 
 // noVersion says why nothing can be chosen: no such version, or only yanked ones.

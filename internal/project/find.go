@@ -46,21 +46,16 @@ func Choose(p *index.Package, want string) (*index.Release, error) {
 		}
 		matches = requirement.Matches
 	}
-	var best *index.Release
+	if best := p.HighestOf(func(r *index.Release) bool { return matches(r.Version) }); best != nil {
+		return best, nil
+	}
 	var yanked []*index.Release
 	for _, r := range p.Releases {
-		switch {
-		case !r.Offered() || !matches(r.Version):
-		case r.Yanked() != nil:
+		if r.Offered() && r.Yanked() != nil && matches(r.Version) {
 			yanked = append(yanked, r)
-		case best == nil || best.Version.Less(r.Version):
-			best = r
 		}
 	}
-	switch {
-	case best != nil:
-		return best, nil
-	case len(yanked) > 0:
+	if len(yanked) > 0 {
 		return nil, allYanked(p, want, yanked)
 	}
 	return nil, noVersion(p, want)

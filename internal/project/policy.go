@@ -65,21 +65,7 @@ func (p *Project) Newest(pkg *index.Package, now time.Time) *index.Release {
 	if p.agedBefore(now).IsZero() {
 		return pkg.Newest()
 	}
-	var best *index.Release
-	for _, r := range pkg.Releases {
-		if r.Offered() && r.Yanked() == nil && p.OldEnough(r.At, now) && (best == nil || newer(r.Version, best.Version)) {
-			best = r
-		}
-	}
-	return cmp.Or(best, pkg.Newest())
-}
-
-// newer puts releases before pre-releases.
-func newer(a, b version.Version) bool {
-	if (a.Pre() == "") != (b.Pre() == "") {
-		return a.Pre() == ""
-	}
-	return b.Less(a)
+	return cmp.Or(pkg.NewestOf(func(r *index.Release) bool { return p.OldEnough(r.At, now) }), pkg.Newest())
 }
 
 // withhold has the resolver leave out what is too young, over and above what exclude-newer does.

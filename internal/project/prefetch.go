@@ -112,16 +112,9 @@ func (s *source) unseen(hints []resolve.Hint) []resolve.Hint {
 // newestFitting is the release that is likely to be chosen, of those that are not from after the cutoff, if there is one;
 // nil where there is none.
 func newestFitting(p *index.Package, fits version.Requirement, cutoff time.Time) *index.Release {
-	var newest *index.Release
-	for _, r := range p.Releases {
-		if !cutoff.IsZero() && r.At.After(cutoff) {
-			continue
-		}
-		if r.Offered() && r.Yanked() == nil && (newest == nil || newest.Version.Less(r.Version)) && fits.Matches(r.Version) {
-			newest = r
-		}
-	}
-	return newest
+	return p.HighestOf(func(r *index.Release) bool {
+		return (cutoff.IsZero() || !r.At.After(cutoff)) && fits.Matches(r.Version)
+	})
 }
 
 // below hints at what a release depends on, as far as it is in the same registry.
