@@ -43,6 +43,15 @@ type proposal struct {
 // errShape is an answer to commits that no gate needs to look into.
 var errShape = errors.New("a proposal is one commit on top of a commit of main")
 
+// Limits on what a proposal changes, before the gate looks into it: a few bytes can name one large file many thousand times.
+// The gate's own limit is 256 lines, each in a file of its own at most, with the bundles of their signatures.
+const (
+	maxChanges = 4096
+	maxChanged = 256 << 20 // bytes of the files, as they were and as they are to be
+)
+
+var errTooMuch = errors.New("a proposal changes at most 4096 files, of 256 MiB together")
+
 func (s *Site) proposal(ctx context.Context, commit gitrepo.Hash) (*proposal, error) {
 	tip, err := s.repo.Ref(mainRef)
 	if err != nil {
@@ -69,7 +78,11 @@ func (s *Site) changes(ctx context.Context, parent, commit gitrepo.Hash) ([]gate
 	if err != nil {
 		return nil, err
 	}
+	if len(diff) > maxChanges {
+		return nil, errTooMuch
+	}
 	var changes []gate.Change
+	left := maxChanged
 	for _, d := range diff {
 		c := gate.Change{Path: d.Path, Regular: d.NewMode == gitrepo.ModeFile}
 		if !d.Old.IsZero() {
@@ -85,6 +98,9 @@ func (s *Site) changes(ctx context.Context, parent, commit gitrepo.Hash) ([]gate
 			if c.New, err = s.repo.ReadBlob(d.New, index.MaxFile); err != nil {
 				return nil, err
 			}
+		}
+		if left -= len(c.Old) + len(c.New); left < 0 {
+			return nil, errTooMuch
 		}
 		changes = append(changes, c)
 	}
@@ -176,6 +192,8 @@ func refusalOf(err error) *gate.Report {
 	switch {
 	case errors.Is(err, errShape):
 		finding.Message = errShape.Error()
+	case errors.Is(err, errTooMuch):
+		finding.Message = errTooMuch.Error()
 	case fault.KindOf(err) == fault.Integrity, errors.Is(err, gitrepo.ErrTooLarge):
 		finding.ID, finding.Message = "G05", err.Error()
 	default:

@@ -3,6 +3,7 @@ package site_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -248,6 +249,12 @@ func TestRefused(t *testing.T) {
 		{"a tree that no program may check out", "G05", func(r *sitetest.Registry, ada publish.Author) string {
 			return pushTree(t, r, "100644 blob %s\t.GIT\n")
 		}},
+		{"many files", "G02", func(r *sitetest.Registry, ada publish.Author) string {
+			return pushMany(r, ada, 5000, []byte("y"))
+		}},
+		{"a large file, many times", "G02", func(r *sitetest.Registry, ada publish.Author) string {
+			return pushMany(r, ada, 60, make([]byte, 5<<20))
+		}},
 		{"a link", "G05", func(r *sitetest.Registry, ada publish.Author) string {
 			return pushTree(t, r, "120000 blob %s\tmailbox\n", "index", "ma", "il")
 		}},
@@ -279,6 +286,17 @@ func TestRefused(t *testing.T) {
 			r.Merge("pass")
 		})
 	}
+}
+
+// pushMany makes a proposal of files with one content.
+func pushMany(r *sitetest.Registry, ada publish.Author, n int, data []byte) string {
+	files := map[string][]byte{}
+	for i := range n {
+		files[fmt.Sprintf("index/x%d", i)] = data
+	}
+	branch := index.ProposalPrefix + "mailbox/0123456789abcdef"
+	r.Push(branch, ada, r.Main(), files)
+	return branch
 }
 
 // pushTree makes a proposal with git's own plumbing, of which the tree holds an entry below some folders.
