@@ -43,7 +43,9 @@ func (s Standing) Outdated() bool {
 }
 
 // Standings says of every package in gal.lock that is from a registry or from git, in its order, what newer versions there
-// are. It needs the index files of those packages and no others, and changes nothing. Offline, git is left out. Now is what spans such as exclude-newer = "7 days" count from.
+// are. It needs the index files of those packages and no others, and changes nothing. Offline, git is left out. Now is what
+// spans such as exclude-newer = "7 days" count from. A version that its registry does not stand by any more is an error:
+// fault.Integrity "version-vanished", "key-compromised".
 func (p *Project) Standings(ctx context.Context, set *remote.Set, now time.Time) ([]Standing, error) {
 	if p.Lock == nil {
 		return nil, p.ErrNoLock()
@@ -75,6 +77,9 @@ func (p *Project) Standings(ctx context.Context, set *remote.Set, now time.Time)
 		}
 		r, err := set.ByID(ctx, l.Source.Location)
 		if err != nil {
+			return nil, err
+		}
+		if err := r.Snapshot.StandsBy(ctx, index.Want{Name: l.Name, Version: l.Version}); fault.KindOf(err) == fault.Integrity {
 			return nil, err
 		}
 		pkg, err := r.Snapshot.Package(ctx, l.Name)
