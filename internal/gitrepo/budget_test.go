@@ -106,15 +106,12 @@ func TestManyEqualFoldersAreRead(t *testing.T) {
 	}
 }
 
-func TestWalkAndDiffEndWithTheirContext(t *testing.T) {
+func TestDiffEndsWithItsContext(t *testing.T) {
 	repo := emptyRepo(t)
 	tree := folders(t, repo, "", 30, "a", "b")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := repo.DiffContext(ctx, gitrepo.Hash{}, tree); !errors.Is(err, context.Canceled) {
 		t.Errorf("diff: %v", err)
-	}
-	if err := repo.WalkContext(ctx, tree, "", func(gitrepo.File) error { return nil }); !errors.Is(err, context.Canceled) {
-		t.Errorf("walk: %v", err)
 	}
 }

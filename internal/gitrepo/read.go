@@ -125,11 +125,6 @@ func (r *Repo) ReadFiles(snapshot Hash, paths []string, limit int64) (map[string
 // It reads no blob. An error of fn ends the walk and is returned; [fs.SkipAll] ends it without one. More than [MaxAgain]
 // folders that were met before, [MaxEntries] entries, or [MaxPaths] are a fault of kind Integrity.
 func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
-	return r.WalkContext(context.Background(), snapshot, prefix, fn)
-}
-
-// WalkContext is [Repo.Walk] that ends with ctx.
-func (r *Repo) WalkContext(ctx context.Context, snapshot Hash, prefix string, fn func(File) error) error {
 	root, err := r.TreeOf(snapshot)
 	if err != nil {
 		return err
@@ -144,7 +139,7 @@ func (r *Repo) WalkContext(ctx context.Context, snapshot Hash, prefix string, fn
 		}
 		root = e.hash
 	}
-	err = r.walk(r.budget(ctx, snapshot), root, prefix, fn)
+	err = r.walk(r.budget(context.Background(), snapshot), root, prefix, fn)
 	if err == fs.SkipAll {
 		return nil
 	}
