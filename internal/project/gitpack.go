@@ -88,8 +88,9 @@ func (s *source) pack(ctx context.Context, l manifest.LockedPackage) (fetch.Item
 // fetchGit brings the packages of a plan that come from git into the cache.
 func (p *Plan) fetchGit(ctx context.Context, selected []resolve.Selected, o Fetching) ([]download.Result, error) {
 	var results []download.Result
+	wanted := refs(selected)
 	for _, l := range p.Lock.Packages {
-		if l.Source.Kind != manifest.GitSource || selected != nil && !isSelected(selected, l) {
+		if l.Source.Kind != manifest.GitSource || selected != nil && !wanted[l.Ref()] {
 			continue
 		}
 		item, data, err := p.source.pack(ctx, l)

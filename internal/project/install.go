@@ -185,21 +185,17 @@ func (p *Plan) fetchFrom(ctx context.Context, r *remote.Registry, items []fetch.
 	return results, group.Wait()
 }
 
-// refs are the packages of registries among those that are selected.
+// refs are the packages of registries and of git among those that are selected.
 func refs(selected []resolve.Selected) map[manifest.Ref]bool {
 	set := make(map[manifest.Ref]bool, len(selected))
 	for _, s := range selected {
 		if location, ok := strings.CutPrefix(s.ID.Source, "registry+"); ok {
 			set[ref(manifest.Registry(location), s.ID.Name, s.Version)] = true
+		} else if from, err := manifest.ParseSource(s.ID.Source); err == nil && from.Kind == manifest.GitSource {
+			set[ref(from, s.ID.Name, s.Version)] = true
 		}
 	}
 	return set
-}
-
-func isSelected(selected []resolve.Selected, l manifest.LockedPackage) bool {
-	return slices.ContainsFunc(selected, func(s resolve.Selected) bool {
-		return s.ID.Name == l.Name && s.Version.Equal(l.Version) && s.ID.Source == l.Source.String()
-	})
 }
 
 func (p *Plan) item(l manifest.LockedPackage, a placed) fetch.Item {
