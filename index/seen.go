@@ -91,6 +91,13 @@ func parseSeen(text string) (map[string]sighting, bool) {
 	return known, ok && !r.broken
 }
 
+// Check reports whether what is remembered can be read: errors are those of [StandingFile].
+func (s *Seen) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load()
+}
+
 // Save writes what was verified anew. What another process has seen meanwhile, of a later state, stays. Of more files than
 // there is room for, some half a million, those that were seen longest ago are left out.
 func (s *Seen) Save() error {

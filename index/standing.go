@@ -60,7 +60,7 @@ func (f StandingFile) Load() (Standing, error) {
 // damaged is the error for a file whose loss nobody may take for never having seen the registry.
 func damaged(path string, err error) error {
 	if !errors.Is(err, errUnsealed) {
-		return err
+		return fault.New(fault.Manifest, "unreadable", "what is kept of the registry cannot be read").WithFact("file %s", path).Because(err)
 	}
 	return fault.New(fault.Integrity, "standing-damaged", "what is kept of the registry is damaged").
 		WithFact("file %s", path).

@@ -287,6 +287,9 @@ func (c *registryListCmd) check(a *app, row *registryRow) error {
 	}
 	start := a.now()
 	r, err := set.Open(a.ctx, row.Name)
+	if err == nil {
+		err = r.CheckKept()
+	}
 	if row.took = a.now().Sub(start); err != nil {
 		row.Status = "error: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 		return err

@@ -241,6 +241,17 @@ func TestStamp(t *testing.T) {
 		t.Error("not fresh after an installation")
 	}
 	dir := filepath.Join(project, PackagesDir)
+	keepList := func() func() {
+		list := filepath.Join(project, ListFile)
+		data, err := os.ReadFile(list)
+		must(t, err)
+		info, err := os.Stat(list)
+		must(t, err)
+		return func() {
+			must(t, os.WriteFile(list, data, 0o644))
+			must(t, os.Chtimes(list, info.ModTime(), info.ModTime()))
+		}
+	}
 	for name, change := range map[string]func() func(){
 		"lock": func() func() { write("gal.lock", "2wo"); return func() { write("gal.lock", "two") } },
 		"no lock": func() func() {
@@ -256,6 +267,11 @@ func TestStamp(t *testing.T) {
 			write("gal.lock", "twoone")
 			write("gal.toml", "")
 			return func() { write("gal.lock", "two"); write("gal.toml", "one") }
+		},
+		"another list": func() func() {
+			undo := keepList()
+			must(t, os.WriteFile(filepath.Join(project, ListFile), []byte("{}"), 0o644))
+			return undo
 		},
 		"link removed": func() func() {
 			must(t, os.Remove(filepath.Join(dir, "mailbox-1.0.0")))
@@ -273,10 +289,9 @@ func TestStamp(t *testing.T) {
 			return func() { must(t, os.Chtimes(dir, time.Time{}, info.ModTime())) }
 		},
 		"list removed": func() func() {
-			data, err := os.ReadFile(filepath.Join(project, ListFile))
-			must(t, err)
+			undo := keepList()
 			must(t, os.Remove(filepath.Join(project, ListFile)))
-			return func() { must(t, os.WriteFile(filepath.Join(project, ListFile), data, 0o644)) }
+			return undo
 		},
 		"tree removed": func() func() {
 			tree := filepath.Join(dir, "mailbox-1.0.0")

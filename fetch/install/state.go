@@ -45,9 +45,9 @@ func NewStamp(project string, files []string, words ...string) (Stamp, error) {
 	return Stamp("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
 }
 
-// The state file is `gal-state 2`, the stamp, and the times at which .gal/packages and the cache's store folder were last
-// changed, each a line. The first time shows that somebody removed a link, the second that a tree came or went to which a
-// link may lead; both are compared for equality alone.
+// The state file is `gal-state 3`, the stamp, the times at which .gal/packages and packages.json were last changed with the
+// length of the latter, and the time of the cache's store folder, each a line. They show that somebody removed a link, has
+// changed the list, or that a tree came or went to which a link may lead; all are compared for equality alone.
 
 // Fresh reports whether the project was installed from exactly what s stands for, and its links are as they were left and
 // lead somewhere. Store is the folder of the cache with the trees. Where that has changed, every link is followed, and the
@@ -60,9 +60,6 @@ func (s Stamp) Fresh(project, store string) bool {
 	own, err := s.state(project)
 	kept, same := strings.CutPrefix(string(data), own)
 	if err != nil || !same {
-		return false
-	}
-	if _, err := os.Lstat(filepath.Join(project, filepath.FromSlash(ListFile))); err != nil {
 		return false
 	}
 	now := changed(store)
@@ -110,11 +107,15 @@ func Forget(project string) error {
 
 // state is the state file without its last line.
 func (s Stamp) state(project string) (string, error) {
-	info, err := os.Lstat(filepath.Join(project, filepath.FromSlash(PackagesDir)))
+	dir, err := os.Lstat(filepath.Join(project, filepath.FromSlash(PackagesDir)))
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("gal-state 2\n%s\n%d\n", s, info.ModTime().UnixNano()), nil
+	list, err := os.Lstat(filepath.Join(project, filepath.FromSlash(ListFile)))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("gal-state 3\n%s\n%d\n%d %d\n", s, dir.ModTime().UnixNano(), list.ModTime().UnixNano(), list.Size()), nil
 }
 
 // changed is the last line of the state file. It is taken before the links are looked at: what goes while they are is seen

@@ -79,6 +79,9 @@ func (a area) credentials(user *settings.User, name string) bool {
 
 // trust says which root of trust is followed and how old what the registry says may be.
 func (a area) trust(configured settings.Registry, r *remote.Registry, now time.Time) {
+	if err := r.CheckKept(); err != nil {
+		a.failed(err, "gal-pkg registry reset "+configured.Name)
+	}
 	current, ok := r.Snapshot.Currency()
 	switch {
 	case !ok && r.Spec.Trust.Signatures != index.SignaturesOff:

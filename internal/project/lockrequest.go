@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -22,7 +23,7 @@ func (s *source) missing(ctx context.Context, request resolve.Request, err error
 			if f == nil || f.Kind != fault.NotFound {
 				continue
 			}
-			if s.project.Lock != nil && s.project.locks(d.ID) {
+			if strings.HasPrefix(d.ID.Source, "registry+") && s.project.Lock != nil && s.project.locks(d.ID) {
 				return fault.New(fault.Integrity, "package-vanished", "SECURITY: the registry no longer has `%s`, which gal.lock names", d.ID.Name).
 					WithFact("required by %s", d.Where).WithFact("a registry never takes a package back")
 			}

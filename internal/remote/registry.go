@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/index/gitindex"
@@ -174,6 +175,26 @@ func (r *Registry) openState(dir string) (index.State, error) {
 	r.verified = index.OpenMemory(filepath.Join(dir, "verified"))
 	r.standing, r.seen = index.StandingFile{Dir: dir}, index.NewSeen(filepath.Join(dir, "seen"))
 	return index.State{Verified: r.verified, Folded: r.folded, Seen: r.seen, Standing: r.standing, Catalogue: filepath.Join(dir, "catalogue")}, nil
+}
+
+// CheckKept reports whether what this user keeps of the registry can be read, also what most commands need not look at.
+//
+// Errors: fault.Integrity "standing-damaged", fault.Manifest "unreadable".
+func (r *Registry) CheckKept() error {
+	if r.seen == nil {
+		return nil
+	}
+	return nameDamaged(r.seen.Check(), r.Spec.Name)
+}
+
+// nameDamaged has the help for what is damaged name the registry.
+func nameDamaged(err error, name string) error {
+	if f := fault.Of(err); f != nil && f.Code == "standing-damaged" && name != "" {
+		for i := range f.Help {
+			f.Help[i] = strings.Replace(f.Help[i], "reset NAME", "reset "+name, 1)
+		}
+	}
+	return err
 }
 
 // saveSeen saves what was seen, and then what it folds to: that counts for having been held against what was seen, so it may

@@ -248,7 +248,7 @@ func (s *Set) Open(ctx context.Context, name string) (*Registry, error) {
 	}
 	r, err := s.connect(ctx, s.tightened(spec))
 	if err != nil {
-		return nil, s.explainRequired(spec, explainAge(spec, err))
+		return nil, s.explainRequired(spec, explainAge(spec, nameDamaged(err, spec.Name)))
 	}
 	s.open[name] = r
 	return r, nil
