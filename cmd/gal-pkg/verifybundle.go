@@ -3,8 +3,10 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -73,9 +75,18 @@ func (a *app) readTrustFile(name string) ([]byte, error) {
 	}
 	data, err := atomicfile.Read(path, maxTrustFile)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(name, err)
 	}
 	return append([]byte{}, data...), nil
+}
+
+// unreadable is the error for a file that the user has named.
+func unreadable(name string, err error) error {
+	kind := fault.Manifest
+	if errors.Is(err, fs.ErrNotExist) {
+		kind = fault.NotFound
+	}
+	return fault.New(kind, "unreadable", "%s cannot be read", name).Because(err)
 }
 
 // digestOf returns the sha256 of a file, or the one that is given instead.
@@ -94,12 +105,12 @@ func (a *app) digestOf(artifact string) (digest [sha256.Size]byte, err error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return digest, err
+		return digest, unreadable(artifact, err)
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return digest, err
+		return digest, unreadable(artifact, err)
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
