@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -81,6 +82,9 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 	if now == nil {
 		return missingFile(LogDir + "checkpoint") // also of a log that was there before: it would be shorter than it was
 	}
+	if now, err = s.lastProved(now, standing.Checkpoint, lines); err != nil {
+		return err
+	}
 	grown := string(standing.Checkpoint) != string(now.bytes)
 	if !grown && len(lines) == 0 {
 		return nil
@@ -99,6 +103,17 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 	}
 	standing.Checkpoint = now.bytes
 	return s.keep(standing)
+}
+
+// lastProved is the log to look into: the present one, but without a network the last that was proved, where the lines stand
+// in that: its tiles are here.
+func (s *Snapshot) lastProved(now *checkpoint, known []byte, lines []Obligation) (*checkpoint, error) {
+	size := translog.CheckpointSize(known)
+	if !s.offline() || slices.ContainsFunc(lines, func(o Obligation) bool { return o.log >= size }) {
+		return now, nil
+	}
+	last, err := translog.OpenCheckpoint(known, s.config.ID, now.keys...)
+	return &checkpoint{last, known, now.keys}, err
 }
 
 // proveBeside proves what this process has to, where standing may be of another that has seen a longer log meanwhile. That

@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -80,6 +81,19 @@ func TestOfflineAfterOthersPublish(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOfflineProofs: what was proved to stand in the log can be proved again without a network, in the log as it was then,
+// also where the registry has been looked at since.
+func TestOfflineProofs(t *testing.T) {
+	v := newVisitor(t, "static")
+	v.visit(t, false, func(s *index.Snapshot) { useMailbox(t, s) })
+	v.release("letters", "1.0.0")
+	v.visit(t, false, look)
+	if err := os.Remove(filepath.Join(v.state, "verified")); err != nil {
+		t.Fatal(err)
+	}
+	v.visit(t, true, func(s *index.Snapshot) { useMailbox(t, s) })
 }
 
 // TestOfflineIsNotCurrent: what was good enough without a network does not pass for current with one. (Over git, a file
