@@ -46,6 +46,14 @@ func (s *source) staysThere(ctx context.Context, d resolve.Dependency, locked []
 		return err
 	}
 	f := fault.New(fault.Manifest, "lock-registry", "gal.lock has `%s` from registry %s, and here it would come from %s", d.ID.Name, other, now.Location)
+	if override := s.set.Override(); override != "" {
+		return f.WithFact("--registry %s stands in for the default", override).WithHelp("leave out --registry").
+			WithHelp("gal-pkg update %s --registry %s     # take it from %s from now on", d.ID.Name, override, now.Location)
+	}
+	if r, err := s.set.For(ctx, d.ID.Name, ""); err == nil && r.Spec.Name != s.set.Default() {
+		return f.WithFact("packages of registry %s in registries.toml has a pattern that takes it there", r.Spec.Name).
+			WithHelp("gal-pkg update %s     # take it from %s from now on", d.ID.Name, now.Location)
+	}
 	if d.Where != "" {
 		f.WithFact("%s names no registry, so that the default of whoever runs gal-pkg decides", d.Where)
 	}

@@ -106,6 +106,9 @@ func (s *Set) Default() string {
 	return s.o.Default
 }
 
+// Override returns what stands in for the default for this command, by name or address; "" for nothing.
+func (s *Set) Override() string { return s.o.Override }
+
 // Configured reports whether a registry of that name is configured.
 func (s *Set) Configured(name string) bool {
 	_, ok := s.o.Specs[name]
