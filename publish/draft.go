@@ -51,6 +51,7 @@ type Draft struct {
 	Archive  *archive.Archive
 	Problems []Problem
 	Files    []string // paths of what is packed, sorted; set whatever the problems are
+	Sources  Sources  // what it is made from
 }
 
 // Options shape a draft.
@@ -61,6 +62,8 @@ type Options struct {
 	Target string
 	// Workspace is the manifest of the workspace that the package inherits from; nil where it is in none.
 	Workspace *manifest.Manifest
+	// Output is the folder that is written into, which is not packed where it lies in the package; "" for none.
+	Output string
 }
 
 // Prepare checks and packs the package in a directory. It reports every problem it finds; the draft can be published
@@ -80,9 +83,14 @@ func Prepare(dir string, o Options) (*Draft, error) {
 			return nil, err
 		}
 	}
-	d := &Draft{Name: m.Package.Name}
+	d := &Draft{Name: m.Package.Name, Sources: Sources{Dir: dir, Include: full.Package.Include, Output: o.Output}}
+	if full != m {
+		d.Sources.Others = []string{o.Workspace.Path}
+	}
 	d.checkManifest(full, o)
-	files, problems, err := archive.Collect(dir, archive.CollectOptions{Include: m.Package.Include, Exclude: m.Package.Exclude})
+	files, problems, err := archive.Collect(dir, archive.CollectOptions{
+		Include: full.Package.Include, Exclude: full.Package.Exclude, Name: manifest.Key(d.Name), Output: o.Output,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +104,7 @@ func Prepare(dir string, o Options) (*Draft, error) {
 	for _, f := range files {
 		d.Files = append(d.Files, f.Path)
 	}
+	d.Sources.Files = d.Files
 	d.checkLayout(files)
 	return d, d.pack(m, files, o)
 }

@@ -90,6 +90,25 @@ func TestPrepareTwice(t *testing.T) {
 	}
 }
 
+// TestPrepareLeavesOutWhatIsInherited: what a workspace leaves out, its members leave out.
+func TestPrepareLeavesOutWhatIsInherited(t *testing.T) {
+	dir := folder(t,
+		"gal.toml", "[workspace]\nmembers = [\"mailbox\"]\n[workspace.package]\nexclude = [\"notes\"]\n",
+		"mailbox/gal.toml", wellDone+"exclude.workspace = true\n",
+		"mailbox/src/lib.gal", "", "mailbox/notes/plan.txt", "not for everybody")
+	workspace, err := manifest.Load(filepath.Join(dir, "gal.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := publish.Prepare(filepath.Join(dir, "mailbox"), publish.Options{Workspace: workspace})
+	if err != nil || d.Err() != nil {
+		t.Fatal(err, d.Err())
+	}
+	if want := []string{"gal.toml", "src/lib.gal"}; !slices.Equal(d.Files, want) {
+		t.Errorf("%q is packed, want %q", d.Files, want)
+	}
+}
+
 // TestPrepareInherits: what a member inherits is packed in full, and what its author wrote beside it.
 func TestPrepareInherits(t *testing.T) {
 	dir := folder(t,

@@ -19,9 +19,10 @@ type packageCmd struct {
 
 func (packageCmd) Help() string {
 	return `Checks the package as publish does and makes its archive. The same files give the same archive on every machine.
-What .gitignore and [package] exclude name is left out, and so are .gal, target, recordings, folders that gal-pkg vendor has
-filled, and what other tools leave behind (node_modules, *.swp, .DS_Store). Private keys are refused, and so are files called
-as secrets are (.env, id_rsa, *.pem, credentials.toml, .npmrc), unless [package] include names them one by one.
+What .gitignore and [package] exclude name is left out, and so are .gal, target, recordings (*.chaos, *.gal-replay, *.trace),
+the folder of --output, archives of the package and proposals beside them, folders that gal-pkg vendor has filled, and what
+other tools leave behind (node_modules, *.swp, .DS_Store). Private keys are refused, and so are files called as secrets are
+(.env, id_rsa, *.pem, credentials.toml, .npmrc), unless [package] include names them one by one.
 
 EXAMPLES
   gal-pkg package --list
@@ -55,7 +56,7 @@ func (c *packageCmd) Run(a *app) error {
 		return err
 	}
 	dir := filepath.Dir(p.Path(p.Current))
-	draft, err := publish.Prepare(dir, publish.Options{Target: target, Workspace: p.Root(), Registry: a.otherID})
+	draft, err := publish.Prepare(dir, publish.Options{Target: target, Workspace: p.Root(), Registry: a.otherID, Output: c.place(a, p.Dir)})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
@@ -10,7 +11,6 @@ import (
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
-	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
@@ -34,7 +34,8 @@ func (publishCmd) Help() string {
 with one signed commit. The registry's gate runs here first, with the same answer. Running it again is safe: a version that
 is published already, with the same content, is success. A proposal is no release yet: the gate merges it, or a person has to
 agree. --wait waits for that, and exits with 1 when the time is over first. What gal-pkg package leaves out or refuses, publish
-does too.
+does too. In a git repository, every file that is packed must be committed, but for files that git ignores and that [package]
+include names one by one.
 
 EXAMPLES
   gal-pkg publish --dry-run                  # everything but the writing
@@ -80,7 +81,13 @@ func (c *publishCmd) Run(a *app) error {
 	if c.Cancel {
 		return c.cancel(a, r, p.Current.Manifest.Package)
 	}
-	draft, err := a.draft(filepath.Dir(p.Path(p.Current)), p.Root(), r)
+	output := ""
+	if c.Output != "" {
+		if output, err = a.path(c.Output); err != nil {
+			return err
+		}
+	}
+	draft, err := a.draft(filepath.Dir(p.Path(p.Current)), output, p.Root(), r)
 	if err != nil {
 		return err
 	}
@@ -97,22 +104,28 @@ func (c *publishCmd) Run(a *app) error {
 			return a.alreadyPublished(r, release, draft)
 		}
 	}
-	if err := c.committed(a, p, draft); err != nil {
+	if err := c.committed(a, draft); err != nil {
 		return err
 	}
 	return c.propose(a, r, pkg, draft)
 }
 
-// committed refuses what is in no commit, where the package is in a git repository: nobody could find its source.
-func (c *publishCmd) committed(a *app, p *project.Project, draft *publish.Draft) error {
+// committed refuses what is in no commit, where the package is in a git repository: nobody could find its source. A machine
+// without git can publish, and a dry run tells everything else too where git does not answer.
+func (c *publishCmd) committed(a *app, draft *publish.Draft) error {
 	if c.AllowDirty || c.Status {
 		return nil
 	}
-	var others []string
-	if root := p.Root(); root != nil && p.Current.Manifest.Inherits() {
-		others = append(others, root.Path)
+	err := publish.Uncommitted(a.ctx, draft.Sources)
+	if !fault.IsCode(err, "git-missing") && !(c.DryRun && fault.IsCode(err, "git-refused")) {
+		return err
 	}
-	return publish.Uncommitted(a.ctx, filepath.Dir(p.Path(p.Current)), draft.Archive.Files, others...)
+	said := fault.Of(err)
+	a.Warn("%s", said.Message)
+	for _, line := range slices.Concat(said.Facts, said.Help) {
+		a.Note("%s", line)
+	}
+	return nil
 }
 
 // propose signs the version and hands it in, or writes it where it is to be handed in from.
@@ -145,14 +158,14 @@ func (c *publishCmd) propose(a *app, r *remote.Registry, pkg *index.Package, dra
 	return a.bring(next)
 }
 
-// draft checks and packs a package, and says everything that is wrong with it.
-func (a *app) draft(dir string, workspace *manifest.Manifest, r *remote.Registry) (*publish.Draft, error) {
+// draft checks and packs a package, but for what is in the folder of the output, and says everything that is wrong with it.
+func (a *app) draft(dir, output string, workspace *manifest.Manifest, r *remote.Registry) (*publish.Draft, error) {
 	set, err := a.registries()
 	if err != nil {
 		return nil, err
 	}
 	draft, err := publish.Prepare(dir, publish.Options{
-		Target: r.Spec.Name, Workspace: workspace,
+		Target: r.Spec.Name, Workspace: workspace, Output: output,
 		Registry: func(name string) (string, error) {
 			other, err := set.Open(a.ctx, name)
 			if err != nil {

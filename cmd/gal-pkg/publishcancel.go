@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/desk"
@@ -33,13 +34,9 @@ func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageIn
 		return err
 	}
 	defer d.Close()
-	open, err := d.OfVersion(a.ctx, info.Name, info.Version)
+	open, err := a.ours(d, r.ID(), author.Key.Public().Hint(), info)
 	if err != nil {
 		return err
-	}
-	if len(open) == 0 {
-		return fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, r.ID()).
-			WithHelp("gal-pkg proposal list")
 	}
 	result := cancelled{Name: info.Name, Version: info.Version.String(), Registry: r.ID(), State: "cancelling", Branches: open}
 	if c.DryRun {
@@ -56,13 +53,54 @@ func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageIn
 	if err != nil {
 		return err
 	}
-	if len(left) == 0 {
+	if !slices.ContainsFunc(open, func(branch string) bool { return slices.Contains(left, branch) }) {
 		result.State = "cancelled"
 		a.Status("Cancelled", "%s %s", info.Name, info.Version)
 		return a.Result("publish", result, printLines(open))
 	}
-	a.Note("the registry closes it at the next run of its gate, if it was signed with this key: gal-registry gate --merge")
+	a.Note("the registry closes it at the next run of its gate: gal-registry gate --merge; what was handed in from a file, its people close")
 	return a.Result("publish", result, printLines(open))
+}
+
+// ours lists the open proposals of a version that are signed with a key. The registry keeps others open, and where there are only
+// those it is an error.
+func (a *app) ours(d *desk.Desk, registry, key string, info *manifest.PackageInfo) ([]string, error) {
+	pending, err := d.Index.Pending(a.ctx, index.EventPublish, info.Name)
+	if err != nil {
+		return nil, err
+	}
+	var ours, others []string
+	for _, p := range pending {
+		at := slices.IndexFunc(p.Lines, func(l *index.Line) bool {
+			body, ok := l.Body.(*index.Publish)
+			return ok && body.Version.Equal(info.Version)
+		})
+		switch {
+		case at < 0:
+		case p.Lines[at].Sig.Key == key:
+			ours = append(ours, p.Branch)
+		case p.Lines[at].Sig.Bundle != "":
+			others = append(others, p.Branch+" was signed by an identity, without a key")
+		default:
+			others = append(others, fmt.Sprintf("%s was signed with another key (%s)", p.Branch, p.Lines[at].Sig.Key))
+		}
+	}
+	switch {
+	case len(ours) > 0:
+		for _, other := range others {
+			a.Note("%s, and stays open", other)
+		}
+		return ours, nil
+	case len(others) == 0:
+		return nil, fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, registry).
+			WithHelp("gal-pkg proposal list")
+	}
+	fail := fault.New(fault.Auth, "signed-by-another", "the key did not sign what is proposed for %s %s, so it cannot take it back", info.Name, info.Version).
+		WithFact("yours %s", key)
+	for _, other := range others {
+		fail.WithFact("%s", other)
+	}
+	return nil, fail.WithHelp("pass --sign FILE with the key that signed it")
 }
 
 func printLines(lines []string) func(io.Writer) {

@@ -21,12 +21,14 @@ const ManifestName = "gal.toml"
 type CollectOptions struct {
 	Include []string // where there is one, only what these patterns match is packed, and no .gitignore is asked
 	Exclude []string // what these match is not packed
+	Name    string   // of the package in the names of its archives, so that those of earlier runs are left out; "" keeps them
+	Output  string   // the folder that this run writes into; "" for none
 }
 
 // Problem is one thing about the files of a package that its author should know.
 type Problem struct {
 	Path    string // below the package folder; "" for the package as a whole
-	Code    string // symlink, special-file, bad-path, bad-pattern, private-key, secret, nested-package, archive-too-large
+	Code    string // symlink, special-file, bad-path, bad-pattern, private-key, secret, nested-package, output, archive-too-large
 	Message string
 	Fatal   bool // the package cannot be packed
 }
@@ -50,6 +52,9 @@ func (p Problem) fault() error {
 //   - it is a recording (*.chaos, *.gal-replay, *.trace);
 //   - it is in a copy of a registry, as gal-pkg vendor makes, or is what editors and other tools leave behind (node_modules,
 //     *.swp, .DS_Store and the like), and no pattern of include names it;
+//   - it was written by an earlier run, as [CollectOptions] Name tells: an archive of the package, and proposals and bundles
+//     beside one, and no pattern of include names it;
+//   - it is in the folder Output, and that is not the package itself;
 //   - a .gitignore says so, those of the folders above up to the repository's included;
 //   - the options say so.
 //
@@ -61,7 +66,10 @@ func Collect(dir string, o CollectOptions) ([]File, []Problem, error) {
 		return nil, nil, err
 	}
 	defer root.Close()
-	c := &collector{root: root, named: namedBy(o.Include)}
+	c := &collector{root: root, named: namedBy(o.Include), name: o.Name}
+	if info, err := os.Stat(o.Output); err == nil { // one that cannot be written is told of when it is
+		c.output = info
+	}
 	c.include = c.patterns("include", o.Include)
 	c.exclude = c.patterns("exclude", o.Exclude)
 	if len(o.Include) == 0 {
@@ -81,7 +89,9 @@ func Collect(dir string, o CollectOptions) ([]File, []Problem, error) {
 type collector struct {
 	root             *os.Root
 	include, exclude *ignoreList
-	named            names // by include, one by one
+	named            names       // by include, one by one
+	name             string      // in the names of its archives
+	output           fs.FileInfo // nil where there is no such folder
 	ignore           *ignoreList
 	files            []File
 	problems         []Problem
@@ -113,9 +123,10 @@ func (c *collector) folder(name string, ignore *ignoreList) error {
 			return err
 		}
 	}
+	written := c.hasArchive(entries)
 	for _, e := range entries {
 		p := path.Join(name, e.Name())
-		if neverPacked(p, e) || c.leftOut(p, e.IsDir(), ignore) || c.unwanted(p, e) {
+		if neverPacked(p, e) || c.leftOut(p, e.IsDir(), ignore) || c.unwanted(p, e, written) {
 			continue
 		}
 		if err := c.entry(p, e, ignore); err != nil {
@@ -127,6 +138,8 @@ func (c *collector) folder(name string, ignore *ignoreList) error {
 
 func (c *collector) entry(p string, e fs.DirEntry, ignore *ignoreList) error {
 	switch {
+	case e.IsDir() && c.isOutput(e):
+		return c.leaveOutput(p)
 	case e.IsDir():
 		if _, err := c.root.Lstat(path.Join(p, ManifestName)); err == nil {
 			c.problem(p, "nested-package", false, "is a package of its own and is left out")
@@ -185,9 +198,10 @@ func neverPacked(p string, e fs.DirEntry) bool {
 	return false
 }
 
-// unwanted reports what nobody means to publish unless include names it: litter, and copies of registries.
-func (c *collector) unwanted(p string, e fs.DirEntry) bool {
-	if !litter(e.Name(), e.IsDir()) && !(e.IsDir() && c.isRegistry(p)) {
+// unwanted reports what nobody means to publish unless include names it: litter, copies of registries, and what was written
+// here when the package was packed before.
+func (c *collector) unwanted(p string, e fs.DirEntry, written bool) bool {
+	if !litter(e.Name(), e.IsDir()) && !(e.IsDir() && c.isRegistry(p)) && !(written && !e.IsDir() && c.isWritten(e.Name())) {
 		return false
 	}
 	return !c.named.into(p)

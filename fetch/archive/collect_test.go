@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -78,6 +79,42 @@ func TestCollect(t *testing.T) {
 		}
 		got, problems := collect(t, dir, CollectOptions{Include: tt.include, Exclude: tt.exclude})
 		if got != tt.want || len(problems) > 0 {
+			t.Errorf("%s:\ngot  %s\nwant %s\n%v", tt.name, got, tt.want, problems)
+		}
+	}
+}
+
+// TestCollectLeavesItsOutputOut: what was made of a package before is no part of it.
+func TestCollectLeavesItsOutputOut(t *testing.T) {
+	bundle := strings.Repeat("0a", 32) + ".bundle.json"
+	files := map[string]string{
+		"gal.toml": "x", "mailbox-1.0.0.tar.zst": "x", "mailbox.tar.zst": "x", "mailbox-old.tar.zst": "x", "inbox-1.0.0.tar.zst": "x", "m.proposal": "x",
+		"a/m.proposal": "x", "a/" + bundle: "x", "b/mailbox-2.0.0-rc.1.tar.zst": "x", "b/m.proposal": "x", "b/" + bundle: "x", "b/my.bundle.json": "x", "out/m.proposal": "x",
+	}
+	const kept = "inbox-1.0.0.tar.zst mailbox-old.tar.zst mailbox.tar.zst"
+	for _, tt := range []struct {
+		name     string
+		o        CollectOptions
+		want     string
+		problems int
+	}{
+		{"the name is not told", CollectOptions{}, "", 0},
+		{"it is", CollectOptions{Name: "mailbox"}, "a/" + bundle + " a/m.proposal b/my.bundle.json gal.toml " + kept + " out/m.proposal", 0},
+		{"the output is there", CollectOptions{Name: "mailbox", Output: "out"}, "a/" + bundle + " a/m.proposal b/my.bundle.json gal.toml " + kept, 0},
+		{"it is not yet", CollectOptions{Name: "mailbox", Output: "none"}, "a/" + bundle + " a/m.proposal b/my.bundle.json gal.toml " + kept + " out/m.proposal", 0},
+		{"it is the package", CollectOptions{Name: "mailbox", Output: "."}, "a/" + bundle + " a/m.proposal b/my.bundle.json gal.toml " + kept + " out/m.proposal", 0},
+		{"something else is in it", CollectOptions{Name: "mailbox", Output: "b"}, "a/" + bundle + " a/m.proposal gal.toml " + kept + " out/m.proposal", 1},
+		{"include names one", CollectOptions{Name: "mailbox", Include: []string{"mailbox-1.0.0.tar.zst"}}, "gal.toml mailbox-1.0.0.tar.zst", 0},
+	} {
+		dir := t.TempDir()
+		write(t, dir, files)
+		if tt.o.Output != "" {
+			tt.o.Output = filepath.Join(dir, tt.o.Output)
+		}
+		if tt.want == "" {
+			tt.want = strings.Join(slices.Sorted(maps.Keys(files)), " ")
+		}
+		if got, problems := collect(t, dir, tt.o); got != tt.want || len(problems) != tt.problems {
 			t.Errorf("%s:\ngot  %s\nwant %s\n%v", tt.name, got, tt.want, problems)
 		}
 	}

@@ -53,6 +53,9 @@ func (n names) file(p string) bool {
 	})
 }
 
+// Names reports whether a pattern of include names a file, as [Secrets] says.
+func Names(include []string, file string) bool { return namedBy(include).file(file) }
+
 // into reports whether a name is that of a folder or lies below it.
 func (n names) into(folder string) bool {
 	return n.file(folder) || slices.ContainsFunc(n, func(name string) bool {
