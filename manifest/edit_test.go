@@ -395,3 +395,23 @@ func sublines(short, long string) bool {
 	}
 	return true
 }
+
+func TestSetShared(t *testing.T) {
+	const head = "[workspace]\nmembers = [\"m\"]\n\n"
+	for _, row := range []struct{ before, after string }{
+		{"[workspace.dependencies]\na = \"^1\" # a\n", "[workspace.dependencies]\na = \"^2\" # a\n"},
+		{"[workspace.dependencies]\na = { version = \"1\", registry = \"r\" }\n", "[workspace.dependencies]\na = { version = \"^2\", registry = \"r\" }\n"},
+		{"[workspace.dependencies.a]\nversion = '1' # a\n", "[workspace.dependencies.a]\nversion = \"^2\" # a\n"},
+	} {
+		e, err := Open([]byte(head + row.before))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.SetShared("a", version.MustParseRequirement("^2")); err != nil {
+			t.Errorf("%q: %v", row.before, err)
+		}
+		if got := string(e.Bytes()); got != head+row.after {
+			t.Errorf("%q became %q", row.before, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/version"
 )
 
 // dependencyTables are the tables of dependencies, each with the flag that picks it on the command line.
@@ -61,6 +62,15 @@ func (e *Edit) addDependency(table, name string, spec DependencySpec) error {
 		}
 	}
 	return nil
+}
+
+// SetShared gives an entry of [workspace.dependencies] that is there another requirement; the rest of it stays.
+func (e *Edit) SetShared(name string, r version.Requirement) error {
+	at := []string{"workspace", "dependencies", name}
+	if w := e.walk(at); len(w.rest) == 0 && w.last().node.kind == tableKind {
+		at = append(at, "version")
+	}
+	return e.SetKey(r.String(), at...)
 }
 
 // isDefault reports whether a key of a dependency says what its absence says.

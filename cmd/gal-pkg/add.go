@@ -97,18 +97,6 @@ func (c *addCmd) Run(a *app) error {
 	return a.Result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
 }
 
-// takeRegistry makes a configured --registry that of the packages to add, and of no others: what is locked stays where it is.
-func (c *addCmd) takeRegistry(a *app) error {
-	configured, _, _, err := a.settings()
-	if err != nil {
-		return err
-	}
-	if _, ok := configured.All[a.g.Registry]; ok {
-		c.registry, a.g.Registry = a.g.Registry, ""
-	}
-	return nil
-}
-
 // check refuses flags that do not go together.
 func (c *addCmd) check() error {
 	if len(c.Packages) > 1 && (c.Rename != "" || c.Path != "" || c.Requirement != "") {
@@ -131,6 +119,7 @@ func (c *addCmd) add(a *app, p *project.Project, own *manifest.Manifest, edit *m
 	}
 	alias, table := cmp.Or(c.Rename, name), tableOf(c.Dev, c.Build)
 	old, there := entryOf(own, table, alias)
+	full, _ := entryOf(p.Current.Manifest, table, alias)
 	path, err := c.pathFrom(a, p.Path(p.Current))
 	if err != nil {
 		return err
@@ -138,7 +127,13 @@ func (c *addCmd) add(a *app, p *project.Project, own *manifest.Manifest, edit *m
 	spec, settled := c.spec(path, name, requirement), false
 	if there {
 		a.Debug("%12s %s was %q", "", alias, old.Requirement)
+		if c.Rename == "" {
+			spec.Package = old.Package // the name is the entry's, as `remove` takes it
+		}
 		spec, settled = c.over(old, alias, spec)
+		if err := c.fits(spec, full, alias); err != nil {
+			return err
+		}
 	}
 	if spec.Path+spec.Git == "" && !spec.Workspace {
 		if err := c.choose(a, p, &spec, name, settled); err != nil {
@@ -187,9 +182,10 @@ func (c *addCmd) split(argument string) (name string, r version.Requirement, err
 	return name, r, nil
 }
 
-// choose finds the registry and the version that a dependency begins with, and checks its features. One that is settled
-// keeps its requirement, whatever the registry has for it.
-func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, name string, settled bool) error {
+// choose finds the registry and the version that a dependency begins with, and checks its features; typed is its name on the
+// command line. One that is settled keeps its requirement, whatever the registry has for it.
+func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, typed string, settled bool) error {
+	name := spec.Name(typed)
 	set, err := a.registries()
 	if err != nil {
 		return err
@@ -215,7 +211,7 @@ func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpe
 	if release == nil {
 		err := noVersion(pkg, spec.Requirement)
 		if newest := pkg.Newest(); newest != nil {
-			err.WithHelp("gal-pkg add %s@%s", name, newest.Version)
+			err.WithHelp("gal-pkg add %s@%s", typed, newest.Version)
 		}
 		return err
 	}
@@ -223,7 +219,7 @@ func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpe
 		spec.Requirement = c.form(release.Version)
 	}
 	a.advise(r, pkg)
-	return c.checkFeatures(a, release, name, spec)
+	return c.checkFeatures(a, release, typed, spec)
 }
 
 // form writes the requirement for a version that was chosen.
@@ -273,7 +269,7 @@ func noVersion(p *index.Package, r version.Requirement) *fault.Error {
 }
 
 // checkFeatures holds that the package has the features that are asked for, and says which are on.
-func (c *addCmd) checkFeatures(a *app, release *index.Release, name string, spec *manifest.DependencySpec) error {
+func (c *addCmd) checkFeatures(a *app, release *index.Release, typed string, spec *manifest.DependencySpec) error {
 	features := release.Publish.Features
 	var names []string
 	for f := range features {
@@ -287,12 +283,12 @@ func (c *addCmd) checkFeatures(a *app, release *index.Release, name string, spec
 	slices.Sort(names)
 	for _, f := range c.Features {
 		if !slices.Contains(names, f) {
-			err := fault.New(fault.NotFound, "feature-not-found", "`%s %s` has no feature `%s`", name, release.Version, f)
+			err := fault.New(fault.NotFound, "feature-not-found", "`%s %s` has no feature `%s`", spec.Name(typed), release.Version, f)
 			if len(names) > 0 {
 				err.WithFact("features: %s", strings.Join(names, ", "))
 			}
 			for _, similar := range manifest.Suggest(f, names) {
-				err.WithHelp("gal-pkg add %s --features %s", name, similar)
+				err.WithHelp("gal-pkg add %s --features %s", typed, similar)
 			}
 			return err
 		}

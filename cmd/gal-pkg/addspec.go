@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
 )
@@ -66,8 +68,8 @@ func (c *addCmd) over(old manifest.DependencySpec, alias string, asked manifest.
 	switch {
 	case !place && asked.Requirement.IsZero() && !c.Exact && !c.Tilde:
 		return spec, true
-	case !place && !old.Requirement.IsZero() && old.Path+old.Git != "" && !asked.Requirement.IsZero():
-		spec.Requirement = asked.Requirement // it has both a place and a requirement: the one of them is asked for
+	case !place && (old.Path != "" || old.Git != "" && !old.Requirement.IsZero()) && !asked.Requirement.IsZero():
+		spec.Requirement = asked.Requirement // the place stays: the requirement beside it is what is asked for
 		return spec, false
 	}
 	spec.Requirement, spec.Workspace = asked.Requirement, false
@@ -76,4 +78,23 @@ func (c *addCmd) over(old manifest.DependencySpec, alias string, asked manifest.
 		spec.Registry = ""
 	}
 	return spec, false
+}
+
+// fits refuses what an entry cannot become where it is: its place says it. Spec is what it would be, full what it is with what
+// it takes from the workspace.
+func (c *addCmd) fits(spec, full manifest.DependencySpec, alias string) error {
+	on := map[bool]string{true: "on", false: "off"}[full.DefaultFeatures]
+	place := "the workspace"
+	switch {
+	case spec.Workspace && (c.NoDefaultFeatures && full.DefaultFeatures || c.DefaultFeatures && !full.DefaultFeatures):
+		return fault.New(fault.Usage, "usage", "`%s` comes from the workspace, where its default features are %s", alias, on).
+			WithHelp("default-features = %t      # of %s in [workspace.dependencies]", c.DefaultFeatures, alias)
+	case c.registry == "" || c.Path+c.Git != "" || !spec.Workspace && spec.Path+spec.Git == "":
+		return nil
+	case !spec.Workspace:
+		place = cmp.Or(spec.Path, spec.Git)
+	}
+	flag := map[string]string{"dev-dependencies": " --dev", "build-dependencies": " --build"}[tableOf(c.Dev, c.Build)]
+	return fault.New(fault.Usage, "usage", "`%s` comes from %s, and not from a registry", alias, place).
+		WithHelp("gal-pkg remove %s%s && gal-pkg add %s%s --registry %s", alias, flag, spec.Name(alias), flag, c.registry)
 }

@@ -27,11 +27,15 @@ func (a *app) onePackage() (*project.Project, error) {
 
 // elsewhere is what to say of the manifest that a command edits where it is not the one of the folder that it works in.
 func (a *app) elsewhere(p *project.Project) string {
+	return a.elsewhereIn(p.Path(p.Current))
+}
+
+// elsewhereIn is elsewhere for any manifest.
+func (a *app) elsewhereIn(file string) string {
 	here, err := a.dir()
 	if err != nil {
 		return ""
 	}
-	file := p.Path(p.Current)
 	if rel, err := filepath.Rel(here, file); err == nil {
 		file = rel
 	}

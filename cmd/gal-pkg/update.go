@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,7 +24,8 @@ func (updateCmd) Help() string {
 	return `Chooses the newest versions that gal.toml allows and installs them. What is not named stays, as far as it fits.
 
 --breaking raises 1.2 and ^1.2 where there is an incompatible newer version. A pin such as =1.2.0, ~1.2 and <2 are there on
-purpose: they stay, and are told.
+purpose: they stay, and are told. In a workspace it covers every member and [workspace.dependencies]; from inside a member, that
+member and what it takes from there.
 
 EXAMPLES
   gal-pkg update                              # everything
@@ -33,11 +35,7 @@ EXAMPLES
 }
 
 func (c *updateCmd) Run(a *app) error {
-	open := a.project
-	if c.Breaking { // it edits the gal.toml of one package
-		open = a.onePackage
-	}
-	p, err := open()
+	p, err := a.project()
 	if err != nil {
 		return err
 	}
@@ -45,8 +43,9 @@ func (c *updateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	var edits project.Edits
 	if c.Breaking {
-		if p, err = a.raise(p, c.Packages); err != nil {
+		if p, edits, err = a.raise(p, c.Packages); err != nil {
 			return err
 		}
 	}
@@ -66,7 +65,29 @@ func (c *updateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.install(plan, project.Choice{}, fetching, "update")
+	if edits.Empty() {
+		return a.install(plan, project.Choice{}, fetching, "update")
+	}
+	return a.installEdited(plan, edits, fetching)
+}
+
+// installEdited installs, and then writes the manifests of a workspace that are edited beside the current one: a command that
+// fails before has changed none of them.
+func (a *app) installEdited(plan *project.Plan, edits project.Edits, fetching project.Fetching) error {
+	if err := edits.Check(); err != nil {
+		return err
+	}
+	if err := a.install(plan, project.Choice{}, fetching, "update"); err != nil {
+		return err
+	}
+	if err := edits.Check(); err != nil {
+		return err
+	}
+	if err := edits.Write(); err != nil {
+		return err
+	}
+	a.stamp(plan, project.Choice{})
+	return nil
 }
 
 func (c *updateCmd) locking(p *project.Project) (project.Locking, error) {
@@ -115,21 +136,26 @@ func notLocked(p *project.Project, name string) error {
 }
 
 // raise rewrites requirements that keep the newest versions out; nothing is written yet.
-func (a *app) raise(p *project.Project, only []string) (*project.Project, error) {
+func (a *app) raise(p *project.Project, only []string) (*project.Project, project.Edits, error) {
 	set, err := a.registries()
 	if err != nil {
-		return nil, err
+		return nil, project.Edits{}, err
 	}
-	text, raised, err := p.Raise(a.ctx, set, only, a.now())
+	file, err := a.manifestFile()
 	if err != nil {
-		return nil, err
+		return nil, project.Edits{}, err
+	}
+	whole := filepath.Clean(file) == filepath.Join(p.Dir, manifest.FileName)
+	next, edits, raised, err := p.RaiseAll(a.ctx, set, only, a.now(), whole)
+	if err != nil {
+		return nil, edits, err
 	}
 	for _, r := range raised {
 		if r.To == "" {
-			a.Status("Kept", "%s %s in %s%s (v%s exists)", r.Name, r.From, r.Table, a.elsewhere(p), r.Newest)
+			a.Status("Kept", "%s %s in %s%s (v%s exists)", r.Name, r.From, r.Table, a.elsewhereIn(r.File), r.Newest)
 			continue
 		}
-		a.Status("Raising", "%s %s -> %s in %s%s", r.Name, r.From, r.To, r.Table, a.elsewhere(p))
+		a.Status("Raising", "%s %s -> %s in %s%s", r.Name, r.From, r.To, r.Table, a.elsewhereIn(r.File))
 	}
-	return p.WithManifest(text)
+	return next, edits, nil
 }
