@@ -132,13 +132,9 @@ func (a *app) registries() (*remote.Set, error) {
 	for _, w := range configured.Warnings {
 		a.Warn("%s", w)
 	}
-	specs := map[string]remote.Spec{}
-	for name, r := range configured.All {
-		specs[name] = spec(r)
-	}
 	a.set = remote.New(remote.Options{
 		Git:   a.gitBinary,
-		Specs: specs, Default: configured.Default, Override: a.g.Registry,
+		Specs: specs(configured.All), Default: configured.Default, Override: a.g.Registry,
 		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 		Authorization: func(name string) (func(origin string) string, error) {
@@ -163,6 +159,14 @@ func (a *app) tokenFor(address string) func(origin string) string {
 		}
 		return settings.Credential{Token: token, Origin: origin}.Authorization()
 	}
+}
+
+func specs(configured map[string]settings.Registry) map[string]remote.Spec {
+	all := make(map[string]remote.Spec, len(configured))
+	for name, r := range configured {
+		all[name] = spec(r)
+	}
+	return all
 }
 
 // spec turns a configured registry into what is opened.

@@ -68,7 +68,7 @@ func (c *registryAddCmd) Run(a *app) error {
 		}
 	}
 	if !c.NoProbe && !a.g.Offline {
-		if r, err = probe(a, r, user.Dirs); err != nil {
+		if r, err = probe(a, r, user); err != nil {
 			return err
 		}
 	}
@@ -88,15 +88,15 @@ func (c *registryAddCmd) Run(a *app) error {
 }
 
 // probe opens a registry that is not trusted yet, has the user confirm what it is, and returns it with its id and root.
-func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, error) {
+func probe(a *app, r settings.Registry, user *settings.User) (settings.Registry, error) {
 	set := remote.New(remote.Options{
-		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: dirs.Cache, StateDir: dirs.State, Now: a.now(),
+		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 	})
 	defer set.Close()
 	opened, err := set.Open(a.ctx, r.Name)
 	if err != nil {
-		return r, unreachable(a.anotherOne(err, r), r.Name, r.URL)
+		return r, unreachable(a.anotherOne(err, r, user), r.Name, r.URL)
 	}
 	asked := r.ID == "" && r.Root == "" && opened.Location.Kind != remote.KindDir
 	current, signed := opened.Snapshot.Currency()
@@ -109,7 +109,7 @@ func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, 
 		a.Note("its root of trust is version %d, %s", current.Version, current.Root)
 	}
 	if err := a.confirm("Trust it from now on?", "--yes, or --root "+cmp.Or(current.Root, "sha256:...")); err != nil {
-		_ = set.Forget(r.URL, r.ID) // a pin that stays behind says no more than a later answer would
+		_ = forget(user, r) // a pin that stays behind says no more than a later answer would
 		return r, err
 	}
 	return r, nil
@@ -117,12 +117,8 @@ func probe(a *app, r settings.Registry, dirs settings.Dirs) (settings.Registry, 
 
 // anotherOne says of an address, whose metadata is not signed by the root that is known of its id, that another registry is
 // there, if one is: the error alone is about signatures.
-func (a *app) anotherOne(cause error, r settings.Registry) error {
+func (a *app) anotherOne(cause error, r settings.Registry, user *settings.User) error {
 	if r.Root != "" || !fault.IsCode(cause, "registry-untrusted") {
-		return cause
-	}
-	user, err := a.configured()
-	if err != nil {
 		return cause
 	}
 	tmp, err := os.MkdirTemp("", "gal-registry-")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/internal/settings"
 )
 
 type registryRemoveCmd struct {
@@ -31,8 +32,7 @@ func (c *registryRemoveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	set := remote.New(remote.Options{CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
-	if err := set.Forget(r.URL, r.ID); err != nil {
+	if err := forget(user, r); err != nil {
 		return err
 	}
 	a.Status("Removed", "%s", r.Name)
@@ -68,12 +68,11 @@ func (c *registryResetCmd) Run(a *app) error {
 	if err := a.confirm("Forget all that is known of the registry "+r.Name+"?", "--yes"); err != nil {
 		return err
 	}
-	set := remote.New(remote.Options{CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
-	if err := set.Forget(r.URL, r.ID); err != nil {
+	if err := forget(user, r); err != nil {
 		return err
 	}
 	r.ID, r.Root = "", ""
-	if r, err = probe(a, r, user.Dirs); err != nil {
+	if r, err = probe(a, r, user); err != nil {
 		return err
 	}
 	if err := user.Registries.Repin(a.ctx, r.Name, r.ID, r.Root); err != nil {
@@ -84,4 +83,10 @@ func (c *registryResetCmd) Run(a *app) error {
 	}
 	a.Status("Reset", "%s %s", r.Name, r.ID)
 	return a.Result("registry-reset", registryResult{r.Name, r.URL, r.ID, r.Root, r.Name == user.Registries.Default}, nil)
+}
+
+// forget drops what is kept of a registry, but for what another one that is configured needs.
+func forget(user *settings.User, r settings.Registry) error {
+	set := remote.New(remote.Options{Specs: specs(user.Registries.All), CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
+	return set.Forget(r.URL, r.ID)
 }
