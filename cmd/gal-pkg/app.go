@@ -16,6 +16,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/download"
+	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -35,6 +36,7 @@ type app struct {
 	now  func() time.Time
 
 	level  cache.Level // how closely the store is checked before it is used
+	links  install.LinkMode
 	set    *remote.Set
 	caches []*cache.Cache // that were opened, for counting
 	shown  *cmdline.Progress
@@ -231,7 +233,7 @@ func (a *app) fetching() (project.Fetching, error) {
 		return project.Fetching{}, err
 	}
 	shared, err := a.shared()
-	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Shared: shared, Events: a.showProgress(a.events())}, err
+	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Links: a.links, Shared: shared, Events: a.showProgress(a.events())}, err
 }
 
 // shared opens the cache that a team has in common, if one is configured.
@@ -281,6 +283,7 @@ func (a *app) configure() error {
 	if values.StoreVerify == "stat" {
 		a.level = cache.Stat
 	}
+	a.links = install.LinkMode(values.LinkMode)
 	return nil
 }
 

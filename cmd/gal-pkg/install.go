@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -27,7 +28,8 @@ func (c choosing) choice() project.Choice {
 
 type installCmd struct {
 	choosing
-	DryRun bool `short:"n" help:"Say what would change, and change nothing."`
+	LinkMode string `placeholder:"MODE" help:"How packages get into .gal/packages, for this time: auto, symlink, copy. Else store.link-mode says."`
+	DryRun   bool   `short:"n" help:"Say what would change, and change nothing."`
 }
 
 func (installCmd) Help() string {
@@ -42,6 +44,10 @@ EXAMPLES
 }
 
 func (c *installCmd) Run(a *app) error {
+	a.links = cmp.Or(install.LinkMode(c.LinkMode), a.links)
+	if err := a.links.Check(); err != nil {
+		return err
+	}
 	words, store, err := a.stampWords(c.choice())
 	if err != nil {
 		return err
@@ -116,7 +122,7 @@ func (a *app) stampWords(c project.Choice) (words []string, store string, err er
 		return nil, "", err
 	}
 	dirs, err := a.dirs()
-	words = append(append(words, c.Words()...), "cache", dirs.Cache, cache.Generation(dirs.Cache))
+	words = append(append(words, c.Words()...), "cache", dirs.Cache, cache.Generation(dirs.Cache), "links", string(a.links))
 	return words, cache.StoreDir(dirs.Cache), err
 }
 

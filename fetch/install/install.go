@@ -47,6 +47,15 @@ const (
 	Copy    LinkMode = "copy"
 )
 
+// Check reports whether there is such a mode: the error is of kind usage, with code bad-link-mode.
+func (m LinkMode) Check() error {
+	switch m {
+	case "", Auto, Symlink, Copy:
+		return nil
+	}
+	return fault.New(fault.Usage, "bad-link-mode", "%q is no way to link; use auto, symlink or copy", m)
+}
+
 // Installed is one package of a build.
 type Installed struct {
 	ID       string // unique in the build; imports refer to it

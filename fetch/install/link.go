@@ -24,10 +24,8 @@ type linker struct {
 }
 
 func newLinker(project string, o Options) (*linker, error) {
-	switch o.Mode {
-	case "", Auto, Symlink, Copy:
-	default:
-		return nil, fault.New(fault.Usage, "bad-link-mode", "%q is no way to link; use auto, symlink or copy", o.Mode)
+	if err := o.Mode.Check(); err != nil {
+		return nil, err
 	}
 	for _, dir := range []string{Dir, PackagesDir} {
 		if err := ownFolder(filepath.Join(project, filepath.FromSlash(dir))); err != nil {

@@ -47,6 +47,7 @@ type Fetching struct {
 	Cache        *cache.Cache
 	Concurrency  int
 	Level        cache.Level
+	Links        install.LinkMode // how packages get into the project
 	Shared       *download.Shared // a cache that a team has in common, nil for none
 	ArchivesOnly bool
 	Events       fetch.Events
@@ -254,7 +255,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 	if err := p.Project.unchanged(p.Lock); err != nil {
 		return nil, err
 	}
-	if done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{}); err != nil {
+	if done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{Mode: o.Links}); err != nil {
 		return nil, err
 	}
 	if err := p.Project.Write(p.Lock); err != nil {

@@ -29,6 +29,7 @@ type Values struct {
 	SigningKey  string // an absolute path, "" where none is set
 	SigningAuto bool
 	StoreVerify string // content (the default) or stat
+	LinkMode    string // auto (the default), symlink or copy
 	GitBinary   string // auto (the default), never or always
 	Shared      string // address of a cache that a team has in common, "" where none is set
 	SharedWrite bool   // give it what it does not have
@@ -113,6 +114,7 @@ func (c *Config) Values() Values {
 		SigningKey:  signingKey,
 		SigningAuto: c.values["signing.auto"] == "true",
 		StoreVerify: or("store.verify", "content"),
+		LinkMode:    or("store.link-mode", "auto"),
 		GitBinary:   or("fetch.git-binary", "auto"),
 		Shared:      c.values["cache.shared"],
 		SharedWrite: c.values["cache.shared-write"] == "true",

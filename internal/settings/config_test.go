@@ -118,13 +118,13 @@ func TestParseConfig(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	if v := openConfig(t, "", "", "").Values(); v != (Values{StoreVerify: "content", GitBinary: "auto", Color: "auto"}) {
+	if v := openConfig(t, "", "", "").Values(); v != (Values{StoreVerify: "content", LinkMode: "auto", GitBinary: "auto", Color: "auto"}) {
 		t.Errorf("%+v", v)
 	}
-	c := openConfig(t, "publisher='p'\njobs=3\ncolor='never'\noffline=true\n[signing]\nkey='k.pem'\nauto=true\n[store]\nverify='stat'\n[fetch]\ngit-binary='always'\n[cache]\nshared='https://cache.example'\nshared-write=true\n", "", "")
+	c := openConfig(t, "publisher='p'\njobs=3\ncolor='never'\noffline=true\n[signing]\nkey='k.pem'\nauto=true\n[store]\nverify='stat'\nlink-mode='copy'\n[fetch]\ngit-binary='always'\n[cache]\nshared='https://cache.example'\nshared-write=true\n", "", "")
 	want := Values{
 		Publisher: "p", SigningKey: filepath.Join(filepath.Dir(c.file.path), "k.pem"), SigningAuto: true, StoreVerify: "stat",
-		GitBinary: "always", Shared: "https://cache.example", SharedWrite: true, Jobs: 3, Color: "never", Offline: true,
+		LinkMode: "copy", GitBinary: "always", Shared: "https://cache.example", SharedWrite: true, Jobs: 3, Color: "never", Offline: true,
 	}
 	if v := c.Values(); v != want {
 		t.Errorf("%+v", v)

@@ -46,6 +46,7 @@ func options() []option {
 		{name: "publisher", form: idForm},
 		{name: "signing.auto", form: flagForm},
 		{name: "signing.key", form: pathForm},
+		{name: "store.link-mode", form: wordForm, words: []string{"auto", "symlink", "copy"}},
 		{name: "store.verify", form: wordForm, words: []string{"content", "stat"}},
 	}
 }
