@@ -9,7 +9,8 @@ import (
 
 // CopyNotePath is the file by which a copy of a registry says what it is to hold: {"v":1,"registry":ID,"whole":true,...}, without
 // whole where that is a part.
-// Nothing vouches for it, so it may change the words in which a file is missed, and nothing else.
+// Nothing vouches for it, so it may change in which words and as which kind of fault a file is missed: as what this source does
+// not have, and another may, not as an attack. It lets nothing pass.
 const CopyNotePath = "mirror.json"
 
 // isPartial reports whether a copy of a registry says that it holds only a part.

@@ -105,11 +105,11 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 	return s.keep(standing)
 }
 
-// lastProved is the log to look into: the present one, but without a network the last that was proved, where the lines stand
-// in that: its tiles are here.
+// lastProved is the log to look into: the present one, but without a network the last that was proved, if there is one and
+// the lines stand in it: its tiles are here.
 func (s *Snapshot) lastProved(now *checkpoint, known []byte, lines []Obligation) (*checkpoint, error) {
 	size := translog.CheckpointSize(known)
-	if !s.offline() || slices.ContainsFunc(lines, func(o Obligation) bool { return o.log >= size }) {
+	if !s.offline() || known == nil || slices.ContainsFunc(lines, func(o Obligation) bool { return o.log >= size }) {
 		return now, nil
 	}
 	last, err := translog.OpenCheckpoint(known, s.config.ID, now.keys...)

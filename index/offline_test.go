@@ -96,6 +96,17 @@ func TestOfflineProofs(t *testing.T) {
 	v.visit(t, true, func(s *index.Snapshot) { useMailbox(t, s) })
 }
 
+// TestOfflineWithoutProofs: where no log was ever looked into, there is nothing to hold it to.
+func TestOfflineWithoutProofs(t *testing.T) {
+	v := newVisitor(t, "static")
+	v.visit(t, false, look)
+	v.visit(t, true, func(s *index.Snapshot) {
+		if err := s.CheckLog(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestOfflineIsNotCurrent: what was good enough without a network does not pass for current with one. (Over git, a file
 // that the newest state has changed can only be read with a network.)
 func TestOfflineIsNotCurrent(t *testing.T) {

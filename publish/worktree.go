@@ -36,6 +36,9 @@ type Sources struct {
 // It runs git, the program. Errors, of kind negative, where that does not answer: "git-missing", "git-refused".
 func Uncommitted(ctx context.Context, s Sources) error {
 	dirty := map[string]bool{} // to whether git ignores it
+	if s.Dir = physical(s.Dir); s.Output != "" {
+		s.Output = physical(s.Output)
+	}
 	if inRepository(s.Dir) {
 		w, err := ask(ctx, s.Dir, ".")
 		if err != nil {
@@ -44,6 +47,7 @@ func Uncommitted(ctx context.Context, s Sources) error {
 		s.compare(w, dirty)
 	}
 	for _, other := range s.Others {
+		other = physical(other)
 		dir, name := filepath.Split(other)
 		if !inRepository(filepath.Clean(dir)) {
 			continue
@@ -111,6 +115,18 @@ func uncommitted(dirty map[string]bool) error {
 		fail.WithHelp("what git ignores: git add --force FILE, or leave it out with [package] exclude, or name the file in include")
 	}
 	return fail
+}
+
+// physical is where a path leads to: git follows links, and so must whoever compares with what git says. The last parts of
+// the path need not be there.
+func physical(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if up := filepath.Dir(path); up != path {
+		return filepath.Join(physical(up), filepath.Base(path))
+	}
+	return path
 }
 
 // inRepository reports whether dir or a folder above it holds .git.

@@ -93,25 +93,33 @@ func TestUncommitted(t *testing.T) {
 		git(top, "commit", "-qm", "all")
 		tt.do(top)
 		dir := filepath.Join(top, "one")
-		from := publish.Sources{Dir: dir, Others: []string{filepath.Join(top, "gal.toml")}, Include: []string{"src", "src/named.gal"}, Output: filepath.Join(dir, "out")}
+		link := filepath.Join(t.TempDir(), "linked")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Fatal(err)
+		}
+		var files []string
 		for _, name := range []string{"gal.toml", "src/lib.gal", "src/made.gal", "src/named.gal", "src/new name.gal", "src/sub/a.gal"} {
 			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
-				from.Files = append(from.Files, name)
+				files = append(files, name)
 			}
 		}
-		err := publish.Uncommitted(context.Background(), from)
-		if tt.want == "" {
-			if err != nil {
-				t.Errorf("%s: %v %v", tt.name, err, fault.Of(err).Facts)
+		for _, at := range []string{dir, link} {
+			err := publish.Uncommitted(context.Background(), publish.Sources{
+				Dir: at, Files: files, Others: []string{filepath.Join(top, "gal.toml")}, Include: []string{"src", "src/named.gal"}, Output: filepath.Join(at, "out"),
+			})
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("%s, at %s: %v %v", tt.name, at, err, fault.Of(err).Facts)
+				}
+				continue
 			}
-			continue
-		}
-		code := "uncommitted"
-		if tt.want == "fatal" {
-			code = "git-refused"
-		}
-		if !fault.IsCode(err, code) || fault.KindOf(err) != fault.Negative || len(fault.Of(err).Facts) == 0 || !strings.HasPrefix(fault.Of(err).Facts[0], tt.want) {
-			t.Errorf("%s: got %v %+v, want %s", tt.name, err, fault.Of(err), tt.want)
+			code := "uncommitted"
+			if tt.want == "fatal" {
+				code = "git-refused"
+			}
+			if !fault.IsCode(err, code) || fault.KindOf(err) != fault.Negative || len(fault.Of(err).Facts) == 0 || !strings.HasPrefix(fault.Of(err).Facts[0], tt.want) {
+				t.Errorf("%s, at %s: got %v %+v, want %s", tt.name, at, err, fault.Of(err), tt.want)
+			}
 		}
 	}
 }

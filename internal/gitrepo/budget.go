@@ -19,26 +19,33 @@ type budget struct {
 	ctx      context.Context
 	dir      string
 	snapshot Hash
-	seen     map[Hash]bool
+	seen     map[visit]bool
 	again    int
 	entries  int
 	paths    int
 }
 
 func (r *Repo) budget(ctx context.Context, snapshot Hash) *budget {
-	return &budget{ctx: ctx, dir: r.dir, snapshot: snapshot, seen: map[Hash]bool{}}
+	return &budget{ctx: ctx, dir: r.dir, snapshot: snapshot, seen: map[visit]bool{}}
 }
 
-// folder is called before a folder is read. Folders that are met once are not counted: they are as many as the
+// visit is of a folder, of what is there or of what is gone: one that has moved is both.
+type visit struct {
+	tree Hash
+	gone bool
+}
+
+// folder is called before a folder is read; gone says that the new snapshot has nothing at its place. Folders that are met once are not counted: they are as many as the
 // repository has objects.
-func (b *budget) folder(tree Hash) error {
+func (b *budget) folder(tree Hash, gone bool) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
 	}
-	if b.seen[tree] {
+	v := visit{tree, gone}
+	if b.seen[v] {
 		b.again++
 	}
-	b.seen[tree] = true
+	b.seen[v] = true
 	if b.again > MaxAgain {
 		return b.spent("names the same folders more than %d times", MaxAgain)
 	}

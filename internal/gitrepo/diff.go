@@ -56,7 +56,7 @@ func (d *differ) compare(r *Repo, prefix string, a, b Hash) error {
 		now = b
 		d.objects = append(d.objects, b)
 	}
-	if err := d.budget.folder(now); err != nil {
+	if err := d.budget.folder(now, b.IsZero()); err != nil {
 		return err
 	}
 	before, err := r.readTree(a)

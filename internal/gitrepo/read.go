@@ -147,7 +147,7 @@ func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
 }
 
 func (r *Repo) walk(b *budget, tree Hash, prefix string, fn func(File) error) error {
-	if err := b.folder(tree); err != nil {
+	if err := b.folder(tree, false); err != nil {
 		return err
 	}
 	entries, err := r.readTree(tree)

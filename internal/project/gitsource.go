@@ -19,9 +19,10 @@ import (
 
 // asker is the manifest that asks for a dependency.
 type asker struct {
-	rel  string // its folder, relative to the project's
-	root bool   // it is of the project itself
-	git  string // the address of the repository that it is in, "" for a folder
+	rel  string       // its folder, relative to the project's
+	root bool         // it is of the project itself
+	git  string       // the address of the repository that it is in, "" for a folder
+	of   manifest.Ref // what it is in gal.lock, but for its version; of a repository alone
 }
 
 // rootAsker is the manifest whose policy holds for the whole project.
@@ -226,7 +227,7 @@ func (s *source) fromGit(ctx context.Context, from manifest.Source, name string)
 	c := resolve.Candidate{
 		Version: m.Package.Version, Links: m.Package.Links, GalVersion: m.Package.GalVersion, Features: m.Features,
 	}
-	c.Dependencies, err = s.dependencies(ctx, m, asker{rel: ".", git: from.Location})
+	c.Dependencies, err = s.dependencies(ctx, m, asker{rel: ".", git: from.Location, of: manifest.Ref{Name: name, Source: from}})
 	return []resolve.Candidate{c}, err
 }
 

@@ -18,11 +18,17 @@ func (s *source) lockedBy(by asker) []manifest.Ref {
 		return nil
 	}
 	for _, l := range s.project.Lock.Packages {
-		if by.git == "" && l.Source == manifest.Local(by.rel) || by.git != "" && l.Source.Kind == manifest.GitSource && l.Source.Location == by.git {
+		if by.git == "" && l.Source == manifest.Local(by.rel) || by.git != "" && l.Name == by.of.Name && sameButCommit(l.Source, by.of.Source) {
 			return l.Dependencies
 		}
 	}
 	return nil
+}
+
+// sameButCommit reports whether two sources are one: a branch has another commit when it moves.
+func sameButCommit(a, b manifest.Source) bool {
+	a.Commit, b.Commit = "", ""
+	return a == b
 }
 
 // staysThere refuses a dependency that nobody says the registry of and that gal.lock has from another one, unless it is to

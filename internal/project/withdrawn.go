@@ -29,19 +29,13 @@ func (s *source) withdrawn(ctx context.Context, request resolve.Request, solutio
 		}
 		err := s.standsBy(ctx, l)
 		switch {
-		case fault.IsCode(err, "key-compromised") && chosenAnew(request, l):
+		case fault.IsCode(err, "key-compromised") && s.moves(l.ID.Name):
 			warnings = append(warnings, fmt.Sprintf("%s %s is not used any more: it was signed by a key that was compromised then", l.ID.Name, l.Version))
 		case fault.KindOf(err) == fault.Integrity:
 			return nil, err
 		}
 	}
 	return warnings, nil
-}
-
-// chosenAnew reports whether a locked version may give way to another.
-func chosenAnew(request resolve.Request, l resolve.Locked) bool {
-	u := request.Options.Unlock
-	return u.All || u.Recursive || slices.Contains(u.Names, l.ID.Name)
 }
 
 // withheld is the error for a version that gal.lock has and its registry does not stand by, where there is no solution
@@ -52,7 +46,7 @@ func (s *source) withheld(ctx context.Context, request resolve.Request, err erro
 	}
 	for _, l := range request.Locked {
 		err := s.standsBy(ctx, l)
-		if fault.KindOf(err) == fault.Integrity && !(fault.IsCode(err, "key-compromised") && chosenAnew(request, l)) {
+		if fault.KindOf(err) == fault.Integrity && !(fault.IsCode(err, "key-compromised") && s.moves(l.ID.Name)) {
 			return err
 		}
 	}
