@@ -77,12 +77,18 @@ func (r *Repo) AddPack(ctx context.Context, src io.Reader, limits PackLimits) (P
 	if err != nil {
 		return PackInfo{}, badPack(err)
 	}
-	var index []byte
+	end := info.Bytes - sha1.Size
+	var objects []indexed
 	if limits.Thin && len(content.bases) > 0 {
-		index, err = r.completePack(ctx, f, &info, content, limits)
+		objects, err = r.completePack(ctx, f, &info, content, limits)
 	} else {
-		index, err = indexPack(f, &kindCounter{ctx: ctx, info: &info, end: info.Bytes})
+		objects, err = indexPack(ctx, f)
 	}
+	if err != nil {
+		return PackInfo{}, badPack(err)
+	}
+	info.count(objects, end)
+	index, err := indexFile(objects, info.Hash)
 	if err != nil {
 		return PackInfo{}, badPack(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -18,9 +17,9 @@ import (
 )
 
 // completePack makes a thin pack stand for itself, as `git index-pack --fix-thin` does: the objects that its deltas are
-// made against are put behind its own, each as a whole, with a new count and checksum. It returns the index, and sets the
+// made against are put behind its own, each as a whole, with a new count and checksum. It returns all objects, and sets the
 // pack's new name in info. An object that is nowhere is an error.
-func (r *Repo) completePack(ctx context.Context, f *os.File, info *PackInfo, c content, limits PackLimits) ([]byte, error) {
+func (r *Repo) completePack(ctx context.Context, f *os.File, info *PackInfo, c content, limits PackLimits) ([]indexed, error) {
 	end := info.Bytes - sha1.Size
 	bases := unique(slices.Clone(c.bases))
 	for range 2 {
@@ -31,17 +30,20 @@ func (r *Repo) completePack(ctx context.Context, f *os.File, info *PackInfo, c c
 		if info.Hash, err = reseal(f, end, c.count+uint32(len(added))); err != nil {
 			return nil, err
 		}
-		seen := &kindCounter{ctx: ctx, info: &PackInfo{Hash: info.Hash, Bytes: info.Bytes}, end: end, added: added}
-		index, err := indexPack(f, seen)
-		if err == nil {
-			*info = *seen.info
-			return index, nil
-		}
-		if !errors.Is(err, errDouble) || len(seen.twice) == 0 {
+		objects, err := indexPack(ctx, f)
+		if err != nil {
 			return nil, err
 		}
 		// A base can be here and in the pack: then that in the pack will do.
-		bases = slices.DeleteFunc(bases, func(h Hash) bool { return slices.Contains(seen.twice, h) })
+		given := len(bases)
+		for _, o := range objects {
+			if o.at < end && added[o.hash] {
+				bases = slices.DeleteFunc(bases, func(h Hash) bool { return h == o.hash })
+			}
+		}
+		if len(bases) == given {
+			return objects, nil
+		}
 	}
 	return nil, errDouble
 }
