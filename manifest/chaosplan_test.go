@@ -105,6 +105,34 @@ func TestUpcomingInHalves(t *testing.T) {
 	}
 }
 
+// Between a moment and the next there is none: from anywhere between the two the last is the one and the next the other.
+func TestLastAndNext(t *testing.T) {
+	for _, cron := range []string{"* * * * * *", "0 */5 9-17 * * MON-FRI", "30 59 23 31 12 *", "0 0 0 29 FEB *", "15 0 */7 1,15 * 2", "0 10 6 * * 0,7"} {
+		trigger := Trigger{Event: "cron", Cron: cron}
+		at, err := trigger.Next(time.Date(2024, 2, 27, 23, 59, 58, 0, time.UTC))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			next, err := trigger.Next(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, moment := range []time.Time{at, at.Add(999 * time.Millisecond), at.Add(next.Sub(at) / 2), next.Add(-time.Second), next.Add(-time.Nanosecond)} {
+				if last, err := trigger.Last(moment); err != nil || !last.Equal(at) {
+					t.Fatalf("%s: the last until %s is %s, %v; want %s", cron, moment, last, err, at)
+				}
+			}
+			at = next
+		}
+	}
+	for _, trigger := range []Trigger{{Event: "on_start"}, {Event: "cron", Cron: "0 0 0 30 FEB *"}} {
+		if at, err := trigger.Last(time.Unix(0, 0).UTC()); err == nil {
+			t.Errorf("%s has fired at %s", trigger, at)
+		}
+	}
+}
+
 func TestChaosProblemsAreTold(t *testing.T) {
 	m, err := Parse("gal.toml", []byte(chaosText+"what = 1\n\n[dependancies]\n"))
 	if err != nil {

@@ -149,14 +149,23 @@ func (t *Trigger) UnmarshalText(text []byte) error {
 // Next returns the first moment after a time at which the trigger fires. Only a trigger by the clock has one; an
 // expression like the 31st of February has none. Both are errors.
 func (t Trigger) Next(after time.Time) (time.Time, error) {
+	return t.moment(func() (time.Time, error) { return gronx.NextTickAfter(t.Cron, after, false) })
+}
+
+// Last returns the last moment up to a time, that one included, at which the trigger has fired. Errors are those of Next.
+func (t Trigger) Last(until time.Time) (time.Time, error) {
+	return t.moment(func() (time.Time, error) { return gronx.PrevTickBefore(t.Cron, until, true) })
+}
+
+func (t Trigger) moment(tick func() (time.Time, error)) (time.Time, error) {
 	if t.Event != "cron" {
 		return time.Time{}, fmt.Errorf("trigger %s does not fire by the clock", quote(t.String()))
 	}
-	next, err := gronx.NextTickAfter(t.Cron, after, false)
+	at, err := tick()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("trigger %s never fires: %w", quote(t.String()), err)
 	}
-	return next, nil
+	return at, nil
 }
 
 // never reports whether a trigger by the clock has no moment at all. The calendar repeats, so any moment to start from will do.

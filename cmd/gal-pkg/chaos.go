@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/geeknik/gal-pkg/internal/chaos"
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
@@ -147,7 +148,8 @@ type chaosCheckCmd struct{}
 
 func (chaosCheckCmd) Help() string {
 	return `Looks at all chaos profiles, their schedules, and the build profiles that name them. Exit code 1 if there is an error; a
-profile that no build uses, or a trigger that never fires, is a warning. gal-pkg check looks at all of this too.
+profile that no build uses is a warning, and so is a trigger that never fires, or fires far more often than its faults
+end. gal-pkg check finds the errors too.
 
 EXAMPLES
   gal-pkg chaos check
@@ -187,12 +189,16 @@ func (c *chaosCheckCmd) Run(a *app) error {
 	if err != nil && len(r.Findings) == 0 {
 		return err // other mistakes, behind which nothing can be seen
 	}
+	warn := func(code, format string, args ...any) {
+		r.Findings = append(r.Findings, project.Finding{Level: manifest.LevelWarning, Code: code, Path: p.Root().Path, Message: fmt.Sprintf(format, args...)})
+	}
 	for _, use := range r.Profiles {
 		if len(use.UsedBy) == 0 {
-			r.Findings = append(r.Findings, project.Finding{
-				Level: manifest.LevelWarning, Code: "unused-chaos-profile", Path: p.Root().Path,
-				Message: fmt.Sprintf("chaos profile `%s` is used by no build profile", use.Name),
-			})
+			warn("unused-chaos-profile", "chaos profile `%s` is used by no build profile", use.Name)
+		}
+		for _, e := range chaos.Crowded(p.Root().ChaosProfiles[use.Name]) {
+			warn("chaos-crowded", "chaos profile `%s`: of `%s` more than %d windows may be open at once, and only the newest %d are asked: shorten the duration",
+				use.Name, e.Trigger, chaos.MaxWindows, chaos.MaxWindows)
 		}
 	}
 	return c.judge(a, file, r)

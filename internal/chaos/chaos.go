@@ -55,7 +55,7 @@
 // How long a fault of one request lasts is counted in attempts, not on a clock: it strikes the attempt that it begins with
 // and those that come within its duration when pauses are 0.2, 0.5, 1.25 and 3.125 s. So 1s takes away three attempts.
 //
-// Where windows of one entry by time overlap, it strikes if any of those that are open does, of which up to 128 are asked.
+// Where windows of one entry by time overlap, it strikes if any of those that are open does, of which the newest 128 are asked.
 //
 // max_concurrent_faults bounds what takes time, delays and silences, at one moment; what is more comes through as if nothing
 // had struck it. 0 is no fault at all.

@@ -219,26 +219,30 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// Where windows overlap, all that are open are asked: each one that strikes does so from its beginning to its end.
+// Where windows overlap, those that are open are asked, the newest of very many: each one that strikes does so from its
+// beginning to its end.
 func TestWindowsOverlap(t *testing.T) {
 	began := time.Date(2026, 1, 2, 6, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
 		trigger, duration string
 		every             time.Duration
-		open              int // at one moment
+		asked             int // at one moment
+		probability       float64
 		id                func(k int) int
 	}{
-		{"interval:1m", "150s", time.Minute, 3, func(k int) int { return k }},
-		{"cron:0 * * * * *", "150s", time.Minute, 3, func(k int) int { return int(began.Unix()) + 60*k }},
+		{"interval:1m", "150s", time.Minute, 3, 0.3, func(k int) int { return k }},
+		{"cron:0 * * * * *", "150s", time.Minute, 3, 0.3, func(k int) int { return int(began.Unix()) + 60*k }},
+		{"interval:1m", "23h", time.Minute, MaxWindows, 0.005, func(k int) int { return k }},
+		{"cron:0 * * * * *", "23h", time.Minute, MaxWindows, 0.005, func(k int) int { return int(began.Unix()) + 60*k }},
 	} {
 		now := began
-		r := New(profile(t, "[[chaos-profile.p.fault_schedule]]\nfault_type = 'network_partition'\ntrigger = '"+tt.trigger+"'\nprobability = 0.3\nduration = '"+tt.duration+"'\n"),
+		r := New(profile(t, fmt.Sprintf("[[chaos-profile.p.fault_schedule]]\nfault_type = 'network_partition'\ntrigger = '%s'\nprobability = %g\nduration = '%s'\n", tt.trigger, tt.probability, tt.duration)),
 			Options{Seed: 1, Now: func() time.Time { return now }})
 		struck := 0
-		for k := 3; k < 60; k++ {
+		for k := 200; k < 500; k++ {
 			want := false
-			for before := range tt.open {
-				want = want || k-before > 0 && r.chance("schedule:0", "window", tt.id(k-before)) < 0.3
+			for before := range tt.asked {
+				want = want || r.chance("schedule:0", "window", tt.id(k-before)) < tt.probability
 			}
 			now = began.Add(time.Duration(k)*tt.every + 20*time.Second)
 			got := r.attempt(request, "GET /x").effect != none
@@ -246,21 +250,45 @@ func TestWindowsOverlap(t *testing.T) {
 				struck++
 			}
 			if got != want {
-				t.Errorf("%s: struck %v in minute %d", tt.trigger, got, k)
+				t.Errorf("%s for %s: struck %v in minute %d", tt.trigger, tt.duration, got, k)
 			}
 		}
-		if struck < 20 || struck > 50 {
-			t.Errorf("%s: struck in %d minutes of 57", tt.trigger, struck)
+		if struck < 90 || struck > 270 {
+			t.Errorf("%s for %s: struck in %d minutes of 300", tt.trigger, tt.duration, struck)
 		}
 	}
-	// Of very many, enough are asked for a rate to be one, and not more.
-	for _, trigger := range []string{"interval:1s", "cron:* * * * * *"} {
-		now := began
-		r := New(profile(t, "[[chaos-profile.p.fault_schedule]]\nfault_type = 'delay'\ntrigger = '"+trigger+"'\nprobability = 0.000001\nduration = '23h'\n"),
-			Options{Seed: 1, Now: func() time.Time { return now }})
-		now = began.Add(24 * time.Hour)
-		if r.attempt(request, "GET /x").effect != none {
-			t.Errorf("%s strikes", trigger)
+}
+
+// An entry of which more windows can be open than are asked is told of, and one that only seems so is not.
+func TestCrowded(t *testing.T) {
+	for _, tt := range []struct {
+		trigger, rest string
+		want          bool
+	}{
+		{"interval:1s", "duration = '128s'", false},
+		{"interval:1s", "duration = '129s'", true},
+		{"interval:1s", "duration = '129s'\nprobability = 1", false}, // the newest is enough
+		{"interval:1s", "duration = '129s'\nprobability = 0", false},
+		{"interval:1ns", "", true}, // lasts for a second
+		{"interval:9000000000s", "duration = '9000000000s'", false},
+		{"on_start", "duration = '1000d'", false},
+		{"on_send", "duration = '1000d'", false},
+		{"cron:* * * * * *", "", false},
+		{"cron:* * * * * *", "duration = '128s'", false},
+		{"cron:* * * * * *", "duration = '129s'", true},
+		{"cron:0,1 0 0 * * *", "duration = '10m'", false},
+		{"cron:0 */5 9-16 * * MON-FRI", "duration = '24h'", false}, // 96 on a day
+		{"cron:0 */5 9-16 * * MON-FRI", "duration = '33h'", true},
+		{"cron:0 0 0 1 * *", "duration = '900d'", false},
+		{"cron:0 0 0 * JAN-MAY *", "duration = '130d'", true},
+		{"cron:0 0 0 30 FEB *", "duration = '1000d'", false},
+	} {
+		text := "[[chaos-profile.p.fault_schedule]]\nfault_type = 'delay'\ntrigger = '" + tt.trigger + "'\n" + tt.rest + "\n"
+		if !strings.Contains(tt.rest, "probability") {
+			text += "probability = 0.5\n"
+		}
+		if got := len(Crowded(profile(t, text))) == 1; got != tt.want {
+			t.Errorf("%s, %s: crowded %v", tt.trigger, tt.rest, got)
 		}
 	}
 }

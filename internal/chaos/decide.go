@@ -30,7 +30,7 @@ func rulesOf(p manifest.ChaosProfile) []rule {
 	if p.MaxConcurrentFaults != nil && *p.MaxConcurrentFaults == 0 {
 		return nil
 	}
-	lasting := cmp.Or(time.Duration(p.MaxFaultDuration), defaultDuration)
+	lasting := lastingOf(p)
 	var rules []rule
 	add := func(name string, chance float64, trigger manifest.Trigger, lasts time.Duration, faults ...string) {
 		faults = slices.DeleteFunc(faults, func(f string) bool { return !p.Allows(f) || effects()[manifest.FaultName(f)] == pair{} })
@@ -55,6 +55,11 @@ func rulesOf(p manifest.ChaosProfile) []rule {
 	slices.Sort(all)
 	add("rate", p.FaultInjectionRate, manifest.Trigger{}, 0, all...)
 	return rules
+}
+
+// lastingOf is how long a fault lasts that does not say it.
+func lastingOf(p manifest.ChaosProfile) time.Duration {
+	return cmp.Or(time.Duration(p.MaxFaultDuration), defaultDuration)
 }
 
 // byTime reports whether a trigger opens a window of time in which everything is struck.
@@ -135,41 +140,6 @@ func (r *Rehearsal) fault(rule rule, k kind, what string, n int) string {
 		}
 	}
 	return ""
-}
-
-// maxWindows bounds how many windows of one rule that are open at one moment are asked.
-const maxWindows = 128
-
-// strikesNow reports whether a rule by time strikes now, which it does where any of its open windows does.
-func (r *Rehearsal) strikesNow(rule rule) bool {
-	now := r.o.Now()
-	since := now.Sub(r.began)
-	strikes := func(id int) bool { return r.chance(rule.name, "window", id) < rule.probability }
-	switch rule.trigger.Event {
-	case "on_start":
-		return since < rule.lasts && strikes(0)
-	case "interval":
-		every := time.Duration(rule.trigger.Interval)
-		newest := int(since / every)
-		for id := newest; id > max(0, newest-maxWindows) && since-time.Duration(id)*every < rule.lasts; id-- {
-			if strikes(id) {
-				return true
-			}
-		}
-		return false
-	}
-	// A window that is open has begun after this.
-	at := now.Add(-rule.lasts).UTC()
-	for range maxWindows {
-		var err error
-		if at, err = rule.trigger.Next(at); err != nil || at.After(now) {
-			return false
-		}
-		if strikes(int(at.Unix())) {
-			return true
-		}
-	}
-	return false
 }
 
 // attempts is how many attempts of a request begin while a fault lasts, when each waits for the usual pause.
