@@ -75,10 +75,8 @@ func (s *Snapshot) withCatalogue(ctx context.Context, use func(*compact) error) 
 	if err != nil {
 		return err
 	}
-	kept.close() // before another file takes its place
-	if err := keepCompact(s.state.Catalogue, file); err != nil {
-		return err
-	}
+	kept.close()                             // before another file takes its place
+	_ = keepCompact(s.state.Catalogue, file) // in a home that is read-only, the next search takes as long
 	fresh.from = bytes.NewReader(file)
 	return use(fresh)
 }

@@ -225,7 +225,7 @@ func newCompact(lists [sha256.Size]byte, all *[catalogueFiles]contents) (*compac
 	return c, file
 }
 
-// keep writes the file of a catalogue; one that is too large is not kept.
+// keepCompact writes the file of a catalogue; one that is too large is not kept.
 func keepCompact(path string, file []byte) error {
 	if path == "" || len(file) > maxCompact {
 		return nil

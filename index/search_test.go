@@ -143,6 +143,9 @@ func TestKeptCatalogue(t *testing.T) {
 			}
 		}
 	}
+	if got := search(filepath.Join(t.TempDir(), "no", "folder")); !reflect.DeepEqual(got, want) {
+		t.Errorf("where nothing can be kept: %+v, want %+v", got, want)
+	}
 	p.release("mailbox", "1.2.0")
 	if got := search(file); got.Rows[0].Version != "1.2.0" {
 		t.Errorf("after a release: %+v", got)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rand"
 	"os"
@@ -10,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
@@ -129,11 +128,7 @@ func (a *app) passphrase(file string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err := atomicfile.Read(path, 4<<10)
-		if err != nil {
-			return nil, fault.New(fault.Auth, "passphrase-unreadable", "the file of the passphrase cannot be read").Because(err)
-		}
-		return bytes.TrimRight(data, "\r\n"), nil
+		return cmdline.ReadPassphrase(path)
 	}
 	if text := a.sys.env("GAL_KEY_PASSPHRASE"); text != "" {
 		return []byte(text), nil

@@ -119,7 +119,7 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 	a := newApp(ctx, sys, &c.globals, k)
 	defer a.close()
 	if err != nil {
-		a.JSON = asksForJSON(args, sys.env)
+		a.JSON = cmdline.AsksForJSON(args, sys.env("GAL_FORMAT"))
 	} else {
 		err = c.check(k)
 	}
@@ -136,23 +136,10 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 			return a.ended(name, err)
 		}
 	}
-	if err := a.endRehearsal(diskFault(k.Run(a))); err != nil {
+	if err := a.endRehearsal(a.diskFault(k.Run(a))); err != nil {
 		return a.ended(name, err)
 	}
 	return cmdline.ExitOK
-}
-
-// asksForJSON is what --format says where the command line as a whole could not be read.
-func asksForJSON(args []string, env func(string) string) bool {
-	format := env("GAL_FORMAT")
-	for i, arg := range args {
-		if value, ok := strings.CutPrefix(arg, "--format="); ok {
-			format = value
-		} else if arg == "--format" && i+1 < len(args) {
-			format = args[i+1]
-		}
-	}
-	return format == "json"
 }
 
 // check refuses what the grammar lets pass and nobody can mean.

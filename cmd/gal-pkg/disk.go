@@ -3,25 +3,38 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"syscall"
+	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/settings"
 )
 
-// diskFault makes an error of a file that nobody has explained one that is: a disk that is full or broken, or a file that
-// may not be touched, is the world's doing and no bug of ours. Other errors stay as they are.
-func diskFault(err error) error {
+// diskFault is [cmdline.DiskFault] with what helps: room on the disk, or another folder than one that may not be written.
+func (a *app) diskFault(err error) error {
 	var at *fs.PathError
-	if err == nil || fault.Of(err) != nil || !errors.As(err, &at) {
+	explained := cmdline.DiskFault(err)
+	if explained == err || !errors.As(err, &at) {
 		return err
 	}
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.New(fault.Manifest, "disk-full", "%s cannot be written", at.Path).Because(at.Err).WithHelp("gal-pkg cache prune")
-	case errors.Is(err, syscall.EIO):
-		return fault.New(fault.Manifest, "not-writable", "the disk fails at %s", at.Path).Because(at.Err).WithHelp("look at the system's log; the disk may be dying")
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fault.New(fault.Manifest, "not-writable", "%s may not be read or written", at.Path).Because(at.Err)
+	f := fault.Of(explained)
+	if f.Code == "disk-full" {
+		return f.WithHelp("gal-pkg cache prune")
 	}
-	return err
+	if dirs, _, err := settings.FindDirs(a.sys.env); err == nil {
+		adviseFolder(f, at.Path, dirs)
+	}
+	return f
+}
+
+// adviseFolder names the variable of that of the user's folders in which a path is, or that would be in it.
+func adviseFolder(f *fault.Error, path string, dirs settings.Dirs) {
+	for _, kept := range []struct{ dir, variable, what string }{
+		{dirs.Config, "GAL_CONFIG_DIR", "settings and keys are"}, {dirs.State, "GAL_DATA_DIR", "what is known of registries is"}, {dirs.Cache, "GAL_CACHE_DIR", "what was fetched is"},
+	} {
+		if strings.HasPrefix(kept.dir+"/", path+"/") || strings.HasPrefix(path, kept.dir+"/") {
+			f.WithHelp("export %s=/path/to/folder     # %s kept there", kept.variable, kept.what)
+			return
+		}
+	}
 }

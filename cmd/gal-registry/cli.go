@@ -18,11 +18,12 @@ import (
 type system struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
+	env            func(string) string
 }
 
 // globals are the flags of every command.
 type globals struct {
-	Format string `enum:"text,json" default:"text" env:"GAL_FORMAT" help:"Print results as text or json."`
+	Format string `enum:"text,json" default:"text" help:"Print results as text or json; GAL_FORMAT does so too."`
 	Quiet  bool   `short:"q" help:"Print errors only."`
 }
 
@@ -87,10 +88,11 @@ func run(ctx context.Context, args []string, sys system) (code int) {
 		ctx:     ctx, now: sys.now,
 	}
 	if err != nil {
-		a.Fail("usage", usageError(err, args))
+		a.JSON = cmdline.AsksForJSON(args, sys.env("GAL_FORMAT"))
+		a.Fail("usage", usageError(err))
 		return cmdline.ExitUsage
 	}
-	if err := k.Run(a); err != nil {
+	if err := cmdline.DiskFault(k.Run(a)); err != nil {
 		return a.ended(strings.Fields(k.Command())[0], err)
 	}
 	return cmdline.ExitOK
@@ -101,7 +103,22 @@ func newParser(c *cli, sys system) (*kong.Kong, error) {
 		kong.Name("gal-registry"), kong.Description("Makes and runs registries of GAL packages."),
 		kong.Writers(sys.stdout, sys.stderr), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Resolvers(environment(sys.env)),
 	)
+}
+
+// environment gives --format the value of GAL_FORMAT where the command line does not. A variable that is empty is not set.
+func environment(env func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		text := env("GAL_FORMAT")
+		switch {
+		case parent.App == nil || flag.Name != "format" || text == "":
+			return nil, nil
+		case !flag.EnumMap()[text]:
+			return nil, fmt.Errorf("GAL_FORMAT is %q; it is one of %s", text, strings.Join(flag.EnumSlice(), ", "))
+		}
+		return text, nil
+	})
 }
 
 // ended turns the error of a command into what is printed and the exit code.
@@ -125,10 +142,15 @@ func negative() error {
 	return fault.New(fault.Negative, "negative", "the answer is no").Because(errQuiet)
 }
 
-func usageError(err error, args []string) error {
-	f := fault.New(fault.Usage, "usage", "%v", err)
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		return f.WithHelp("gal-registry %s --help", args[0])
+// usageError points to the help of the command, as far as one was named.
+func usageError(err error) error {
+	words := []string{"gal-registry"}
+	if parsed := (*kong.ParseError)(nil); errors.As(err, &parsed) {
+		for _, step := range parsed.Context.Path {
+			if step.Command != nil {
+				words = append(words, step.Command.Name)
+			}
+		}
 	}
-	return f.WithHelp("gal-registry --help")
+	return fault.New(fault.Usage, "usage", "%v", err).WithHelp("%s --help", strings.Join(words, " "))
 }

@@ -19,7 +19,7 @@ func (c *helpCmd) Run(a *app) error {
 	// What kong says to --help is the help of a command, so that there is one text of it.
 	args := append(append([]string{}, c.Topic...), "--help")
 	var c2 cli
-	parser, err := newParser(&c2, system{stdout: a.Stdout, stderr: a.Stderr, now: a.now})
+	parser, err := newParser(&c2, system{stdout: a.Stdout, stderr: a.Stderr, now: a.now, env: func(string) string { return "" }})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,6 @@ import (
 func main() {
 	// Signals stay taken to the end: one that comes when all is done must not turn success into a death.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now})
+	code := run(ctx, os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now, env: os.Getenv})
 	os.Exit(code)
 }

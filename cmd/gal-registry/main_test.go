@@ -29,8 +29,13 @@ func now() time.Time { return sitetest.Now }
 // call runs the program to its end.
 func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return callWith(t, func(string) string { return "" }, args...)
+}
+
+func callWith(t *testing.T, env func(string) string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, system{&out, &errs, now})
+	code = run(t.Context(), args, system{&out, &errs, now, env})
 	return out.String(), errs.String(), code
 }
 
@@ -55,6 +60,9 @@ func TestExitCodesAndWords(t *testing.T) {
 		{"build --speed", 2, "", "unknown flag --speed"},
 		{"build", 2, "", "gal-registry build --help"},
 		{"build REG --format xml", 2, "", "must be one of"},
+		{"biuld DIR", 2, "", "help: gal-registry --help"},
+		{"build --speed --format json", 2, `"code": "usage"`, "unknown flag --speed"},
+		{"build --format=json", 2, `"schema": "gal-registry/usage/v1"`, "gal-registry build --help"},
 		{"build DIR", 5, "", "error[no-registry]"},
 		{"build DIR --format json", 5, `"code": "no-registry"`, "help: gal-registry init"},
 		{"serve DIR", 5, "", "error[no-registry]"},
@@ -103,7 +111,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{"yank DIR mailbox@1.0.0 --reason x", 5, "", "error[no-registry]"},
 		{"deprecate REG mailbox --message x", 5, "", "error[package-not-found]"},
 		{"deprecate REG mailbox", 2, "", "--undo"},
-		{"mirror", 2, "", "gal-registry mirror --help"},
+		{"mirror", 2, "", "gal-registry mirror update --help"},
 		{"mirror --help", 0, "mirror bundle", ""},
 		{"mirror REG DIR/m", 0, "test.example: 0 packages and 0 archives, root sha256:", ""},
 		{"mirror update REG DIR/m --prune --format json", 0, `"schema": "gal-registry/mirror-update/v1"`, ""},
@@ -114,6 +122,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{"mirror REG DIR/m2 --lock DIR/gal.lock", 3, "", "error[lock-unreadable]"},
 		{"mirror check DIR/m", 0, "all of test.example: 0 packages", ""},
 		{"mirror check DIR/m --format json", 0, `"damaged": []`, ""},
+		{"mirror check DIR/m --root sha256:0", 7, "", "error[registry-untrusted]"},
 		{"mirror check DIR/absent", 5, "", "error[no-mirror-there]"},
 		{"mirror bundle DIR/m DIR/m.tar", 0, "test.example: ", ""},
 		{"mirror bundle DIR/absent DIR/m.tar", 5, "", "error[no-mirror-there]"},
@@ -134,6 +143,49 @@ func TestExitCodesAndWords(t *testing.T) {
 		}
 		if code != test.code || !holds(stdout, test.stdout) || !holds(stderr, test.stderr) {
 			t.Errorf("gal-registry %s: %d, want %d\nstdout %q, want %q\nstderr %q, want %q", test.args, code, test.code, stdout, test.stdout, stderr, test.stderr)
+		}
+	}
+}
+
+// TestFormatOfTheEnvironment: the command line goes before it, and an empty variable is none.
+func TestFormatOfTheEnvironment(t *testing.T) {
+	for _, row := range []struct {
+		preset, args   string
+		code           int
+		stdout, stderr string
+	}{
+		{"", "version", 0, "registry format 1", ""},
+		{"json", "version", 0, `"schema"`, ""},
+		{"json", "version --format text", 0, "registry format 1", ""},
+		{"json", "version --speed", 2, `"code": "usage"`, "unknown flag"},
+		{"xml", "version", 2, "", `GAL_FORMAT is "xml"; it is one of text, json`},
+		{"xml", "version --format text", 0, "registry format 1", ""},
+	} {
+		env := func(name string) string { return map[string]string{"GAL_FORMAT": row.preset}[name] }
+		stdout, stderr, code := callWith(t, env, strings.Fields(row.args)...)
+		if code != row.code || !strings.Contains(stdout, row.stdout) || (row.stdout == "") != (stdout == "") || !strings.Contains(stderr, row.stderr) {
+			t.Errorf("GAL_FORMAT=%q gal-registry %s: %d\n%s%s", row.preset, row.args, code, stdout, stderr)
+		}
+	}
+}
+
+// TestFolderThatCannotBeWritten: a disk on which nothing can be written is no bug of this program.
+func TestFolderThatCannotBeWritten(t *testing.T) {
+	r := sitetest.New(t)
+	place := filepath.Join(t.TempDir(), "place")
+	if err := os.Mkdir(place, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.Create(filepath.Join(place, "x")); err == nil {
+		f.Close()
+		place = "/sys" // where nobody may
+		if _, err := os.Stat("/sys/kernel"); err != nil {
+			t.Skip("there is no place here that cannot be written to")
+		}
+	}
+	for _, args := range [][]string{{"init", filepath.Join(place, "new")}, {"mirror", r.Dir, filepath.Join(place, "mirror")}, {"mirror", "bundle", r.Path(site.PublicDir), filepath.Join(place, "part.tar")}} {
+		if _, stderr, code := call(t, args...); code != 3 || !strings.Contains(stderr, "error[not-writable]") {
+			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
 		}
 	}
 }
@@ -373,7 +425,7 @@ func TestServe(t *testing.T) {
 	defer cancel()
 	stdout, stderr, ended := newPipe(), newPipe(), make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", r.Dir, "--listen", "127.0.0.1:0"}, system{stdout, stderr, now})
+		ended <- run(ctx, []string{"serve", r.Dir, "--listen", "127.0.0.1:0"}, system{stdout, stderr, now, os.Getenv})
 	}()
 	select {
 	case <-stdout.wrote:

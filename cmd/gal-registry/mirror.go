@@ -169,7 +169,7 @@ func (c *mirrorCheckCmd) Run(a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	report, err := mirror.Check(a.ctx, opened, mirror.CheckOptions{ID: c.ID, Root: c.Root, Now: a.now(), VerifyBundle: keyless.Verify})
-	if fault.KindOf(err) == fault.Integrity {
+	if fault.KindOf(err) == fault.Integrity && !fault.IsCode(err, "registry-unsigned") && !a.namesAnother(opened, c.pinned) {
 		return c.mend(fault.Of(err))
 	}
 	if err != nil {
@@ -192,11 +192,12 @@ func (c *mirrorCheckCmd) mend(bad *fault.Error) error {
 	is, err := mirror.Distrust(c.Path)
 	switch {
 	case err != nil:
-		return bad.WithFact("the next run would not look at them again: %v", err).WithHelp("check it again as somebody who may write there")
+		return bad.WithFact("the next run would not look at them again: %v", err).
+			WithFact("so check it again as somebody who may write there").WithHelp("gal-registry mirror check %s", c.Path)
 	case is:
 		return bad.WithHelp("gal-registry mirror SRC %s     # fetches them again", c.Path)
 	}
-	return bad.WithHelp("make the copy anew: it is no mirror, which a further run would mend")
+	return bad.WithFact("it is no mirror, which a further run would mend").WithHelp("gal-registry mirror SRC NEWDIR     # makes another copy")
 }
 
 func writeChecked(w io.Writer, r *mirror.Checked, now time.Time) {

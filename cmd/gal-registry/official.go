@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 
@@ -25,13 +24,7 @@ func (f rootSigning) passphrase() func() ([]byte, error) {
 	if f.PassphraseFile == "" {
 		return nil
 	}
-	return func() ([]byte, error) {
-		data, err := atomicfile.Read(f.PassphraseFile, 4<<10)
-		if err != nil {
-			return nil, fault.New(fault.Auth, "passphrase-unreadable", "the file of the passphrase cannot be read").Because(err)
-		}
-		return bytes.TrimRight(data, "\r\n"), nil
-	}
+	return func() ([]byte, error) { return cmdline.ReadPassphrase(f.PassphraseFile) }
 }
 
 // said is the result in JSON of a command that speaks for the registry.

@@ -58,6 +58,9 @@ func (c *verifyCmd) Run(a *app) error {
 	defer transport.Close()
 	begin := a.now()
 	o, err := audit.Open(a.ctx, transport, index.Options{Root: c.Root, Now: begin, VerifyBundle: keyless.Verify})
+	if err != nil && a.namesAnother(transport, pinned{Root: c.Root}) {
+		return err
+	}
 	if err != nil {
 		return c.forOperators(err, dir)
 	}
@@ -76,10 +79,11 @@ func (c *verifyCmd) Run(a *app) error {
 	return v.tell(a, bad)
 }
 
-// forOperators gives an error about the tree the advice for whoever runs it; its own is for whoever reads it.
+// forOperators gives an error about the tree the advice for whoever runs it; its own is for whoever reads it. Where there is
+// no metadata, there is nothing to mend.
 func (c *verifyCmd) forOperators(err error, dir string) error {
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Integrity {
+	if f == nil || f.Kind != fault.Integrity || f.Code == "registry-unsigned" {
 		return err
 	}
 	f.Help = []string{c.mending(dir)}
@@ -89,7 +93,7 @@ func (c *verifyCmd) forOperators(err error, dir string) error {
 // mending is how the tree is written anew.
 func (c *verifyCmd) mending(dir string) string {
 	if dir == c.Dir {
-		return "copy it anew: gal-registry mirror SRC NEWDIR"
+		return "gal-registry mirror SRC NEWDIR     # makes another copy"
 	}
 	return fmt.Sprintf("rm %s && gal-registry build %s     # writes %s/ anew from the repository", filepath.Join(c.Dir, "state", "public"), c.Dir, site.PublicDir)
 }
@@ -110,6 +114,16 @@ func (v *verified) tell(a *app, bad *fault.Error) error {
 	}
 	a.Tell(bad)
 	return fault.New(bad.Kind, bad.Code, "%s", bad.Message).Because(errQuiet)
+}
+
+// namesAnother reports whether a tree holds together, and only is not that of the registry which the flags name: then they are
+// mistyped, or it is the tree of somebody else. Nothing in it is damaged.
+func (a *app) namesAnother(t index.Transport, by pinned) bool {
+	opens := func(p pinned) bool {
+		_, err := audit.Open(a.ctx, t, index.Options{Pin: p.ID, Root: p.Root, Now: a.now(), VerifyBundle: keyless.Verify})
+		return err == nil
+	}
+	return !opens(by) && opens(pinned{})
 }
 
 // treeIn returns the folder of the published tree in a registry's folder, or the folder itself.
