@@ -1,5 +1,17 @@
 package index
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+)
+
+// MaxSeen is the room in the file of a [Seen], of which a file takes SightingSize and its path, in bytes.
+const (
+	MaxSeen      = maxSeen
+	SightingSize = sha256.Size + 5*binary.MaxVarintLen64
+)
+
 // Fold and Unfold are the two directions of a record of a [FoldCache].
 func Fold(p *Package) []byte { return appendFolded(nil, p) }
 
@@ -7,11 +19,25 @@ func Unfold(registry, key, record string, publishers Publishers) (*Package, bool
 	return parseFolded(registry, key, record, new(Decoder), publishers)
 }
 
-// SeenFitting returns the paths, sorted, that fit into so many bytes of files that were seen at these times.
-func SeenFitting(at map[string]int64, room int) []string {
+// SeenFitting returns the paths, sorted, that fit into so many bytes of files that were seen at these times, and the others.
+func SeenFitting(at map[string]int64, room int) (fitting, left []string) {
+	return roomFor(sightings(at), room)
+}
+
+// Remember makes s know files that were seen at these times, besides those that it knows.
+func (s *Seen) Remember(at map[string]int64) error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	maps.Copy(s.known, sightings(at))
+	s.changed = true
+	return nil
+}
+
+func sightings(at map[string]int64) map[string]sighting {
 	files := map[string]sighting{}
 	for path, seconds := range at {
 		files[path] = sighting{at: seconds}
 	}
-	return roomFor(files, room)
+	return files
 }

@@ -18,7 +18,8 @@ import (
 //
 // The key is the sha256 of the file's and of those of the publishers who speak in it; sum is the file's own. Under is the
 // digest of the registry's lists when they were last found to vouch for the file: while those are the same, the file is,
-// and is not even read. Held says that [Seen] has the file as it is, so that nothing has to be held against it either. The file is sealed. It lies where [FileMemory] lies, and for the same reason.
+// and is not even read. Held says that [Seen] has the file as it is, so that nothing has to be held against it either. The
+// file is sealed. It lies where [FileMemory] lies, and for the same reason.
 //
 // A FoldCache is for use by several goroutines at once.
 type FoldCache struct {
@@ -130,6 +131,19 @@ func (c *FoldCache) hold(paths []string) {
 	for _, path := range paths {
 		if f, ok := c.folded[path]; ok && !f.held {
 			f.held, c.changed = true, true
+			c.folded[path] = f
+		}
+	}
+}
+
+// Release forgets that [Seen] has the files, which were left out when it was saved: they are held against nothing any more,
+// and have to be noted there anew.
+func (c *FoldCache) Release(paths []string) {
+	c.lock()
+	defer c.mu.Unlock()
+	for _, path := range paths {
+		if f := c.folded[path]; f.held {
+			f.held, c.changed = false, true
 			c.folded[path] = f
 		}
 	}

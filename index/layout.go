@@ -122,6 +122,12 @@ func ParseProposalBranch(branch string) (subject, hex string, ok bool) {
 // proposal's branch.
 func GatePath(name, hex string) string { return "gate/" + manifest.Key(name) + "/" + hex + ".json" }
 
+// GateContentPath returns the path of a registry's no to what a publisher has proposed, for who has only the archive and no
+// longer the name of the branch. It is never a GatePath: names have no @.
+func GateContentPath(publisher string, archive Digest) string {
+	return "gate/@" + manifest.Key(publisher) + "/" + archive.Hex() + ".json"
+}
+
 // ArchiveName returns the file name of a version's archive.
 func ArchiveName(name, version string) string {
 	return ArchivePrefix(name, version) + ".tar.zst"

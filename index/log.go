@@ -102,7 +102,7 @@ func (s *Snapshot) proveAll(ctx context.Context, lines []Obligation) error {
 		}
 	}
 	standing.Checkpoint = now.bytes
-	return s.keep(standing)
+	return s.keep(ctx, standing)
 }
 
 // lastProved is the log to look into: the present one, but without a network the last that was proved, if there is one and

@@ -1,6 +1,7 @@
 package index_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,10 +42,9 @@ func (v *visitor) visit(t *testing.T, offline bool, use func(s *index.Snapshot))
 		t.Fatal(err)
 	}
 	use(s)
-	for _, save := range []func() error{folded.Save, memory.Save, seen.Save} {
-		if err := save(); err != nil {
-			t.Fatal(err)
-		}
+	_, err = seen.Save(t.Context())
+	if err = errors.Join(err, folded.Save(), memory.Save()); err != nil {
+		t.Fatal(err)
 	}
 }
 

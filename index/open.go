@@ -72,7 +72,7 @@ func (s *Snapshot) open(ctx context.Context, id string) error {
 			standing = known
 		}
 	}
-	return s.keep(standing)
+	return s.keep(ctx, standing)
 }
 
 func (s *Snapshot) openState(id string) (err error) {
@@ -90,12 +90,12 @@ func (s *Snapshot) standing() (Standing, error) {
 }
 
 // keep saves the standing where it has changed.
-func (s *Snapshot) keep(standing Standing) error {
+func (s *Snapshot) keep(ctx context.Context, standing Standing) error {
 	before, err := s.standing()
 	if err != nil || s.state.Standing == nil || standing.equal(before) {
 		return err
 	}
-	return s.state.Standing.Advance(standing)
+	return s.state.Standing.Advance(ctx, standing)
 }
 
 // vouch puts the metadata between the snapshot and its transport.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -26,7 +27,7 @@ import (
 //
 // It is a sealed file: for each file, sorted by path, there are path, length, sha256, the size of the log and the time in
 // seconds when it was seen. Of a file that has not changed nothing is read. What is damaged is an error, as of
-// [StandingFile]. A Seen is for use by several goroutines at once.
+// [StandingStore] Load. A Seen is for use by several goroutines at once.
 type Seen struct {
 	path string
 
@@ -91,29 +92,32 @@ func parseSeen(text string) (map[string]sighting, bool) {
 	return known, ok && !r.broken
 }
 
-// Check reports whether what is remembered can be read: errors are those of [StandingFile].
+// Check reports whether what is remembered can be read: errors are those of [StandingStore] Load.
 func (s *Seen) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.load()
 }
 
-// Save writes what was verified anew. What another process has seen meanwhile, of a later state, stays. Of more files than
-// there is room for, some half a million, those that were seen longest ago are left out.
-func (s *Seen) Save() error {
+// Save writes what was verified anew, one process at a time. What another process has seen meanwhile, of a later state,
+// stays. Of more files than there is room for, some half a million, those that were seen longest ago are left out: they are
+// returned, for [FoldCache.Release].
+//
+// Errors: those of [StandingStore] Load, of the context where another process keeps what is to be written, and of writing.
+func (s *Seen) Save(ctx context.Context) (left []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.changed {
-		return nil
+		return nil, nil
 	}
-	release, err := lockState(filepath.Dir(s.path))
+	lock, err := lockState(ctx, filepath.Dir(s.path))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer release()
+	defer lock.Release()
 	there, err := s.read()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for path, now := range s.known {
 		if there[path].log <= now.log {
@@ -121,7 +125,11 @@ func (s *Seen) Save() error {
 		}
 	}
 	w := &folder{buf: sealedBuffer(seenHeader, 128*len(there))}
-	for _, path := range roomFor(there, maxSeen) {
+	fitting, left := roomFor(there, maxSeen)
+	for _, path := range left {
+		delete(there, path)
+	}
+	for _, path := range fitting {
 		now := there[path]
 		w.text(path)
 		w.number(uint64(now.length))
@@ -130,28 +138,28 @@ func (s *Seen) Save() error {
 		w.number(uint64(now.at))
 	}
 	s.known, s.changed = there, false
-	return atomicfile.Write(s.path, seal(w.buf, seenHeader), 0o600)
+	return left, atomicfile.Write(s.path, seal(w.buf, seenHeader), 0o600)
 }
 
-// roomFor returns the paths, sorted, that fit into a file of so many bytes: all of them, or the most recent.
-func roomFor(files map[string]sighting, room int) []string {
+// roomFor returns the paths, sorted, that fit into a file of so many bytes, all of them or the most recent, and the others.
+func roomFor(files map[string]sighting, room int) (fitting, left []string) {
 	paths := slices.Sorted(maps.Keys(files))
 	need := 0
 	for _, path := range paths {
 		need += sightingSize(path)
 	}
 	if need <= room {
-		return paths
+		return paths, nil
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return cmp.Compare(files[b].at, files[a].at) })
 	for i, path := range paths {
 		if room -= sightingSize(path); room < 0 {
-			paths = paths[:i]
+			paths, left = paths[:i], paths[i:]
 			break
 		}
 	}
 	slices.Sort(paths)
-	return paths
+	return paths, left
 }
 
 // sightingSize is at most what one file takes in the file of all, in bytes.

@@ -148,57 +148,106 @@ func TestSeenHoldsWithAShorterLog(t *testing.T) {
 	}
 }
 
-// TestSeenAfterAFirstLook: a package that was read and not verified, as where no versions fit together, is known to the
-// cache; what is verified later, under the same lists, is the measure all the same.
-func TestSeenAfterAFirstLook(t *testing.T) {
+// TestSeenAndFolded: what was seen and what it folds to are saved one behind the other, and a yank of mailbox that was seen
+// may not go, whatever became of the two files before.
+func TestSeenAndFolded(t *testing.T) {
 	c := newChronicle(t)
 	past, later := sitetest.Now.Add(-48*time.Hour), sitetest.Now.Add(time.Hour)
 	register, first, yank := stampedLine{c.register, 0, past}, stampedLine{c.first, 1, past}, stampedLine{c.yank, 2, later}
 	leaves := [][]byte{[]byte("0"), []byte("1"), []byte("2")}
-	i, user := newInsider(t), newClient(t)
-	memory := index.OpenMemory(filepath.Join(user.dir, "verified"))
-	visit := func(shown tree, verify bool) error {
-		t.Helper()
-		seen, folded := index.NewSeen(filepath.Join(user.dir, "seen")), index.OpenFoldCache(filepath.Join(user.dir, "folded"))
-		o := index.Options{Pin: sitetest.ID, Now: later, State: func(string) (index.State, error) {
-			return index.State{Standing: user.standing(), Verified: memory, Seen: seen, Folded: folded}, nil
-		}}
-		s, err := index.Open(t.Context(), user.transport(shown), o)
-		if err != nil {
-			return err
+	others := func(at int64) map[string]int64 { // which fill the file of what was seen
+		files := map[string]int64{}
+		for _, name := range []string{"a", "b", "c", "d"} {
+			files[strings.Repeat(name, index.MaxSeen/4-index.SightingSize)] = at
 		}
-		if verify {
-			_, _, err = s.Verify(t.Context(), []index.Want{{Name: "mailbox", Version: version.MustParse("1.0.0")}})
-		} else {
-			_, err = s.Package(t.Context(), "mailbox")
-		}
-		return errors.Join(err, seen.Save(), folded.Save())
+		return files
 	}
-	old := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, leaves[:2])
-	i.now = later
-	good := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first, yank)}, leaves)
-	bad := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, append(leaves, []byte("3")))
-	for _, step := range []struct {
-		shown  tree
-		verify bool
-	}{{old, true}, {good, false}, {good, true}} {
-		if err := visit(step.shown, step.verify); err != nil {
-			t.Fatal(err)
-		}
+	for _, row := range []struct {
+		story string
+		looks []func(*caller, *index.Snapshot, *index.Seen) error // under the lists that have the yank
+	}{
+		// As where no versions fit together: the cache knows the package, and nobody has verified it.
+		{"read, and then verified", []func(*caller, *index.Snapshot, *index.Seen) error{(*caller).read, (*caller).verify}},
+		{"left out of what was seen, and verified again", []func(*caller, *index.Snapshot, *index.Seen) error{
+			(*caller).verify,
+			func(_ *caller, _ *index.Snapshot, seen *index.Seen) error {
+				return seen.Remember(others(later.Unix() + 1))
+			},
+			func(v *caller, s *index.Snapshot, seen *index.Seen) error {
+				return errors.Join(v.verify(s, seen), seen.Remember(others(0)))
+			},
+		}},
+	} {
+		t.Run(row.story, func(t *testing.T) {
+			i, user := newInsider(t), &caller{client: newClient(t), now: later}
+			old := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, leaves[:2])
+			i.now = later
+			good := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first, yank)}, leaves)
+			bad := i.publish(tree{index.PublisherPath("ada"): file(register), index.PackagePath("mailbox"): file(first)}, append(leaves, []byte("3")))
+			if err := user.visit(old, (*caller).verify); err != nil {
+				t.Fatal(err)
+			}
+			for _, look := range row.looks {
+				if err := user.visit(good, look); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := user.visit(bad, (*caller).verify); !fault.IsCode(err, "index-rewritten") {
+				t.Errorf("a yank that was seen is gone: %v, want index-rewritten", err)
+			}
+		})
 	}
-	if err := visit(bad, true); !fault.IsCode(err, "index-rewritten") {
-		t.Errorf("a yank that was seen is gone: %v, want index-rewritten", err)
+}
+
+// caller comes again and again, each time as a process of its own.
+type caller struct {
+	*client
+	now time.Time
+}
+
+func (v *caller) visit(shown tree, look func(*caller, *index.Snapshot, *index.Seen) error) error {
+	v.t.Helper()
+	seen, folded := index.NewSeen(filepath.Join(v.dir, "seen")), index.OpenFoldCache(filepath.Join(v.dir, "folded"))
+	memory := index.OpenMemory(filepath.Join(v.dir, "verified"))
+	o := index.Options{Pin: sitetest.ID, Now: v.now, State: func(string) (index.State, error) {
+		return index.State{Standing: v.standing(), Verified: memory, Seen: seen, Folded: folded}, nil
+	}}
+	s, err := index.Open(v.t.Context(), v.transport(shown), o)
+	if err != nil {
+		return err
 	}
+	if err := look(v, s, seen); err != nil {
+		return err
+	}
+	left, err := seen.Save(v.t.Context())
+	folded.Release(left)
+	return errors.Join(err, memory.Save(), folded.Save())
+}
+
+func (v *caller) read(s *index.Snapshot, _ *index.Seen) error {
+	_, err := s.Package(v.t.Context(), "mailbox")
+	return err
+}
+
+func (v *caller) verify(s *index.Snapshot, _ *index.Seen) error {
+	_, _, err := s.Verify(v.t.Context(), []index.Want{{Name: "mailbox", Version: version.MustParse("1.0.0")}})
+	return err
 }
 
 // TestSeenOfTooManyFiles: what does not fit is what was seen longest ago, and the file can be read again.
 func TestSeenOfTooManyFiles(t *testing.T) {
 	at := map[string]int64{"packages/a": 3, "packages/b": 1, "packages/c": 2, "packages/d": 4}
-	if got, want := index.SeenFitting(at, 1<<20), []string{"packages/a", "packages/b", "packages/c", "packages/d"}; !slices.Equal(got, want) {
-		t.Errorf("with room for all: %v", got)
-	}
-	if got, want := index.SeenFitting(at, 300), []string{"packages/a", "packages/c", "packages/d"}; !slices.Equal(got, want) {
-		t.Errorf("with room for three: %v, want %v", got, want)
+	for _, row := range []struct {
+		room          int
+		fitting, left []string
+	}{
+		{1 << 20, []string{"packages/a", "packages/b", "packages/c", "packages/d"}, nil},
+		{300, []string{"packages/a", "packages/c", "packages/d"}, []string{"packages/b"}},
+		{0, nil, []string{"packages/d", "packages/a", "packages/c", "packages/b"}},
+	} {
+		if fitting, left := index.SeenFitting(at, row.room); !slices.Equal(fitting, row.fitting) || !slices.Equal(left, row.left) {
+			t.Errorf("in %d bytes: %v, and not %v; want %v, and not %v", row.room, fitting, left, row.fitting, row.left)
+		}
 	}
 }
 
@@ -283,7 +332,8 @@ func TestUnchangedFilesAreNotRead(t *testing.T) {
 		if err := cache.Save(); err != nil {
 			t.Fatal(err)
 		}
-		return seen.Save()
+		_, err := seen.Save(t.Context())
+		return err
 	}
 	if err := look(); err != nil {
 		t.Fatal(err)
@@ -316,5 +366,6 @@ func (c *client) lookWith(shown tree, at time.Time, seen *index.Seen) error {
 	if _, _, err := s.Verify(c.t.Context(), []index.Want{{Name: "mailbox", Version: version.MustParse("1.0.0")}}); err != nil {
 		return err
 	}
-	return seen.Save()
+	_, err = seen.Save(c.t.Context())
+	return err
 }

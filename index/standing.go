@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -24,10 +25,15 @@ type Standing struct {
 type StandingStore interface {
 	// Load returns the zero Standing where nothing was kept. What is damaged is an error: to begin anew would be to trust
 	// whoever answers next.
+	//
+	// Errors: fault.Integrity "standing-damaged", fault.Manifest "unreadable".
 	Load() (Standing, error)
 	// Advance keeps the standing. Where another process has gone further meanwhile, in the metadata or in the log, that
 	// stays: a standing only ever goes forward.
-	Advance(Standing) error
+	//
+	// Errors: those of Load; fault.Integrity "registry-untrusted" where another process has begun with another root
+	// meanwhile; those of the context, while another process keeps its standing; those of writing.
+	Advance(context.Context, Standing) error
 	// Testify keeps a file as evidence, for a person to look at.
 	Testify(name string, data []byte) (path string, err error)
 }
@@ -79,12 +85,12 @@ func parseStanding(text string) (s Standing, ok bool) {
 }
 
 // Advance implements [StandingStore], one process at a time.
-func (f StandingFile) Advance(s Standing) error {
-	release, err := lockState(f.Dir)
+func (f StandingFile) Advance(ctx context.Context, s Standing) error {
+	lock, err := lockState(ctx, f.Dir)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer lock.Release()
 	kept, err := f.Load()
 	if err != nil {
 		return err

@@ -2,10 +2,14 @@ package index_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/filelock"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
 )
 
@@ -54,9 +58,9 @@ type slowStore struct {
 	overtake func()
 }
 
-func (s *slowStore) Advance(next index.Standing) error {
+func (s *slowStore) Advance(ctx context.Context, next index.Standing) error {
 	s.overtake()
-	return s.StandingFile.Advance(next)
+	return s.StandingFile.Advance(ctx, next)
 }
 
 func TestStandingOnlyGoesForward(t *testing.T) {
@@ -91,10 +95,43 @@ func TestStandingOfAnotherRoot(t *testing.T) {
 	}
 	other := mine
 	other.First = "sha256:" + mine.First[len("sha256:")+1:] + "0"
-	if err := store.Advance(other); !fault.IsCode(err, "registry-untrusted") {
+	if err := store.Advance(t.Context(), other); !fault.IsCode(err, "registry-untrusted") {
 		t.Errorf("a standing that grew from another root: %v, want registry-untrusted", err)
 	}
 	if kept, err := store.Load(); err != nil || kept.First != mine.First {
 		t.Errorf("kept %s, %v, want %s", kept.First, err, mine.First)
+	}
+}
+
+// TestStandingOfAnotherProcess: whoever waits for a process that is writing can give up, and has changed nothing.
+func TestStandingOfAnotherProcess(t *testing.T) {
+	store := index.StandingFile{Dir: t.TempDir()}
+	newPublished(t).begin(t, store)
+	mine, err := store.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := filelock.Acquire(t.Context(), filepath.Join(store.Dir, "standing.lock"), filelock.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := index.NewSeen(filepath.Join(store.Dir, "seen"))
+	if err := seen.Remember(map[string]int64{"packages/a": 1}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	if err := store.Advance(ctx, index.Standing{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the standing: %v", err)
+	}
+	if _, err := seen.Save(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("what was seen: %v", err)
+	}
+	other.Release()
+	if kept, err := store.Load(); err != nil || kept.First != mine.First {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	if _, err := seen.Save(ctx); err != nil {
+		t.Errorf("the lock is free: %v", err)
 	}
 }

@@ -1,21 +1,14 @@
 package index
 
 import (
-	"errors"
+	"context"
 	"path/filepath"
-	"syscall"
 
-	"github.com/gofrs/flock"
+	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
 // lockState takes the lock of the folder with what a user keeps of one registry, for the moment that reading and writing
-// one of its files takes. The kernel drops the lock of a process that ends. A file system without locks has none: there,
-// of two processes that write at once one wins.
-func lockState(dir string) (release func(), err error) {
-	f := flock.New(filepath.Join(dir, "standing.lock"), flock.SetPermissions(0o600))
-	err = f.Lock()
-	if errors.Is(err, syscall.ENOLCK) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, errors.ErrUnsupported) {
-		return func() {}, nil
-	}
-	return func() { _ = f.Unlock() }, err
+// one of its files takes. On a file system without locks, of two processes that write at once one wins.
+func lockState(ctx context.Context, dir string) (*filelock.Lock, error) {
+	return filelock.Acquire(ctx, filepath.Join(dir, "standing.lock"), filelock.Options{})
 }

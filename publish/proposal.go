@@ -63,17 +63,24 @@ func (x *Index) Files(ctx context.Context, paths []string) (map[string][]byte, e
 	return x.store.Fetch(ctx, paths)
 }
 
-// Pending is a proposal that has not been merged.
-type Pending struct {
+// Waiting is a proposal that has neither been merged nor closed.
+type Waiting struct {
 	Branch string
-	Lines  []*index.Line // of the file that was asked for
+	Commit string // 40 hex digits
+}
+
+// Pending is what an open proposal says of a package or a publisher.
+type Pending struct {
+	Waiting
+	Key   string        // hint of the key that signed the commit, "" for none
+	Lines []*index.Line // of the file that was asked for
 }
 
 // maxPending bounds how many open proposals of one package are looked into.
 const maxPending = 32
 
 // Branches lists the open proposals that are named after a package or a publisher; "" is for all of them.
-func (x *Index) Branches(ctx context.Context, subject string) ([]string, error) {
+func (x *Index) Branches(ctx context.Context, subject string) ([]Waiting, error) {
 	prefix := "refs/heads/" + index.ProposalPrefix
 	if subject != "" {
 		prefix += subject + "/"
@@ -82,14 +89,14 @@ func (x *Index) Branches(ctx context.Context, subject string) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	var branches []string
+	var open []Waiting
 	for _, ref := range refs {
 		branch := strings.TrimPrefix(ref.Name, "refs/heads/")
 		if name, _, ok := index.ParseProposalBranch(branch); ok && (subject == "" || name == subject) {
-			branches = append(branches, branch)
+			open = append(open, Waiting{branch, ref.Hash.String()})
 		}
 	}
-	return branches, nil
+	return open, nil
 }
 
 // Pending lists the open proposals for a package or a publisher, with the lines that they append to its file: that of the
@@ -99,27 +106,25 @@ func (x *Index) Pending(ctx context.Context, event index.Event, subject string) 
 	if err != nil {
 		return nil, err
 	}
-	if len(branches) > maxPending {
-		branches = branches[:maxPending]
-	}
+	branches = branches[:min(len(branches), maxPending)]
 	path := index.SubjectPath(event, subject)
 	known, err := x.store.Fetch(ctx, []string{path})
 	if err != nil {
 		return nil, err
 	}
 	var list []Pending
-	for _, branch := range branches {
-		lines, err := x.proposed(ctx, branch, path, known[path])
+	for _, open := range branches {
+		p, err := x.proposed(ctx, open.Branch, path, known[path])
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Pending{branch, lines})
+		list = append(list, *p)
 	}
 	return list, nil
 }
 
 // proposed reads what a branch appends to a file. A proposal that does not parse is the gate's matter.
-func (x *Index) proposed(ctx context.Context, branch, path string, main []byte) ([]*index.Line, error) {
+func (x *Index) proposed(ctx context.Context, branch, path string, main []byte) (*Pending, error) {
 	if err := os.MkdirAll(x.remote.Scratch, 0o755); err != nil {
 		return nil, err
 	}
@@ -140,13 +145,23 @@ func (x *Index) proposed(ctx context.Context, branch, path string, main []byte) 
 	if err != nil {
 		return nil, err
 	}
+	commit, err := store.Head()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pending{Waiting: Waiting{branch, commit.Hash.String()}}
+	if key, ok := SignerOf(commit); ok {
+		p.Key = key.Hint()
+	}
 	var decoder index.Decoder
 	before, _ := decoder.ParseLines("", main)
 	lines, _ := decoder.ParseLines("", files[path])
-	if len(lines) < len(before) {
-		return nil, nil
+	common := 0 // main may have grown since
+	for common < min(len(lines), len(before)) && lines[common].Digest() == before[common].Digest() {
+		common++
 	}
-	return lines[len(before):], nil
+	p.Lines = lines[common:]
+	return p, nil
 }
 
 // PutArchive brings an archive to where the registry takes uploads. An archive that is there already is success.

@@ -61,6 +61,9 @@ func TestPropose(t *testing.T) {
 	if err != nil || len(pending) != 1 || len(pending[0].Lines) != 1 || pending[0].Lines[0].Digest() != lines[1].Digest() {
 		t.Errorf("pending %+v, %v", pending, err)
 	}
+	if pending[0].Branch != made.Branch || pending[0].Commit != made.Commit || pending[0].Key != ada.Key.Public().Hint() {
+		t.Errorf("pending %+v, want %+v of %s", pending[0], made, ada.Key.Public().Hint())
+	}
 	r.Merge("pass")
 	if p := r.Package("mailbox"); p == nil || len(p.Releases) != 1 {
 		t.Fatalf("%+v", p)
@@ -109,12 +112,31 @@ func TestProposeWithoutKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if pending, err := x.Pending(t.Context(), index.EventRegister, "ada"); err != nil || len(pending) != 1 || pending[0].Key != "" {
+		t.Errorf("pending %+v, %v", pending, err)
+	}
 	if outcomes := r.Merge("pass"); outcomes[0].Merged == made.Commit {
 		t.Error("a commit that nobody signed is on main")
 	}
 	c, err := r.Repo.ReadCommit(r.Main())
 	if err != nil || len(c.Signature) == 0 {
 		t.Errorf("the tip of main is not signed: %v", err)
+	}
+}
+
+// TestPendingOnOldMain: what a proposal appends is known after main has grown otherwise.
+func TestPendingOnOldMain(t *testing.T) {
+	r, ada := sitetest.New(t), sitetest.Author(t, "ada")
+	r.Propose(ada, r.Main(), r.Register(ada), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.0.0", "")))
+	r.Merge("pass")
+	old := r.Main()
+	late := r.Publish(ada, sitetest.Draft(t, "mailbox", "1.2.0", ""))
+	r.Propose(ada, old, r.Publish(ada, sitetest.Draft(t, "mailbox", "1.1.0", "")))
+	r.Merge("pass")
+	branch := r.Propose(ada, old, late)
+	pending, err := open(t, r).Pending(t.Context(), index.EventPublish, "mailbox")
+	if err != nil || len(pending) != 1 || pending[0].Branch != branch || len(pending[0].Lines) != 1 || pending[0].Lines[0].Digest() != late.Digest() {
+		t.Errorf("%+v, %v", pending, err)
 	}
 }
 
@@ -131,10 +153,17 @@ func TestBranches(t *testing.T) {
 	push(t, r, "publish/mailbox/not-a-digest", ada)
 	for subject, want := range branches {
 		got, err := x.Branches(t.Context(), subject)
-		slices.Sort(got)
+		var names []string
+		for _, open := range got {
+			names = append(names, open.Branch)
+			if at, err := r.Repo.Ref("refs/heads/" + open.Branch); err != nil || at.String() != open.Commit {
+				t.Errorf("%s: %s, want %s (%v)", open.Branch, open.Commit, at, err)
+			}
+		}
+		slices.Sort(names)
 		slices.Sort(want)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v (%v)", subject, got, want, err)
+		if err != nil || !slices.Equal(names, want) {
+			t.Errorf("%q: %v, want %v (%v)", subject, names, want, err)
 		}
 	}
 }

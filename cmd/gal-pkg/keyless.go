@@ -44,7 +44,8 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	if !publisher.Exists() {
 		return desk.Unregistered(r, id).WithHelp("gal-pkg publish --sign FILE      # a first publish, with a key, registers you")
 	}
-	if !slices.ContainsFunc(publisher.Identities, isLive) { // before anybody logs in, and a log keeps for ever that they signed
+	live := liveIdentities(publisher)
+	if len(live) == 0 { // before anybody logs in, and a log keeps for ever that they signed
 		return fault.New(fault.Auth, "identity-unknown", "no identity speaks for publisher %s", id).
 			WithHelp("gal-pkg keys add-identity --issuer URL --subject SUBJECT")
 	}
@@ -52,11 +53,11 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	if err != nil {
 		return err
 	}
-	as, err := c.signer(a, publisher)
+	as, err := c.signer(a, live)
 	if err != nil {
 		return err
 	}
-	as.Dry, next.desk.Unsigned = c.DryRun, c.DryRun
+	as.Identities, as.Dry, next.desk.Unsigned = live, c.DryRun, c.DryRun
 	next.author = publish.Author{ID: id, Now: a.now()} // without a key: the registry commits in its own name
 	line, bundle, err := next.author.PublishKeyless(r.ID(), pkg, draft, func(claim sign.Claim) ([]byte, error) {
 		bundle, who, err := a.set.Keyless().Sign(a.ctx, bundles.Root, claim, as)
@@ -68,7 +69,7 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 			return []byte("not signed"), nil
 		}
 		a.Status("Signed", "as %s", who)
-		return bundle, checkIdentity(publisher, who)
+		return bundle, nil
 	})
 	if err != nil {
 		return err
@@ -78,28 +79,24 @@ func (c *publishCmd) proposeKeyless(a *app, pkg *index.Package, draft *publish.D
 	return a.bring(next)
 }
 
-// check refuses flags that do not go together.
-func (c *publishCmd) check() error {
-	problem := ""
+// contradiction says which of the flags do not go together, "" for none.
+func (c identified) contradiction(s signing) string {
 	switch login := c.Login != keyless.WayAuto || c.OIDCIssuer != ""; {
 	case !c.SignKeyless && (login || c.IdentityToken != ""):
-		problem = "--login, --oidc-issuer and --identity-token go with --sign-keyless"
+		return "--login, --oidc-issuer and --identity-token go with --sign-keyless"
 	case !c.SignKeyless:
-	case c.Sign != "" || c.PassphraseFile != "":
-		problem = "--sign-keyless signs without a key"
+	case s.Sign != "" || s.PassphraseFile != "":
+		return "--sign-keyless signs without a key"
 	case login && c.IdentityToken != "":
-		problem = "who brings an --identity-token does not log in"
+		return "who brings an --identity-token does not log in"
 	case c.Login == "job" && c.OIDCIssuer != "":
-		problem = "--oidc-issuer says where to log in, and with --login job nobody does"
+		return "--oidc-issuer says where to log in, and with --login job nobody does"
 	}
-	if problem == "" {
-		return nil
-	}
-	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg publish --help")
+	return ""
 }
 
 // signer says as whom to sign. Who says where to log in asks for a login, and not for what a job is.
-func (c identified) signer(a *app, publisher *index.Publisher) (keyless.Signer, error) {
+func (c identified) signer(a *app, live []sign.Identity) (keyless.Signer, error) {
 	if c.IdentityToken != "" {
 		token, err := c.token(a)
 		return keyless.Signer{Token: token}, err
@@ -109,8 +106,8 @@ func (c identified) signer(a *app, publisher *index.Publisher) (keyless.Signer, 
 		return keyless.Signer{}, nil
 	}
 	login := &keyless.Login{Way: c.Login, Only: asked, Issuer: c.OIDCIssuer}
-	for _, i := range publisher.Identities {
-		if isLive(i) && !slices.Contains(login.Issuers, i.Issuer) {
+	for _, i := range live {
+		if !slices.Contains(login.Issuers, i.Issuer) {
 			login.Issuers = append(login.Issuers, i.Issuer)
 		}
 	}
@@ -156,15 +153,12 @@ func (c identified) token(a *app) (string, error) {
 	return token, nil
 }
 
-func isLive(i index.Identity) bool { return !i.IsRemoved() }
-
-// checkIdentity holds that an identity is one of the publisher's, and live.
-func checkIdentity(p *index.Publisher, who sign.Identity) error {
-	same := func(i index.Identity) bool { return i.Issuer == who.Issuer && i.Subject == who.Subject && isLive(i) }
-	if slices.ContainsFunc(p.Identities, same) {
-		return nil
+// liveIdentities are those that may sign for a publisher now.
+func liveIdentities(p *index.Publisher) (live []sign.Identity) {
+	for _, i := range p.Identities {
+		if !i.IsRemoved() {
+			live = append(live, sign.Identity{Issuer: i.Issuer, Subject: i.Subject})
+		}
 	}
-	return fault.New(fault.Auth, "identity-unknown", "this identity is not one of publisher %s", p.ID).
-		WithFact("subject  %s", who.Subject).WithFact("issuer   %s", who.Issuer).
-		WithHelp("gal-pkg keys add-identity --issuer %s --subject %s", who.Issuer, who.Subject)
+	return live
 }

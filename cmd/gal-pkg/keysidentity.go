@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -63,7 +64,7 @@ func (a *app) changeIdentity(s signing, flags proposing, who sign.Identity, want
 	if err != nil {
 		return err
 	}
-	switch there := checkIdentity(me.publisher, who) == nil; {
+	switch there := slices.Contains(liveIdentities(me.publisher), who); {
 	case there && wanted:
 		return a.nothingToDo(me.registry, "the identity is one of %s already", me.author.ID)
 	case !there && !wanted:

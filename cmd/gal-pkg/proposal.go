@@ -60,9 +60,9 @@ func (c *proposalListCmd) Run(a *app) error {
 		return err
 	}
 	list := []openProposal{}
-	for _, branch := range branches {
-		o := openProposal{Branch: branch}
-		outcome, err := desk.AnswerTo(a.ctx, r, branch)
+	for _, p := range branches {
+		o := openProposal{Branch: p.Branch}
+		outcome, err := desk.AnswerTo(a.ctx, r, p.Branch, p.Commit)
 		if err != nil {
 			return err
 		}

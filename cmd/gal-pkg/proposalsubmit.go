@@ -71,7 +71,7 @@ func (c *proposalSubmitCmd) submittedAlready(a *app, r *remote.Registry, f *publ
 	branch := index.ProposalBranch(last.Subject, last.Digest())
 	result := newProposalResult(f.Lines, 0)
 	result.Registry, result.Branch = r.ID(), branch
-	outcome, err := desk.AnswerTo(a.ctx, r, branch)
+	outcome, err := desk.AnswerTo(a.ctx, r, branch, "")
 	if err != nil {
 		return false, err
 	}
@@ -86,10 +86,11 @@ func (c *proposalSubmitCmd) submittedAlready(a *app, r *remote.Registry, f *publ
 	}
 	defer d.Close()
 	open, err := d.Branches(a.ctx, last.Subject)
-	if err != nil || !slices.Contains(open, branch) {
+	at := slices.IndexFunc(open, func(o publish.Waiting) bool { return o.Branch == branch })
+	if err != nil || at < 0 {
 		return false, err
 	}
-	result.State = "waiting"
+	result.State, result.Commit = "waiting", open[at].Commit
 	a.Status("Proposed", "it already: %s", branch)
 	return true, a.answered(&proposal{registry: r, lines: f.Lines, flags: c.proposing, document: result, said: &result.submitted}, false)
 }

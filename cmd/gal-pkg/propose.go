@@ -225,7 +225,7 @@ func title(lines []*index.Line) string {
 // answered looks for the registry's answer and, with a duration, waits for it. Asked says that somebody wants to know whether
 // it is merged, so that neither yes nor no is no.
 func (a *app) answered(p *proposal, asked bool) error {
-	outcome, err := a.await(p.registry, p.said.Branch, p.flags.Wait)
+	outcome, err := a.await(p.registry, publish.Waiting{Branch: p.said.Branch, Commit: p.said.Commit}, p.flags.Wait)
 	switch {
 	case err != nil:
 		return err
@@ -236,13 +236,13 @@ func (a *app) answered(p *proposal, asked bool) error {
 }
 
 // await returns what the registry says of a proposal once that is a yes or a no, or the time is over; nil for nothing.
-func (a *app) await(r *remote.Registry, branch string, wait time.Duration) (*site.Outcome, error) {
+func (a *app) await(r *remote.Registry, p publish.Waiting, wait time.Duration) (*site.Outcome, error) {
 	deadline := a.now().Add(wait)
 	if wait > 0 {
 		a.Status("Waiting", "for the registry's answer, at most %s", wait)
 	}
 	for {
-		outcome, err := desk.AnswerTo(a.ctx, r, branch)
+		outcome, err := desk.AnswerTo(a.ctx, r, p.Branch, p.Commit)
 		if err != nil || outcome != nil && outcome.Report.Verdict != gate.Human || !a.now().Before(deadline) {
 			return outcome, err
 		}

@@ -64,9 +64,6 @@ func (c *publishCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if c.Reason != "" && !c.Cancel {
-		return fault.New(fault.Usage, "usage", "--reason goes with --cancel").WithHelp("gal-pkg publish --help")
-	}
 	if err := a.onlineUnless(c.Output != ""); err != nil {
 		return err
 	}
@@ -108,6 +105,21 @@ func (c *publishCmd) Run(a *app) error {
 		return err
 	}
 	return c.propose(a, r, pkg, draft)
+}
+
+// check refuses flags that do not go together.
+func (c *publishCmd) check() error {
+	problem := c.contradiction(c.signing)
+	switch {
+	case c.Reason != "" && !c.Cancel:
+		problem = "--reason goes with --cancel"
+	case c.Cancel && (c.SignKeyless || c.Wait != 0 || c.Contact != "" || c.AllowDirty):
+		problem = "--cancel takes back with the key that signed, and does not wait: no --sign-keyless, --wait, --contact or --allow-dirty goes with it"
+	}
+	if problem == "" {
+		return nil
+	}
+	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg publish --help")
 }
 
 // committed refuses what is in no commit, where the package is in a git repository: nobody could find its source. A machine
@@ -244,32 +256,55 @@ func (a *app) desk(r *remote.Registry) (*desk.Desk, error) {
 // alreadyProposed answers for a version whose proposal is open, with the same content. With --status, it answers in every
 // case.
 func (c *publishCmd) alreadyProposed(a *app, d *desk.Desk, p *proposal, draft *publish.Draft) (bool, error) {
-	same, others, err := d.Pending(a.ctx, draft)
+	open, err := d.OfVersion(a.ctx, draft.Name, draft.Publish.Version)
 	if err != nil {
 		return false, err
 	}
-	for _, branch := range others {
-		a.Warn("another proposal for %s %s is open, with other content: %s; the first to be merged wins", draft.Name, draft.Publish.Version, branch)
+	about := fmt.Sprintf("%s %s", draft.Name, draft.Publish.Version)
+	rivals := false
+	for _, o := range open {
+		if o.Checksum == draft.Publish.Checksum {
+			p.said.State, p.said.Branch, p.said.Commit = "waiting", o.Branch, o.Commit
+			continue
+		}
+		rivals = true
+		a.Warn("another proposal for %s is open, with other content: %s; the first to be merged wins", about, o.Branch)
 	}
-	if len(others) > 0 && !c.Status {
+	if rivals && !c.Status {
 		a.Note("gal-pkg publish --cancel takes back what you have proposed for this version")
 	}
-	if same == "" {
-		if err := c.turnedDown(a, p.registry, draft); err != nil {
-			return false, err
-		}
+	if p.said.Branch != "" {
+		p.about, p.said.Registry = about, p.registry.ID()
+		a.Status("Proposed", "%s already: %s", about, p.said.Branch)
+		return true, a.answered(p, c.Status)
 	}
-	if same == "" && c.Status {
-		return false, fault.New(fault.Negative, "not-proposed", "%s %s is neither published in %s nor proposed, with this content", draft.Name, draft.Publish.Version, p.registry.ID()).
-			WithHelp("gal-pkg publish")
+	if err := c.turnedDown(a, p.registry, draft); err != nil || !c.Status {
+		return false, err
 	}
-	if same == "" {
-		return false, nil
+	return false, fault.New(fault.Negative, "not-proposed", "%s is neither published in %s nor proposed, with this content", about, p.registry.ID()).
+		WithHelp("gal-pkg publish")
+}
+
+// turnedDown tells of a no to a proposal of the same publisher with the same content: with --status that is the answer.
+func (c *publishCmd) turnedDown(a *app, r *remote.Registry, draft *publish.Draft) error {
+	id, err := a.speaker(c.signing)
+	if fault.IsCode(err, "no-publisher") {
+		return nil // and nobody to whom a registry would have said no
 	}
-	p.said.Registry, p.said.State, p.said.Branch = p.registry.ID(), "waiting", same
-	p.about = fmt.Sprintf("%s %s", draft.Name, draft.Publish.Version)
-	a.Status("Proposed", "%s already: %s", p.about, same)
-	return true, a.answered(p, c.Status)
+	if err != nil {
+		return err
+	}
+	report, err := desk.AnswerToContent(a.ctx, r, id, draft)
+	if err != nil || report == nil {
+		return err
+	}
+	if c.Status {
+		return report.Refusal()
+	}
+	for _, f := range report.Findings {
+		a.Note("a proposal with this content was closed before: %s: %s", f.ID, f.Message)
+	}
+	return nil
 }
 
 // lines are what is proposed: the registration of a publisher that the registry does not know, and the version.

@@ -5,25 +5,34 @@ import (
 	"io"
 	"slices"
 
-	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/publish"
-	"github.com/geeknik/gal-pkg/tools/gate"
+	"github.com/geeknik/gal-pkg/tools/site"
 )
 
 // cancelled is the document of publish --cancel.
 type cancelled struct {
-	Name     string   `json:"name"`
-	Version  string   `json:"version"`
-	Registry string   `json:"registry"`
-	State    string   `json:"state"`    // cancelled, or cancelling until the registry's gate has run
-	Branches []string `json:"branches"` // of the proposals that are taken back
+	Name      string      `json:"name"`
+	Version   string      `json:"version"`
+	Registry  string      `json:"registry"`
+	State     string      `json:"state"` // the worst of those of the proposals: cancelled, cancelling, refused, merged; or dry-run
+	Proposals []takenBack `json:"proposals"`
 }
 
-// cancel takes back the open proposals of a version. The registry closes those that were signed with the same key.
+// takenBack is a proposal in that document.
+type takenBack struct {
+	Branch string `json:"branch"`
+	State  string `json:"state"`            // cancelled; cancelling until the registry's gate has run; refused; merged; or dry-run
+	Merged string `json:"merged,omitempty"` // the commit of main that carries it
+}
+
+// fates are those of proposals that are taken back, the worst last.
+var fates = []string{desk.Cancelled, desk.Cancelling, desk.Refused, desk.Merged}
+
+// cancel takes back the open proposals of a version. The registry closes those that were handed in with the same key.
 func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageInfo) error {
 	author, err := a.author(c.signing)
 	if err != nil {
@@ -38,90 +47,109 @@ func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageIn
 	if err != nil {
 		return err
 	}
-	result := cancelled{Name: info.Name, Version: info.Version.String(), Registry: r.ID(), State: "cancelling", Branches: open}
+	result := &cancelled{Name: info.Name, Version: info.Version.String(), Registry: r.ID(), State: "dry-run"}
 	if c.DryRun {
-		result.State = "dry-run"
+		for _, p := range open {
+			result.Proposals = append(result.Proposals, takenBack{Branch: p.Branch, State: "dry-run"})
+		}
 		a.Status("Finished", "dry run: nothing was written")
-		return a.Result("publish", result, printLines(open))
+		return a.Result("publish", result, result.print)
 	}
-	for _, branch := range open {
-		if _, err := d.Withdraw(a.ctx, author, r.ID(), branch, c.Reason); err != nil {
+	result.State = desk.Cancelled
+	var facts []string
+	for _, p := range open {
+		taken, why, err := c.takeBack(a, d, r, author, p.Waiting)
+		if err != nil {
 			return err
 		}
+		result.Proposals, facts = append(result.Proposals, taken), append(facts, why...)
+		if slices.Index(fates, taken.State) > slices.Index(fates, result.State) {
+			result.State = taken.State
+		}
 	}
-	left, err := d.OfVersion(a.ctx, info.Name, info.Version)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(open, func(branch string) bool { return slices.Contains(left, branch) }) {
-		result.State = "cancelled"
-		a.Status("Cancelled", "%s %s", info.Name, info.Version)
-		return a.Result("publish", result, printLines(open))
-	}
-	a.Note("the registry closes it at the next run of its gate: gal-registry gate --merge; what was handed in from a file, its people close")
-	return a.Result("publish", result, printLines(open))
+	return result.tell(a, facts)
 }
 
-// ours lists the open proposals of a version that are signed with a key. The registry keeps others open, and where there are only
-// those it is an error.
-func (a *app) ours(d *desk.Desk, registry, key string, info *manifest.PackageInfo) ([]string, error) {
-	pending, err := d.Index.Pending(a.ctx, index.EventPublish, info.Name)
+// takeBack takes one proposal back, and says why that did not work where it did not.
+func (c *publishCmd) takeBack(a *app, d *desk.Desk, r *remote.Registry, author publish.Author, p publish.Waiting) (taken takenBack, why []string, err error) {
+	taken.Branch = p.Branch
+	withdrawal, err := d.Withdraw(a.ctx, author, r.ID(), p, c.Reason)
+	if err != nil {
+		return taken, nil, err
+	}
+	var o *site.Outcome
+	taken.State, o, err = desk.Fate(a.ctx, r, p, withdrawal)
+	switch taken.State {
+	case desk.Merged:
+		taken.Merged = o.Merged
+		why = append(why, fmt.Sprintf("%s is merged: %s", p.Branch, o.Merged))
+	case desk.Refused:
+		for _, f := range o.Report.Findings {
+			why = append(why, fmt.Sprintf("%s stays open: %s: %s", p.Branch, f.ID, f.Message))
+		}
+	}
+	return taken, why, err
+}
+
+// tell says what became of the proposals, and with facts why they are not all taken back.
+func (r *cancelled) tell(a *app, facts []string) error {
+	var bad *fault.Error
+	switch r.State {
+	case desk.Cancelled:
+		a.Status("Cancelled", "%s %s", r.Name, r.Version)
+	case desk.Cancelling:
+		a.Note("the registry closes it at the next run of its gate: gal-registry gate --merge")
+	case desk.Refused:
+		bad = fault.New(fault.Negative, "not-cancelled", "%s %s stays proposed: the registry does not take it back", r.Name, r.Version).
+			WithHelp("%s", askPeople)
+	case desk.Merged:
+		bad = fault.New(fault.Negative, "merged-already", "%s %s was merged before it could be taken back", r.Name, r.Version).
+			WithHelp("gal-pkg yank %s@%s --reason WHY", r.Name, r.Version)
+	}
+	for _, fact := range facts {
+		bad.WithFact("%s", fact)
+	}
+	return a.verdict("publish", r, r.print, bad)
+}
+
+func (r *cancelled) print(w io.Writer) {
+	for _, p := range r.Proposals {
+		fmt.Fprintln(w, p.Branch)
+	}
+}
+
+// askPeople is how a proposal is closed that its author cannot take back.
+const askPeople = "ask the registry's people: gal-registry gate DIR --reject BRANCH --reason WHY"
+
+// ours lists the open proposals of a version that were handed in with a key. The registry keeps others open, and where there
+// are only those it is an error.
+func (a *app) ours(d *desk.Desk, registry, key string, info *manifest.PackageInfo) ([]desk.OfVersion, error) {
+	open, err := d.OfVersion(a.ctx, info.Name, info.Version)
 	if err != nil {
 		return nil, err
 	}
-	var ours, others []string
-	for _, p := range pending {
-		at := slices.IndexFunc(p.Lines, func(l *index.Line) bool {
-			body, ok := l.Body.(*index.Publish)
-			return ok && body.Version.Equal(info.Version)
-		})
-		switch {
-		case at < 0:
-		case p.Lines[at].Sig.Key == key:
-			ours = append(ours, p.Branch)
-		case p.Lines[at].Sig.Bundle != "":
-			others = append(others, p.Branch+" was signed by an identity, without a key")
-		default:
-			others = append(others, fmt.Sprintf("%s was signed with another key (%s)", p.Branch, p.Lines[at].Sig.Key))
-		}
-	}
-	switch {
-	case len(ours) > 0:
-		for _, other := range others {
-			a.Note("%s, and stays open", other)
-		}
-		return ours, nil
-	case len(others) == 0:
+	if len(open) == 0 {
 		return nil, fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, registry).
 			WithHelp("gal-pkg proposal list")
 	}
-	fail := fault.New(fault.Auth, "signed-by-another", "the key did not sign what is proposed for %s %s, so it cannot take it back", info.Name, info.Version).
+	fail := fault.New(fault.Auth, "signed-by-another", "what is proposed for %s %s was not handed in with the key, so it cannot take it back", info.Name, info.Version).
 		WithFact("yours %s", key)
-	for _, other := range others {
-		fail.WithFact("%s", other)
-	}
-	return nil, fail.WithHelp("pass --sign FILE with the key that signed it")
-}
-
-func printLines(lines []string) func(io.Writer) {
-	return func(w io.Writer) {
-		for _, line := range lines {
-			fmt.Fprintln(w, line)
+	var ours []desk.OfVersion
+	for _, p := range open {
+		switch p.Key {
+		case key:
+			ours = append(ours, p)
+		case "":
+			fail.WithFact("%s was handed in without a key: from a file, or by an identity", p.Branch)
+		default:
+			fail.WithFact("%s was handed in with another key (%s)", p.Branch, p.Key)
 		}
 	}
-}
-
-// turnedDown tells of a no to a proposal with the same content that is closed: with --status that is the answer.
-func (c *publishCmd) turnedDown(a *app, r *remote.Registry, draft *publish.Draft) error {
-	outcome, err := desk.AnswerTo(a.ctx, r, index.ProposalBranch(draft.Name, draft.Publish.Checksum))
-	if err != nil || outcome == nil || outcome.Report.Verdict != gate.Fail {
-		return err
+	if len(ours) == 0 {
+		return nil, fail.WithHelp("pass --sign FILE with the key that signed it").WithHelp("%s", askPeople)
 	}
-	if c.Status {
-		return outcome.Report.Refusal()
+	for _, fact := range fail.Facts[1:] {
+		a.Note("%s, and stays open", fact)
 	}
-	for _, f := range outcome.Report.Findings {
-		a.Note("a proposal with this content was closed before: %s: %s", f.ID, f.Message)
-	}
-	return nil
+	return ours, nil
 }

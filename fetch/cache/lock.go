@@ -6,17 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/gofrs/flock"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
-)
-
-const (
-	pollEvery   = 10 * time.Millisecond
-	noticeAfter = time.Second
+	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
 // keyedMutex serialises the goroutines of this process, so that only one of them asks the kernel.
@@ -56,66 +51,54 @@ func (c *Cache) lockObject(ctx context.Context, name, what string) (unlock func(
 		return nil, err
 	}
 	path := c.path("tmp", "lock-"+name)
-	f, err := c.acquireFile(ctx, path, what)
+	l, err := c.acquireFile(ctx, path, what)
 	if err != nil {
 		c.keys.unlock(name)
 		return nil, err
 	}
 	failpoint.Reach(failpoint.ObjectLocked)
 	return func() {
-		if f != nil {
+		if l != nil {
 			// While we hold it, nobody else can have this very file; who waits for it looks again.
 			os.Remove(path)
-			f.Unlock()
+			l.Release()
 		}
 		c.keys.unlock(name)
 	}, nil
 }
 
 // acquireFile locks a file that its holder removes: what was locked must still be the file of that name.
-func (c *Cache) acquireFile(ctx context.Context, path, what string) (*flock.Flock, error) {
+func (c *Cache) acquireFile(ctx context.Context, path, what string) (*filelock.Lock, error) {
 	for {
-		f, err := c.waitLock(ctx, path, what, (*flock.Flock).TryLock)
-		if f == nil || err != nil {
+		l, err := c.waitLock(ctx, path, what, false)
+		if l == nil || err != nil {
 			return nil, err
 		}
-		held, err := f.Stat()
+		held, err := l.Stat()
 		if err == nil {
 			if named, err := os.Stat(path); err == nil && os.SameFile(held, named) {
-				return f, nil
+				return l, nil
 			}
 		}
-		f.Unlock()
+		l.Release()
 	}
 }
 
-// waitLock tries to lock path until it succeeds or the context ends, and tells after a second what it waits for. A file
-// system without locks gives nil.
-func (c *Cache) waitLock(ctx context.Context, path, what string, try func(*flock.Flock) (bool, error)) (*flock.Flock, error) {
-	f := flock.New(path, flock.SetPermissions(0o644))
-	notice := time.NewTimer(noticeAfter)
-	defer notice.Stop()
-	for {
-		ok, err := try(f)
+// waitLock takes a lock, and tells after a second what it waits for. A file system without locks gives nil, and so does a
+// cache that others may write to, but we may not.
+func (c *Cache) waitLock(ctx context.Context, path, what string, shared bool) (*filelock.Lock, error) {
+	o := filelock.Options{Shared: shared, Perm: 0o644, Notice: func() { c.events.Wait(what) }}
+	for tries := 1; ; tries++ {
+		l, err := filelock.Acquire(ctx, path, o)
 		switch {
-		case ok:
-			return f, nil
-		case err != nil && (lockless(err) || readOnly(err)):
+		case readOnly(err):
 			return nil, nil
-		case errors.Is(err, fs.ErrNotExist):
-			// The folder of the cache was removed beside us.
-			if err := os.MkdirAll(c.path("tmp"), 0o755); err != nil {
-				return nil, err
-			}
-		case err != nil:
-			return nil, err
+		case !errors.Is(err, fs.ErrNotExist) || tries == 8:
+			return l, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-notice.C:
-			c.events.Wait(what)
-		case <-time.After(pollEvery):
+		// The folder of the cache was removed beside us.
+		if err := os.MkdirAll(c.path("tmp"), 0o755); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -124,7 +107,7 @@ func (c *Cache) waitLock(ctx context.Context, path, what string, try func(*flock
 type usage struct {
 	mu    sync.Mutex
 	count int
-	file  *flock.Flock // nil where there is no lock to have
+	file  *filelock.Lock // nil where there is no lock to have
 }
 
 // acquire takes the shared lock for the first user. Whoever finds the cache unused sweeps what crashes have left.
@@ -133,11 +116,11 @@ func (u *usage) acquire(ctx context.Context, c *Cache) error {
 	defer u.mu.Unlock()
 	if u.count == 0 {
 		c.sweepIfUnused()
-		f, err := c.waitLock(ctx, c.path("lock"), "the cache, which another process is cleaning", (*flock.Flock).TryRLock)
+		l, err := c.waitLock(ctx, c.path("lock"), "the cache, which another process is cleaning", true)
 		if err != nil {
 			return err
 		}
-		u.file = f
+		u.file = l
 	}
 	u.count++
 	return nil
@@ -151,10 +134,8 @@ func (u *usage) release(c *Cache) {
 	}
 	c.work.clear()
 	c.checks.clear()
-	if u.file != nil {
-		u.file.Unlock()
-		u.file = nil
-	}
+	u.file.Release()
+	u.file = nil
 }
 
 // sweepIfUnused empties tmp when nobody else can be writing there. Leftovers are only a waste of space, so nothing is
@@ -182,16 +163,14 @@ func (c *Cache) exclusive(ctx context.Context) (unlock func(), err error) {
 		c.use.mu.Unlock()
 		return nil, errors.New("the cache is in use by this very process")
 	}
-	f, err := c.waitLock(ctx, c.path("lock"), "the cache, which another process is using", (*flock.Flock).TryLock)
+	l, err := c.waitLock(ctx, c.path("lock"), "the cache, which another process is using", false)
 	if err != nil {
 		c.use.mu.Unlock()
 		return nil, err
 	}
 	return func() {
 		c.work.clear()
-		if f != nil {
-			f.Unlock()
-		}
+		l.Release()
 		c.use.mu.Unlock()
 	}, nil
 }

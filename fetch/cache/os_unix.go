@@ -18,11 +18,6 @@ func isNoSpace(err error) bool {
 
 func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.EROFS) }
 
-// lockless reports that a file system or its server has no locks.
-func lockless(err error) bool {
-	return errors.Is(err, syscall.ENOLCK) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, errors.ErrUnsupported)
-}
-
 var errNoFolder = errors.New("no folder")
 
 // listFolder lists a folder, in no order. Through a link, somebody else's files would be looked at: it is no folder.

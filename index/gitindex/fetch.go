@@ -141,14 +141,14 @@ func (s *Store) distrust() {
 }
 
 // Paths lists the files below a folder of the revision ("" for all), in git's order, without the network.
-func (s *Store) Paths(prefix string) ([]string, error) {
+func (s *Store) Paths(ctx context.Context, prefix string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
 	var paths []string
-	err := s.repo().Walk(s.revision, prefix, func(f gitrepo.File) error {
+	err := s.repo().Walk(ctx, s.revision, prefix, func(f gitrepo.File) error {
 		if f.Mode.Regular() {
 			paths = append(paths, f.Path)
 		}

@@ -49,14 +49,14 @@ type Entry struct {
 
 // Entries lists what is in the store's revision, in git's order, without the network. More than limit entries are a fault of
 // code "git-content-unsafe": folders that are in each other many times can be few bytes and countless files.
-func (s *Store) Entries(limit int) ([]Entry, error) {
+func (s *Store) Entries(ctx context.Context, limit int) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
 	var list []Entry
-	err := s.repo().Walk(s.revision, "", func(f gitrepo.File) error {
+	err := s.repo().Walk(ctx, s.revision, "", func(f gitrepo.File) error {
 		if len(list) == limit {
 			return fault.New(fault.Integrity, "git-content-unsafe", "the repository at %q has more than %d files", s.opts.URL, limit)
 		}

@@ -148,10 +148,10 @@ func TestEntries(t *testing.T) {
 	gittest.Run(t, dir, "update-index", "--add", "--cacheinfo", "160000,0123456789012345678901234567890123456789,sub")
 	gittest.Run(t, dir, "commit", "-q", "-m", "all kinds")
 	s := open(t, t.TempDir(), gitindex.Options{URL: dir, Commit: gittest.Run(t, dir, "rev-parse", "HEAD")})
-	if _, err := s.Entries(3); !fault.IsCode(err, "git-content-unsafe") {
+	if _, err := s.Entries(t.Context(), 3); !fault.IsCode(err, "git-content-unsafe") {
 		t.Errorf("4 entries where 3 are allowed: %v", err)
 	}
-	got, err := s.Entries(4)
+	got, err := s.Entries(t.Context(), 4)
 	if err != nil {
 		t.Fatal(err)
 	}

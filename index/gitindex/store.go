@@ -167,6 +167,16 @@ func (s *Store) Revision() string {
 	return s.revision.String()
 }
 
+// Head returns the commit of the revision, without the network.
+func (s *Store) Head() (gitrepo.Commit, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return gitrepo.Commit{}, err
+	}
+	return s.repo().ReadCommit(s.revision)
+}
+
 // Tier returns how the store reads its remote, or "" before the first refresh.
 func (s *Store) Tier() Tier {
 	s.mu.Lock()

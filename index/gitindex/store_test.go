@@ -93,7 +93,7 @@ func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 		t.Errorf("opened again at %s, %s", again.Revision(), again.Tier())
 	}
 	fetch(t, again, changed, name(7))
-	if paths, err := again.Paths("index/p3"); err != nil || len(paths) != 100 {
+	if paths, err := again.Paths(t.Context(), "index/p3"); err != nil || len(paths) != 100 {
 		t.Errorf("%d paths, %v", len(paths), err)
 	}
 	if got := srv.requests(); got != "" {

@@ -170,7 +170,7 @@ func sameFiles(t *testing.T, seed int64) {
 				t.Fatalf("%s: %v after %q", w.tier, err, story)
 			}
 			fetch(t, w.store, p.files, some...)
-			if got, err := w.store.Paths(""); err != nil || len(got) != len(p.files) || w.store.Tier() != w.tier || w.store.Revision() != p.head().String() {
+			if got, err := w.store.Paths(t.Context(), ""); err != nil || len(got) != len(p.files) || w.store.Tier() != w.tier || w.store.Revision() != p.head().String() {
 				t.Fatalf("%s: %s with %d files at %s, %v; want %d at %s, after %q", w.tier, w.store.Tier(), len(got), w.store.Revision(), err, len(p.files), p.head(), story)
 			}
 			if gen := filepath.Base(generation(t, w.dir)); gen != "gen-1" {

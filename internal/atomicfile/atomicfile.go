@@ -126,6 +126,19 @@ func Read(path string, limit int64) ([]byte, error) {
 	return ReadFrom(f, limit)
 }
 
+// OpenRegular opens a file that a person has named. To open a pipe would wait for somebody to write into it, and a device may
+// have no end: both are errors, whatever a link to them is called.
+func OpenRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return os.Open(path)
+}
+
 // ReadFrom is [Read] for a file that is open.
 func ReadFrom(f *os.File, limit int64) ([]byte, error) {
 	info, err := f.Stat()

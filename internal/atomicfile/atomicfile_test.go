@@ -188,3 +188,31 @@ func TestReadLimit(t *testing.T) {
 		}
 	}
 }
+
+// What has no end, or waits for a writer, is not opened, by any name.
+func TestOpenRegular(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{file, link} {
+		f, err := OpenRegular(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := ReadFrom(f, 1); err != nil || string(data) != "x" {
+			t.Errorf("%s: %q, %v", path, data, err)
+		}
+		f.Close()
+	}
+	for _, path := range []string{dir, os.DevNull, filepath.Join(dir, "none")} {
+		if f, err := OpenRegular(path); err == nil {
+			f.Close()
+			t.Errorf("%s was opened", path)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/index"
@@ -14,16 +16,79 @@ import (
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/publish"
+	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/site"
 )
 
-// AnswerTo returns what the registry says of the proposal on a branch, nil where it has not said anything yet.
-func AnswerTo(ctx context.Context, r *remote.Registry, branch string) (*site.Outcome, error) {
+// AnswerTo returns what the registry says of the proposal with a commit on a branch, nil where it has not said anything yet.
+// Commit may be "", for that which has the line that the branch is named after. An answer to another one is none: who may
+// push can give a branch any name that is free.
+func AnswerTo(ctx context.Context, r *remote.Registry, branch, commit string) (*site.Outcome, error) {
 	subject, hex, ok := index.ParseProposalBranch(branch)
-	if r.Location.Tree == "" || !ok {
+	if !ok {
 		return nil, nil
 	}
-	place := r.Location.Tree + "/" + index.GatePath(subject, hex)
+	o, err := answerAt(ctx, r, index.GatePath(subject, hex))
+	if err != nil || o == nil || o.Branch != branch {
+		return nil, err
+	}
+	named := func(l gate.Summary) bool { return l.Subject == subject && strings.HasPrefix(l.Digest, "sha256:"+hex) }
+	if commit != "" && o.Commit != commit || commit == "" && !slices.ContainsFunc(o.Report.Lines, named) {
+		return nil, nil
+	}
+	return o, nil
+}
+
+// AnswerToContent returns the registry's last no to a proposal of a publisher with the content of a draft, nil for none.
+func AnswerToContent(ctx context.Context, r *remote.Registry, publisher string, d *publish.Draft) (*gate.Report, error) {
+	o, err := answerAt(ctx, r, index.GateContentPath(publisher, d.Publish.Checksum))
+	if err != nil || o == nil || o.Report.Verdict != gate.Fail {
+		return nil, err
+	}
+	about := func(l gate.Summary) bool {
+		return l.By == publisher && l.Subject == d.Name && l.Version == d.Publish.Version.String()
+	}
+	if !slices.ContainsFunc(o.Report.Lines, about) {
+		return nil, nil
+	}
+	return o.Report, nil
+}
+
+// What has become of a proposal that its author takes back.
+const (
+	Cancelled  = "cancelled"  // it is closed
+	Cancelling = "cancelling" // the registry's gate has not run since
+	Merged     = "merged"     // before it could be closed
+	Refused    = "refused"    // it stays open: the gate does not take the withdrawal for one
+)
+
+// Fate says what has become of a proposal after its withdrawal was handed in. The answer is that to the proposal, or where it
+// is Refused to the withdrawal; nil where there is none yet.
+func Fate(ctx context.Context, r *remote.Registry, p publish.Waiting, withdrawal *publish.Proposal) (string, *site.Outcome, error) {
+	o, err := AnswerTo(ctx, r, p.Branch, p.Commit)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case o != nil && o.Merged != "":
+		return Merged, o, nil
+	case o != nil && o.Report.Verdict == gate.Fail:
+		return Cancelled, o, nil
+	}
+	o, err = AnswerTo(ctx, r, withdrawal.Branch, withdrawal.Commit)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case o != nil && o.Report.Verdict == gate.Fail:
+		return Refused, o, nil
+	}
+	return Cancelling, nil, nil
+}
+
+func answerAt(ctx context.Context, r *remote.Registry, path string) (*site.Outcome, error) {
+	if r.Location.Tree == "" {
+		return nil, nil
+	}
+	place := r.Location.Tree + "/" + path
 	data, err := read(ctx, r, place, 1<<20)
 	if fault.KindOf(err) == fault.NotFound || os.IsNotExist(err) {
 		return nil, nil

@@ -59,53 +59,34 @@ func Registration(ctx context.Context, r *remote.Registry, author publish.Author
 	return nil, checkKey(r, publisher, author)
 }
 
-// Pending looks for open proposals of a version: one with the same content, "" for none, and others.
-func (d *Desk) Pending(ctx context.Context, draft *publish.Draft) (same string, others []string, err error) {
-	pending, err := d.Index.Pending(ctx, index.EventPublish, draft.Name)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, p := range pending {
-		checksum, ok := proposes(p, draft.Publish.Version)
-		switch {
-		case ok && string(checksum) == draft.Archive.Digest:
-			same = p.Branch
-		case ok:
-			others = append(others, p.Branch)
-		}
-	}
-	return same, others, nil
+// OfVersion is an open proposal that publishes a version.
+type OfVersion struct {
+	publish.Pending
+	Checksum index.Digest // of the version's archive
 }
 
 // OfVersion lists the open proposals that publish a version, with whatever content.
-func (d *Desk) OfVersion(ctx context.Context, name string, v version.Version) ([]string, error) {
-	pending, err := d.Index.Pending(ctx, index.EventPublish, name)
+func (d *Desk) OfVersion(ctx context.Context, name string, v version.Version) ([]OfVersion, error) {
+	pending, err := d.Pending(ctx, index.EventPublish, name)
 	if err != nil {
 		return nil, err
 	}
-	var branches []string
+	var list []OfVersion
 	for _, p := range pending {
-		if _, ok := proposes(p, v); ok {
-			branches = append(branches, p.Branch)
+		for _, l := range p.Lines {
+			if body, ok := l.Body.(*index.Publish); ok && body.Version.Equal(v) {
+				list = append(list, OfVersion{p, body.Checksum})
+				break
+			}
 		}
 	}
-	return branches, nil
-}
-
-// proposes returns the checksum of a version that a proposal publishes.
-func proposes(p publish.Pending, v version.Version) (index.Digest, bool) {
-	for _, l := range p.Lines {
-		if body, ok := l.Body.(*index.Publish); ok && body.Version.Equal(v) {
-			return body.Checksum, true
-		}
-	}
-	return "", false
+	return list, nil
 }
 
 // Alike lists the open proposals that would append a line of an event to a file: the first of them to be merged is the
 // only one.
 func (d *Desk) Alike(ctx context.Context, event index.Event, subject string) ([]string, error) {
-	pending, err := d.Index.Pending(ctx, event, subject)
+	pending, err := d.Pending(ctx, event, subject)
 	if err != nil {
 		return nil, err
 	}

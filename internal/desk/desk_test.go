@@ -2,6 +2,8 @@ package desk_test
 
 import (
 	"bytes"
+	"context"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -69,7 +71,7 @@ func (w *world) open(spec remote.Spec) *remote.Registry {
 			return func(origin string) string { return settings.Credential{Token: w.Token, Origin: origin}.Authorization() }, nil
 		},
 	})
-	w.Cleanup(func() { set.Close() })
+	w.Cleanup(func() { set.Close(context.Background()) })
 	r, err := set.Open(w.Context(), "home")
 	if err != nil {
 		w.Fatal(err)
@@ -163,7 +165,7 @@ func TestAnswer(t *testing.T) {
 	w := newWorld(t)
 	line := sitetest.Line(t)(w.ada.Deprecate(sitetest.ID, w.mailbox(), "old", ""))
 	for _, where := range []string{w.url, w.Dir} {
-		if o, err := desk.AnswerTo(t.Context(), w.client(where), index.ProposalBranch("mailbox", line.Digest())); err != nil || o != nil {
+		if o, err := desk.AnswerTo(t.Context(), w.client(where), index.ProposalBranch("mailbox", line.Digest()), ""); err != nil || o != nil {
 			t.Errorf("%s, before: %+v, %v", where, o, err)
 		}
 	}
@@ -173,13 +175,69 @@ func TestAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{w.url, w.Dir} {
-		o, err := desk.AnswerTo(t.Context(), w.client(where), made.Branch)
-		if err != nil || o == nil || o.Merged != made.Commit || o.Report.Verdict != gate.Pass {
-			t.Errorf("%s, after: %+v, %v", where, o, err)
+		for _, commit := range []string{made.Commit, ""} {
+			o, err := desk.AnswerTo(t.Context(), w.client(where), made.Branch, commit)
+			if err != nil || o == nil || o.Merged != made.Commit || o.Report.Verdict != gate.Pass {
+				t.Errorf("%s, after: %+v, %v", where, o, err)
+			}
 		}
 	}
 	if w.mailbox().Deprecated == nil {
 		t.Error("the package is not deprecated")
+	}
+	// Her branch is gone, and bob gives its name to what is his.
+	w.Push(made.Branch, w.bob, w.Main(), map[string][]byte{"x": nil})
+	w.Merge("fail")
+	for _, commit := range []string{made.Commit, ""} {
+		if o, err := desk.AnswerTo(t.Context(), w.client(w.url), made.Branch, commit); err != nil || o != nil {
+			t.Errorf("%q, of another: %+v, %v", commit, o, err)
+		}
+	}
+}
+
+// TestFate: what is said of a proposal that is taken back is what is so.
+func TestFate(t *testing.T) {
+	w := newWorld(t)
+	r, d := w.client(w.Dir), w.desk(w.client("git+file://"+filepath.Join(w.Dir, site.RepoDir)))
+	propose := func(version string) publish.Waiting {
+		branch := w.Propose(w.ada, w.Main(), w.Publish(w.ada, sitetest.Draft(t, "mailbox", version, "")))
+		commit, err := w.Repo.Ref("refs/heads/" + branch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return publish.Waiting{Branch: branch, Commit: commit.String()}
+	}
+	fate := func(p publish.Waiting, merge ...func()) string {
+		for _, f := range merge {
+			f()
+		}
+		made, err := d.Withdraw(t.Context(), w.ada, sitetest.ID, p, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _, err := desk.Fate(t.Context(), r, p, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Site.Merge(t.Context(), sitetest.Now, nil); err != nil {
+			t.Fatal(err)
+		}
+		after, _, err := desk.Fate(t.Context(), r, p, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return before + " " + after
+	}
+	if got := fate(propose("1.1.0")); got != "cancelling cancelled" {
+		t.Error(got)
+	}
+	if got := fate(propose("1.2.0"), func() { w.Merge("pass") }); got != "merged merged" {
+		t.Error(got)
+	}
+	// What is not there any more, and of which nothing is said, is not taken back.
+	gone := publish.Waiting{Branch: index.ProposalBranch("mailbox", index.DigestOf(nil)), Commit: strings.Repeat("0", 40)}
+	if got := fate(gone); got != "cancelling refused" {
+		t.Error(got)
 	}
 }
 
@@ -336,7 +394,7 @@ func TestCheckUnfinishedKeys(t *testing.T) {
 	}
 }
 
-func TestPending(t *testing.T) {
+func TestOfVersion(t *testing.T) {
 	w := newWorld(t)
 	draft, other := sitetest.Draft(t, "mailbox", "1.1.0", ""), sitetest.Draft(t, "mailbox", "1.1.0", "keywords = [\"x\"]")
 	var branches []string
@@ -344,9 +402,15 @@ func TestPending(t *testing.T) {
 		branches = append(branches, w.Propose(w.ada, w.Main(), w.Publish(w.ada, d)))
 	}
 	d := w.desk(w.client(w.url))
-	same, others, err := d.Pending(t.Context(), draft)
-	if err != nil || same != branches[0] || !slices.Equal(others, branches[1:]) {
-		t.Errorf("%s, %v, %v", same, others, err)
+	w.Propose(w.ada, w.Main(), w.Publish(w.ada, sitetest.Draft(t, "mailbox", "1.2.0", "")))
+	open, err := d.OfVersion(t.Context(), "mailbox", draft.Publish.Version)
+	got := map[string]index.Digest{}
+	for _, o := range open {
+		got[o.Branch] = o.Checksum
+	}
+	want := map[string]index.Digest{branches[0]: draft.Publish.Checksum, branches[1]: other.Publish.Checksum}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
 	}
 	alike, err := d.Alike(t.Context(), index.EventOwners, "mailbox")
 	if err != nil || len(alike) > 0 {

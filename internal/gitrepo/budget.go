@@ -35,8 +35,8 @@ type visit struct {
 	gone bool
 }
 
-// folder is called before a folder is read; gone says that the new snapshot has nothing at its place. Folders that are met once are not counted: they are as many as the
-// repository has objects.
+// folder is called before a folder is read; gone says that the new snapshot has nothing at its place. Folders that are met
+// once are not counted: they are as many as the repository has objects.
 func (b *budget) folder(tree Hash, gone bool) error {
 	if err := b.ctx.Err(); err != nil {
 		return err

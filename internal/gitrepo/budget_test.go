@@ -44,9 +44,9 @@ func TestTreeBombsAreRefused(t *testing.T) {
 		commit gitrepo.Hash
 		read   func(commit gitrepo.Hash) error
 	}{
-		"walk":       {empty, func(h gitrepo.Hash) error { return repo.Walk(h, "", ignore) }},
-		"diff, old":  {empty, func(h gitrepo.Hash) error { _, err := repo.Diff(h, gitrepo.Hash{}); return err }},
-		"diff, both": {files, func(h gitrepo.Hash) error { _, err := repo.Diff(edit, h); return err }},
+		"walk":       {empty, func(h gitrepo.Hash) error { return repo.Walk(t.Context(), h, "", ignore) }},
+		"diff, old":  {empty, func(h gitrepo.Hash) error { _, err := repo.Diff(t.Context(), h, gitrepo.Hash{}); return err }},
+		"diff, both": {files, func(h gitrepo.Hash) error { _, err := repo.Diff(t.Context(), edit, h); return err }},
 		"what is new": {empty, func(h gitrepo.Hash) error {
 			_, err := repo.NewObjects(t.Context(), gitrepo.Hash{}, h)
 			return err
@@ -87,7 +87,7 @@ func TestLongPathsAreRefused(t *testing.T) {
 	below := folders(t, repo, lines, 20, long("d"))
 	bomb := folders(t, repo, "040000 tree "+below.String()+"\t"+long("d")+"\n", 9, long("a"), long("b"))
 	n := 0
-	err := repo.Walk(bomb, "", func(gitrepo.File) error { n++; return nil })
+	err := repo.Walk(t.Context(), bomb, "", func(gitrepo.File) error { n++; return nil })
 	if fault.KindOf(err) != fault.Integrity || n < 1000 || n > gitrepo.MaxPaths/gitrepo.MaxName {
 		t.Errorf("%d entries, %v", n, err)
 	}
@@ -99,19 +99,22 @@ func TestManyEqualFoldersAreRead(t *testing.T) {
 	file := "100644 blob " + gittest.Input(t, repo.Dir(), "x", "hash-object", "-w", "--stdin") + "\ta\n"
 	tree := folders(t, repo, file, 13, "a", "b")
 	n := 0
-	err := repo.Walk(tree, "", func(gitrepo.File) error { n++; return nil })
-	changes, err2 := repo.Diff(gitrepo.Hash{}, tree)
+	err := repo.Walk(t.Context(), tree, "", func(gitrepo.File) error { n++; return nil })
+	changes, err2 := repo.Diff(t.Context(), gitrepo.Hash{}, tree)
 	if err := errors.Join(err, err2); err != nil || n != 1<<13 || len(changes) != 1<<13 {
 		t.Errorf("%d entries, %d changes, %v", n, len(changes), err)
 	}
 }
 
-func TestDiffEndsWithItsContext(t *testing.T) {
+func TestDiffAndWalkEndWithTheirContext(t *testing.T) {
 	repo := emptyRepo(t)
 	tree := folders(t, repo, "", 30, "a", "b")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := repo.DiffContext(ctx, gitrepo.Hash{}, tree); !errors.Is(err, context.Canceled) {
+	if err := repo.Walk(ctx, tree, "", func(gitrepo.File) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("walk: %v", err)
+	}
+	if _, err := repo.Diff(ctx, gitrepo.Hash{}, tree); !errors.Is(err, context.Canceled) {
 		t.Errorf("diff: %v", err)
 	}
 }

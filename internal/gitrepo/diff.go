@@ -17,13 +17,9 @@ type Change struct {
 
 // Diff lists the paths that differ between two snapshots (commits, trees, or the zero hash for nothing), sorted by path.
 // It reads only trees that differ, and no blob. A rename is a removal and an addition; a change of mode alone is a change.
-// More than [MaxAgain] folders that were met before, [MaxEntries] changes, or [MaxPaths] are a fault of kind Integrity.
-func (r *Repo) Diff(old, new Hash) ([]Change, error) {
-	return r.DiffContext(context.Background(), old, new)
-}
-
-// DiffContext is [Repo.Diff] that ends with ctx.
-func (r *Repo) DiffContext(ctx context.Context, old, new Hash) ([]Change, error) {
+// More than [MaxAgain] folders that were met before, [MaxEntries] changes, or [MaxPaths] are a fault of kind Integrity,
+// and it ends with ctx.
+func (r *Repo) Diff(ctx context.Context, old, new Hash) ([]Change, error) {
 	a, err := r.TreeOf(old)
 	if err != nil {
 		return nil, err

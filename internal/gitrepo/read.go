@@ -122,9 +122,9 @@ func (r *Repo) ReadFiles(snapshot Hash, paths []string, limit int64) (map[string
 }
 
 // Walk calls fn for every entry that is not a folder, below the folder prefix ("" for all), in the order of git's trees.
-// It reads no blob. An error of fn ends the walk and is returned; [fs.SkipAll] ends it without one. More than [MaxAgain]
-// folders that were met before, [MaxEntries] entries, or [MaxPaths] are a fault of kind Integrity.
-func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
+// It reads no blob. An error of fn ends the walk and is returned, and so does that of ctx; [fs.SkipAll] ends it without
+// one. More than [MaxAgain] folders that were met before, [MaxEntries] entries, or [MaxPaths] are a fault of kind Integrity.
+func (r *Repo) Walk(ctx context.Context, snapshot Hash, prefix string, fn func(File) error) error {
 	root, err := r.TreeOf(snapshot)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (r *Repo) Walk(snapshot Hash, prefix string, fn func(File) error) error {
 		}
 		root = e.hash
 	}
-	err = r.walk(r.budget(context.Background(), snapshot), root, prefix, fn)
+	err = r.walk(r.budget(ctx, snapshot), root, prefix, fn)
 	if err == fs.SkipAll {
 		return nil
 	}

@@ -65,7 +65,7 @@ func TestWalkAndDiffAreGits(t *testing.T) {
 	}
 	gittest.Run(t, repo.Dir(), "repack", "-adfq") // under the open repository
 	var walked strings.Builder
-	err = repo.Walk(third, "p", func(f gitrepo.File) error {
+	err = repo.Walk(t.Context(), third, "p", func(f gitrepo.File) error {
 		fmt.Fprintf(&walked, "%06o blob %s\t%s\n", f.Mode, f.Hash, f.Path)
 		return nil
 	})
@@ -73,7 +73,7 @@ func TestWalkAndDiffAreGits(t *testing.T) {
 		t.Errorf("walk: %v\n%s\nwant\n%s", err, walked.String(), want)
 	}
 	for _, pair := range [][2]gitrepo.Hash{{first, second}, {second, third}, {third, first}, {first, first}} {
-		changes, err := repo.Diff(pair[0], pair[1])
+		changes, err := repo.Diff(t.Context(), pair[0], pair[1])
 		var got strings.Builder
 		for _, c := range changes {
 			kind := map[bool]string{true: "M"}[!c.Old.IsZero() && !c.New.IsZero()] + map[bool]string{true: "A"}[c.Old.IsZero()] + map[bool]string{true: "D"}[c.New.IsZero()]
@@ -84,7 +84,7 @@ func TestWalkAndDiffAreGits(t *testing.T) {
 			t.Errorf("diff: %v\n%s\nwant\n%s", err, got.String(), want)
 		}
 	}
-	all, err := repo.Diff(gitrepo.Hash{}, first)
+	all, err := repo.Diff(t.Context(), gitrepo.Hash{}, first)
 	if err != nil || len(all) != 60 {
 		t.Errorf("from nothing: %d, %v", len(all), err)
 	}
@@ -122,7 +122,7 @@ func TestHostileTreesAreRefused(t *testing.T) {
 		{"100664 a"}, {"0100644 a"}, {"040000 a"}, {"777 a"}, {" a"}, {"100644 " + strings.Repeat("n", 300)},
 	} {
 		h := hostile(t, repo.Dir(), lines...)
-		if err := repo.Walk(h, "", ignore); fault.KindOf(err) != fault.Integrity {
+		if err := repo.Walk(t.Context(), h, "", ignore); fault.KindOf(err) != fault.Integrity {
 			t.Errorf("%q: walk gives %v", lines, err)
 		}
 		if _, err := repo.ReadFile(h, "z", 10); fault.KindOf(err) != fault.Integrity {
@@ -139,7 +139,7 @@ func TestLinksAreSeenNotFollowed(t *testing.T) {
 	repo, _ := gittest.Repo(t, "main", nil)
 	h := hostile(t, repo.Dir(), "100755 exec", "120000 link", "160000 module", "40000 sub")
 	var seen []string
-	err := repo.Walk(h, "", func(f gitrepo.File) error {
+	err := repo.Walk(t.Context(), h, "", func(f gitrepo.File) error {
 		seen = append(seen, fmt.Sprintf("%o %s", f.Mode, f.Path))
 		return nil
 	})
@@ -163,10 +163,10 @@ func TestDeepTreesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := repo.Walk(h, "", func(gitrepo.File) error { return nil }); fault.KindOf(err) != fault.Integrity {
+	if err := repo.Walk(t.Context(), h, "", func(gitrepo.File) error { return nil }); fault.KindOf(err) != fault.Integrity {
 		t.Errorf("walk: %v", err)
 	}
-	if _, err := repo.Diff(gitrepo.Hash{}, h); fault.KindOf(err) != fault.Integrity {
+	if _, err := repo.Diff(t.Context(), gitrepo.Hash{}, h); fault.KindOf(err) != fault.Integrity {
 		t.Errorf("diff: %v", err)
 	}
 }

@@ -36,10 +36,10 @@ type Question struct {
 	Root       []byte          `json:"root"`
 	Claim      sign.Claim      `json:"claim"`
 	Bundle     []byte          `json:"bundle,omitempty"`
-	Identities []sign.Identity `json:"identities,omitempty"`
-	Token      string          `json:"token,omitempty"` // to sign with, where the user has brought one
-	Login      *Login          `json:"login,omitempty"` // nil where nobody can log in
-	Dry        bool            `json:"dry,omitempty"`   // sign nothing: say whether it could be done, as far as that is known without a login
+	Identities []sign.Identity `json:"identities,omitempty"` // that may have signed, or may sign
+	Token      string          `json:"token,omitempty"`      // to sign with, where the user has brought one
+	Login      *Login          `json:"login,omitempty"`      // nil where nobody can log in
+	Dry        bool            `json:"dry,omitempty"`        // sign nothing: say whether it could be done, as far as that is known without a login
 }
 
 // Login says how a person may log in where a job would have a token.
@@ -125,18 +125,23 @@ func (h *Helper) Verify(trustedRoot, bundle []byte, c sign.Claim, identities []s
 	return answer.Error.err()
 }
 
-// Signer says as whom to sign; the zero value is the job that this runs in.
+// Signer says as whom to sign: without a token or a login, as the job that this runs in.
 type Signer struct {
+	Identities []sign.Identity // one of whom it must be
+
 	Token  string             // an identity token, "" for none
 	Login  *Login             // nil where nobody can log in
 	Prompt func(Prompt) error // tells a person where to; required with Login
 	Dry    bool               // nobody logs in and nothing is signed, what can be known before is found out
 }
 
-// Sign has a claim signed by an identity; a dry one returns no bundle.
+// Sign has a claim signed by an identity; a dry one returns no bundle. A token that is of none of the signer's identities is
+// not signed with, as far as a token says that.
+//
+// Errors: those of Verify and of package sign/keyless; fault.Auth "identity-unknown".
 func (h *Helper) Sign(ctx context.Context, trustedRoot []byte, c sign.Claim, as Signer) (bundle []byte, who sign.Identity, err error) {
 	defer context.AfterFunc(ctx, h.stop)()
-	answer, err := h.ask(ctx, Question{Root: trustedRoot, Claim: c, Token: as.Token, Login: as.Login, Dry: as.Dry}, as.Prompt)
+	answer, err := h.ask(ctx, Question{Root: trustedRoot, Claim: c, Identities: as.Identities, Token: as.Token, Login: as.Login, Dry: as.Dry}, as.Prompt)
 	if ctx.Err() != nil {
 		return nil, who, context.Cause(ctx)
 	}

@@ -52,8 +52,9 @@ func TestRoundTrip(t *testing.T) {
 	t.Setenv("SIGSTORE_ID_TOKEN", i.Token("https://ci.test/ada", "127.0.0.1"))
 	h := program(t)
 	root := i.TrustedRoot()
-	bundle, who, err := h.Sign(t.Context(), root, claim(), helper.Signer{})
-	if err != nil || who != (sign.Identity{Issuer: i.URL, Subject: "https://ci.test/ada"}) {
+	ada := sign.Identity{Issuer: i.URL, Subject: "https://ci.test/ada"}
+	bundle, who, err := h.Sign(t.Context(), root, claim(), helper.Signer{Identities: []sign.Identity{ada}})
+	if err != nil || who != ada {
 		t.Fatalf("%v, %v", who, err)
 	}
 	var all sync.WaitGroup
@@ -101,7 +102,8 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	i.Before = func(*http.Request) { cancel(); <-t.Context().Done() }
 	h := program(t)
-	if _, _, err := h.Sign(ctx, i.TrustedRoot(), claim(), helper.Signer{}); !errors.Is(err, context.Canceled) {
+	ada := []sign.Identity{{Issuer: i.URL, Subject: "https://ci.test/ada"}}
+	if _, _, err := h.Sign(ctx, i.TrustedRoot(), claim(), helper.Signer{Identities: ada}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }
@@ -122,10 +124,27 @@ func TestCancelledBefore(t *testing.T) {
 	}
 }
 
+// TestNotTheirs: who is none of the publisher's identities is told before a certificate or a log has anything of them.
+func TestNotTheirs(t *testing.T) {
+	i := keylesstest.New(t)
+	h := program(t)
+	as := helper.Signer{Token: i.Token("https://ci.test/eve", "127.0.0.1"), Identities: []sign.Identity{{Issuer: i.URL, Subject: "https://ci.test/ada"}}}
+	if _, _, err := h.Sign(t.Context(), i.TrustedRoot(), claim(), as); !fault.IsCode(err, "identity-unknown") {
+		t.Errorf("%v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(i.Requests) > 0 {
+		t.Errorf("asked for %v", i.Requests)
+	}
+}
+
 // TestDry: whether something could be signed is found out without signing it.
 func TestDry(t *testing.T) {
 	i := keylesstest.New(t)
-	good := i.Token("https://ci.test/ada", "127.0.0.1")
+	good, other := i.Token("https://ci.test/ada", "127.0.0.1"), i.Token("https://ci.test/eve", "127.0.0.1")
+	login := &helper.Login{Way: helper.WayDevice, Issuer: i.URL}
 	for _, row := range []struct {
 		story, ambient, code string
 		root                 []byte
@@ -133,13 +152,20 @@ func TestDry(t *testing.T) {
 	}{
 		{"a job", good, "", i.TrustedRoot(), helper.Signer{}},
 		{"a token that is brought", "", "", i.TrustedRoot(), helper.Signer{Token: good}},
-		{"somebody who would log in", "", "", i.TrustedRoot(), helper.Signer{Login: &helper.Login{Way: helper.WayDevice}}},
+		{"a job that is another", other, "identity-unknown", i.TrustedRoot(), helper.Signer{}},
+		{"a job that is another, where somebody could log in", other, "identity-unknown", i.TrustedRoot(), helper.Signer{Login: login}},
+		{"a token of another", "", "identity-unknown", i.TrustedRoot(), helper.Signer{Token: other}},
+		{"a token for another authority", "", "token-refused", i.TrustedRoot(), helper.Signer{Token: i.Token("https://ci.test/ada", "sigstore")}},
+		{"no token", "", "token-refused", i.TrustedRoot(), helper.Signer{Token: "x"}},
+		{"somebody who would log in", "", "", i.TrustedRoot(), helper.Signer{Login: login}},
+		{"somebody who would not log in as the job", other, "", i.TrustedRoot(), helper.Signer{Login: &helper.Login{Way: helper.WayDevice, Only: true, Issuer: i.URL}}},
+		{"somebody who would log in nowhere", "", "no-issuer", i.TrustedRoot(), helper.Signer{Login: &helper.Login{Way: helper.WayDevice}}},
 		{"nobody", "", "no-identity", i.TrustedRoot(), helper.Signer{}},
 		{"a registry that takes none", good, "keyless-untrusted", nil, helper.Signer{}},
 	} {
 		t.Setenv("SIGSTORE_ID_TOKEN", row.ambient)
 		h := program(t)
-		row.as.Dry = true
+		row.as.Dry, row.as.Identities = true, []sign.Identity{{Issuer: i.URL, Subject: "https://ci.test/ada"}}
 		bundle, _, err := h.Sign(t.Context(), row.root, claim(), row.as)
 		if row.code == "" && err != nil || row.code != "" && !fault.IsCode(err, row.code) || bundle != nil {
 			t.Errorf("%s: %q, %v", row.story, bundle, err)

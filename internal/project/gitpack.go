@@ -24,7 +24,7 @@ const lfsPointer = "version https://git-lfs.github.com/spec/"
 // author sees.
 func (s *source) gitFiles(ctx context.Context, from manifest.Source, name string) (files []archive.File, err error) {
 	err = s.withCommit(ctx, name, from, func(store *gitindex.Store) error {
-		entries, err := store.Entries(archive.MaxFiles)
+		entries, err := store.Entries(ctx, archive.MaxFiles)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func TestMaxAge(t *testing.T) {
 				Specs: map[string]remote.Spec{"r": row.spec}, Default: "r", CacheDir: t.TempDir(), StateDir: t.TempDir(), Now: now,
 				Notice: tell("note"), Warning: tell("warning"),
 			})
-			defer set.Close()
+			defer set.Close(t.Context())
 			_, err := set.Open(t.Context(), "r")
 			sameByID(t, row.story, set)
 			if row.want != "" {

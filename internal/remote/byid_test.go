@@ -70,7 +70,7 @@ func TestByID(t *testing.T) {
 			if code(err) != row.code || err == nil && r.Spec.Name != row.want {
 				t.Errorf("%s: %+v, %v; want %q, %q", row.story, r, err, row.want, row.code)
 			}
-			if err := set.Close(); err != nil {
+			if err := set.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}

@@ -122,7 +122,7 @@ func (s *Set) HoldAgainstKnown(ctx context.Context, r *Registry, wants []index.W
 		known.required = s.requiredBy()
 		told, err := known.hold(ctx, name, r, wants)
 		warnings = append(warnings, told...)
-		if closed := known.Close(); err == nil {
+		if closed := known.Close(ctx); err == nil {
 			err = closed
 		}
 		if err != nil {

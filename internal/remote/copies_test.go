@@ -53,7 +53,7 @@ func newMoved(t *testing.T) *moved {
 	m.host = serve(t, http.FileServer(http.Dir(r.Path(site.PublicDir))).ServeHTTP).URL
 
 	set := m.set("")
-	defer set.Close()
+	defer set.Close(t.Context())
 	if _, err := m.use(set, "1.0.0"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestCopies(t *testing.T) {
 		if told := strings.Join(warnings, "\n"); !strings.Contains(told, row.warning) || (told == "") != (row.warning == "") {
 			t.Errorf("%s: %q", row.story, told)
 		}
-		if err := set.Close(); err != nil {
+		if err := set.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if after, err := os.ReadFile(home); err != nil || !bytes.Equal(before, after) {
@@ -158,7 +158,7 @@ func TestCopyGoesBack(t *testing.T) {
 		if f := fault.Of(err); (f == nil) != (step.code == "") || f != nil && f.Code != step.code {
 			t.Errorf("%v, want %q", err, step.code)
 		}
-		set.Close()
+		set.Close(t.Context())
 	}
 	// Without the cache nobody can tell, and that is said.
 	cache := m.cache
@@ -167,7 +167,7 @@ func TestCopyGoesBack(t *testing.T) {
 	if warnings, err := m.use(set, "1.0.0"); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "is not known") {
 		t.Errorf("%q, %v", warnings, err)
 	}
-	set.Close()
+	set.Close(t.Context())
 	m.cache = cache
 	// Without what was kept there, it is a copy like any other.
 	set = m.set(place)
@@ -183,5 +183,5 @@ func TestCopyGoesBack(t *testing.T) {
 	if _, err := m.use(set, "1.0.0"); err != nil {
 		t.Errorf("%v", err)
 	}
-	set.Close()
+	set.Close(t.Context())
 }

@@ -48,7 +48,7 @@ func TestKnownIsDamaged(t *testing.T) {
 		if told := strings.Join(warnings, "\n"); code(err) != row.code || !strings.Contains(told, row.warning) || (told == "") != (row.warning == "") {
 			t.Errorf("%s: %q, %v", row.story, warnings, err)
 		}
-		set.Close()
+		set.Close(t.Context())
 	}
 }
 
@@ -68,13 +68,13 @@ func TestSeenBeforeFolded(t *testing.T) {
 	if err := os.WriteFile(seen, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := set.Close(); code(err) != "standing-damaged" {
+	if err := set.Close(t.Context()); code(err) != "standing-damaged" {
 		t.Fatalf("%v", err)
 	}
 	if err := os.Remove(seen); err != nil {
 		t.Fatal(err)
 	}
-	if err := look().Close(); err != nil {
+	if err := look().Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := os.ReadFile(seen)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -88,7 +89,7 @@ func TestFor(t *testing.T) {
 			},
 			Default: "first", Override: override, CacheDir: t.TempDir(), StateDir: t.TempDir(),
 		})
-		t.Cleanup(func() { s.Close() })
+		t.Cleanup(func() { s.Close(context.Background()) })
 		return s
 	}
 	for _, row := range []struct{ override, name, named, want string }{
@@ -119,7 +120,7 @@ func TestPin(t *testing.T) {
 	tree, state := newTree(t, "first.example"), t.TempDir()
 	open := func() error {
 		s := New(Options{Specs: map[string]Spec{"r": {Name: "r", URL: tree, Trust: unsigned}}, Default: "r", CacheDir: t.TempDir(), StateDir: state})
-		defer s.Close()
+		defer s.Close(t.Context())
 		_, err := s.Open(t.Context(), "r")
 		return err
 	}

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -85,7 +86,7 @@ func (m *mirrored) use(t *testing.T, block bool, mirrors ...string) (*remote.Reg
 		Specs:   map[string]remote.Spec{"r": {Name: "r", URL: m.origin.URL, ID: sitetest.ID, Mirrors: mirrors, BlockOrigin: block, Retries: -1}},
 		Default: "r", CacheDir: t.TempDir(), StateDir: t.TempDir(), Now: sitetest.Now,
 	})
-	t.Cleanup(func() { set.Close() })
+	t.Cleanup(func() { set.Close(context.Background()) })
 	r, err := set.Open(t.Context(), "r")
 	if err != nil {
 		return nil, err
@@ -176,7 +177,7 @@ func TestExpiredCopies(t *testing.T) {
 		if row.code == "" && (err != nil || !said) || row.code != "" && !fault.IsCode(err, row.code) {
 			t.Errorf("%s: %v, %q", row.story, err, notices)
 		}
-		if err := set.Close(); err != nil {
+		if err := set.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

@@ -28,7 +28,7 @@ func (p *pinning) set() *Set {
 func (p *pinning) open(address string) error {
 	s := p.set()
 	_, err := s.Open(p.t.Context(), address)
-	if closed := s.Close(); err == nil {
+	if closed := s.Close(p.t.Context()); err == nil {
 		err = closed
 	}
 	return err

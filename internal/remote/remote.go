@@ -286,13 +286,13 @@ func (s *Set) named(address string) string {
 	return ""
 }
 
-// Close saves what was verified and closes every registry.
-func (s *Set) Close() error {
+// Close saves what was verified and closes every registry. The context ends the waiting for another process that is saving.
+func (s *Set) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
 	for _, r := range slices.AppendSeq(s.retired, maps.Values(s.open)) {
-		errs = append(errs, r.verified.Save(), r.saveSeen(), r.transport.Close())
+		errs = append(errs, r.verified.Save(), r.saveSeen(ctx), r.transport.Close())
 	}
 	s.retired = nil
 	errs = append(errs, s.helper.Close())

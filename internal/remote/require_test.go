@@ -18,7 +18,7 @@ func TestRequireSignatures(t *testing.T) {
 		Specs:   map[string]remote.Spec{"r": {Name: "r", URL: m.host, Trust: off, Retries: -1}, "folder": {Name: "folder", URL: m.folder, Trust: off}},
 		Default: "r", CacheDir: t.TempDir(), StateDir: t.TempDir(), Now: sitetest.Now,
 	})
-	defer set.Close()
+	defer set.Close(t.Context())
 	before, err := set.Open(t.Context(), "r")
 	if err != nil || before.Verifies() {
 		t.Fatalf("%v", err)

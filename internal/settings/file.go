@@ -33,7 +33,7 @@ type file struct {
 
 // read returns the bytes of the file, nil where it does not exist.
 func (f file) read() ([]byte, error) {
-	h, err := openRegular(f.path)
+	h, err := atomicfile.OpenRegular(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -49,18 +49,6 @@ func (f file) read() ([]byte, error) {
 		return nil, f.unreadable(err)
 	}
 	return data, nil
-}
-
-// openRegular opens a file. To open a pipe would wait for somebody to write into it.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	return os.Open(path)
 }
 
 func (f file) unreadable(err error) error {

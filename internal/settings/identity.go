@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
@@ -19,7 +20,7 @@ func (r Registry) Identity() (web.Identity, error) {
 	if key == "" {
 		key = r.ClientCert
 	}
-	h, err := openRegular(key)
+	h, err := atomicfile.OpenRegular(key)
 	if err != nil {
 		return id, fault.New(fault.Manifest, "bad-client-certificate", "the client certificate of the registry %q cannot be used", r.Name).
 			WithFact("key at %s", key).Because(err)

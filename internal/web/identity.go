@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -91,16 +90,13 @@ func loadIdentity(certFile, keyFile string, now time.Time) (tls.Certificate, err
 // maxPEM bounds the files of a certificate and its key, in bytes.
 const maxPEM = 1 << 20
 
-// readPEM reads a file. To open a pipe would wait for somebody to write into it, and a device may have no end.
 func readPEM(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, err := atomicfile.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	return atomicfile.Read(path, maxPEM)
+	defer f.Close()
+	return atomicfile.ReadFrom(f, maxPEM)
 }
 
 // certificateRefused explains the alert with which a host ends a connection because of the client's certificate, nil for

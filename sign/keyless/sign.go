@@ -42,9 +42,8 @@ func Sign(ctx context.Context, client *http.Client, trustedRoot []byte, c sign.C
 	if err != nil {
 		return nil, err
 	}
-	if want := Audience(s.authority); claimed.audience() != want {
-		return nil, fault.New(fault.Auth, "token-refused", "the identity token is not for the registry's certificate authority").
-			WithFact("audience  %q", claimed.audience()).WithFact("wanted    %q  (%s)", want, s.authority)
+	if err := claimed.checkAudience(s.authority); err != nil {
+		return nil, err
 	}
 	data, err := s.sign(ctx, client, c, token)
 	if err != nil {

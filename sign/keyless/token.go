@@ -98,6 +98,12 @@ type tokenClaims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
 	Audience any    `json:"aud"` // a text, or a list of them
+
+	// Where they are there, texts.
+	Email     any `json:"email"`
+	Workflow  any `json:"job_workflow_ref"`  // on GitHub
+	Config    any `json:"ci_config_ref_uri"` // on GitLab
+	Federated any `json:"federated_claims"`  // an object: its connector_id is the issuer that the login was handed on to
 }
 
 func readToken(token string) (c tokenClaims, err error) {

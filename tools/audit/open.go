@@ -21,7 +21,7 @@ type memory struct{ standing index.Standing }
 
 func (m *memory) Load() (index.Standing, error) { return m.standing, nil }
 
-func (m *memory) Advance(s index.Standing) error {
+func (m *memory) Advance(_ context.Context, s index.Standing) error {
 	m.standing = s
 	return nil
 }

@@ -55,6 +55,8 @@ type Report struct {
 	Verdict  Verdict   `json:"verdict"`
 	Lines    []Summary `json:"lines"`
 	Findings []Finding `json:"findings"`
+
+	Signed []*index.Line `json:"-"` // those whose publishers have signed them, whatever else is found
 }
 
 // Refusal is the error of lines that the gate does not let in, with everything it found.

@@ -596,7 +596,6 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestExplain: every check that can be found can be explained, and the list is in order.
 func TestRefusal(t *testing.T) {
 	report := &gate.Report{Findings: []gate.Finding{{ID: "G50", Verdict: gate.Fail, Message: "no", Fix: "do it well"}, {ID: "G61", Verdict: gate.Human, Message: "perhaps"}}}
 	f := fault.Of(report.Refusal())
@@ -605,6 +604,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// TestExplain: every check that can be found can be explained, and the list is in order.
 func TestExplain(t *testing.T) {
 	checks := gate.Checks()
 	if !slices.IsSortedFunc(checks, func(a, b gate.Check) int { return strings.Compare(a.ID, b.ID) }) {

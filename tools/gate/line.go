@@ -10,6 +10,7 @@ import (
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
+	"github.com/geeknik/gal-pkg/sign"
 )
 
 // spare is how long a line must still be good when it is judged, so that it is when it is merged.
@@ -39,10 +40,24 @@ func (j *judge) line(l *index.Line) {
 	if p, ok := l.Body.(*index.Publish); ok {
 		j.publish(l, p, file)
 	}
-	if _, _, err := j.rules.Ledger.Append(l, j.rules.Now); err != nil {
+	_, _, err = j.rules.Ledger.Append(l, j.rules.Now)
+	if err != nil {
 		j.refused(l, file, err)
 	}
+	if err == nil || j.signed(l) {
+		j.report.Signed = append(j.report.Signed, l)
+	}
 	j.policy(l, file, isNew)
+}
+
+// signed reports whether a line that does not count was signed with a key of its publisher all the same.
+func (j *judge) signed(l *index.Line) bool {
+	p, err := j.rules.Ledger.Publisher(l.By)
+	if err != nil || p.ID != l.By {
+		return false
+	}
+	key := p.Key(l.Sig.Key)
+	return key != nil && !key.IsRevoked() && sign.Verify(key.Public, l.Claim(j.rules.Ledger.Registry()), l.Sig.Value) == nil
 }
 
 // isNew reports whether the line would be the first of its package or publisher.

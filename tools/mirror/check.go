@@ -156,7 +156,7 @@ func Distrust(path string) (bool, error) {
 type remembered struct{ standing index.Standing }
 
 func (m *remembered) Load() (index.Standing, error) { return m.standing, nil }
-func (m *remembered) Advance(s index.Standing) error {
+func (m *remembered) Advance(_ context.Context, s index.Standing) error {
 	m.standing = s
 	return nil
 }

@@ -177,7 +177,7 @@ func update(ctx context.Context, source Source, dir string, o Options, own bool)
 			return nil, r.from.lent, err
 		}
 	}
-	return r.report, false, r.finish()
+	return r.report, false, r.finish(ctx)
 }
 
 // open opens the source as a client does who remembers what it saw last.
@@ -231,12 +231,12 @@ func (s *standing) Load() (loaded index.Standing, err error) {
 }
 
 // Advance keeps it for the run; only when the mirror has the new state is it written.
-func (s *standing) Advance(now index.Standing) error {
+func (s *standing) Advance(_ context.Context, now index.Standing) error {
 	s.now = now
 	return nil
 }
 
 // finish makes what was learnt last, and sweeps.
-func (r *run) finish() error {
-	return errors.Join(r.standing.StandingFile.Advance(r.standing.now), r.verified.Save(), os.RemoveAll(r.tree.state("stage")), os.RemoveAll(r.tree.state("cache")))
+func (r *run) finish(ctx context.Context) error {
+	return errors.Join(r.standing.StandingFile.Advance(ctx, r.standing.now), r.verified.Save(), os.RemoveAll(r.tree.state("stage")), os.RemoveAll(r.tree.state("cache")))
 }

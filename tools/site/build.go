@@ -72,7 +72,7 @@ func (s *Site) buildAnd(ctx context.Context, now time.Time, refresh bool) (*Buil
 		}
 	}
 	report.Commit = dist.String()
-	if err := s.writePublic(dist, now); err != nil {
+	if err := s.writePublic(ctx, dist, now); err != nil {
 		return nil, err
 	}
 	root, _, err := s.Root()
@@ -162,7 +162,7 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 	if err != nil {
 		return dist, err
 	}
-	edits, err := s.copies(main, done.main)
+	edits, err := s.copies(ctx, main, done.main)
 	if err != nil {
 		return dist, err
 	}
@@ -176,7 +176,7 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 			edits = append(edits, gitrepo.Edit{Path: name, Data: data})
 		}
 	}
-	if edits, err = s.notarize(published, now, size, edits); err != nil {
+	if edits, err = s.notarize(ctx, published, now, size, edits); err != nil {
 		return dist, err
 	}
 	slices.SortFunc(edits, func(a, b gitrepo.Edit) int { return strings.Compare(a.Path, b.Path) })
@@ -193,7 +193,7 @@ func (s *Site) publish(ctx context.Context, now time.Time, main, dist gitrepo.Ha
 }
 
 // notarize adds to the edits what vouches for dist with them. Where there are none, what is published is signed anew.
-func (s *Site) notarize(published tree, now time.Time, size int64, edits []gitrepo.Edit) ([]gitrepo.Edit, error) {
+func (s *Site) notarize(ctx context.Context, published tree, now time.Time, size int64, edits []gitrepo.Edit) ([]gitrepo.Edit, error) {
 	t, err := s.trust(published, now, size)
 	if err != nil {
 		return nil, err
@@ -210,7 +210,7 @@ func (s *Site) notarize(published tree, now time.Time, size int64, edits []gitre
 		}
 		return editsOf(refreshed), nil
 	}
-	return s.vouch(t, edits)
+	return s.vouch(ctx, t, edits)
 }
 
 // stamp walks main's commits since the last build, oldest first, and appends their lines in the order of the format.
@@ -230,7 +230,7 @@ func (s *Site) stamp(ctx context.Context, b *build.Builder, now time.Time, main,
 		if len(c.Parents) > 0 {
 			parent = c.Parents[0]
 		}
-		lines, err := s.linesOf(&decoder, parent, c.Hash, report)
+		lines, err := s.linesOf(ctx, &decoder, parent, c.Hash, report)
 		if err != nil {
 			return err
 		}
@@ -246,8 +246,8 @@ func (s *Site) stamp(ctx context.Context, b *build.Builder, now time.Time, main,
 }
 
 // linesOf returns the lines that one commit added: publishers before packages, then by path.
-func (s *Site) linesOf(decoder *index.Decoder, parent, commit gitrepo.Hash, report *BuildReport) ([]*index.Line, error) {
-	changes, err := s.repo.Diff(parent, commit)
+func (s *Site) linesOf(ctx context.Context, decoder *index.Decoder, parent, commit gitrepo.Hash, report *BuildReport) ([]*index.Line, error) {
+	changes, err := s.repo.Diff(ctx, parent, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -301,8 +301,8 @@ func copied(name string) bool {
 }
 
 // copies returns the edits that bring dist's copies of main's own files from one commit of main to another.
-func (s *Site) copies(main, since gitrepo.Hash) ([]gitrepo.Edit, error) {
-	changes, err := s.repo.Diff(since, main)
+func (s *Site) copies(ctx context.Context, main, since gitrepo.Hash) ([]gitrepo.Edit, error) {
+	changes, err := s.repo.Diff(ctx, since, main)
 	if err != nil {
 		return nil, err
 	}

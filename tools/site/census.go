@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -22,10 +23,10 @@ type census struct {
 }
 
 // names returns the path keys of all packages, sorted.
-func (c *census) names(repo *gitrepo.Repo, main gitrepo.Hash) ([]string, error) {
+func (c *census) names(ctx context.Context, repo *gitrepo.Repo, main gitrepo.Hash) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changes, err := repo.Diff(c.packagesAt, main)
+	changes, err := repo.Diff(ctx, c.packagesAt, main)
 	if err != nil {
 		return nil, err
 	}
@@ -42,10 +43,10 @@ func (c *census) names(repo *gitrepo.Repo, main gitrepo.Hash) ([]string, error) 
 }
 
 // owner returns the publisher who has ever had the key with a hint, "" for none.
-func (c *census) owner(repo *gitrepo.Repo, main gitrepo.Hash, hint string) (string, error) {
+func (c *census) owner(ctx context.Context, repo *gitrepo.Repo, main gitrepo.Hash, hint string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changes, err := repo.Diff(c.keysAt, main)
+	changes, err := repo.Diff(ctx, c.keysAt, main)
 	if err != nil {
 		return "", err
 	}

@@ -23,7 +23,7 @@ func (s *Site) MergeUntil(ctx context.Context, now time.Time, branch, last strin
 	if err != nil {
 		return err
 	}
-	_, lines, err := s.judge(p, now, false)
+	_, lines, err := s.judge(ctx, p, now, false)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type proposal struct {
 	tip     gitrepo.Hash // of main
 	forward bool         // it stands on the tip itself
 	changes []gate.Change
+	signed  []*index.Line // by their publishers, once it is judged
 }
 
 // errShape is an answer to commits that no gate needs to look into.
@@ -74,7 +75,7 @@ func (s *Site) proposal(ctx context.Context, commit gitrepo.Hash) (*proposal, er
 }
 
 func (s *Site) changes(ctx context.Context, parent, commit gitrepo.Hash) ([]gate.Change, error) {
-	diff, err := s.repo.DiffContext(ctx, parent, commit)
+	diff, err := s.repo.Diff(ctx, parent, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (s *Site) changes(ctx context.Context, parent, commit gitrepo.Hash) ([]gate
 }
 
 // judge runs the gate on a proposal, against what is published.
-func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, []*index.Line, error) {
+func (s *Site) judge(ctx context.Context, p *proposal, now time.Time, approved bool) (*gate.Report, []*index.Line, error) {
 	config, access, err := s.config(p.tip)
 	if err != nil {
 		return nil, nil, err
@@ -137,9 +138,10 @@ func (s *Site) judge(p *proposal, now time.Time, approved bool) (*gate.Report, [
 		Config: config, Access: access, Reserved: strings.Fields(string(list["reserved.txt"])),
 		Ledger: ledger, Archive: s.archive, Now: now, Approved: approved,
 		Known:    func(name string) (bool, error) { return s.known(ledger, name) },
-		Names:    func() ([]string, error) { return s.census.names(s.repo, p.tip) },
-		KeyOwner: func(hint string) (string, error) { return s.census.owner(s.repo, p.tip, hint) },
+		Names:    func() ([]string, error) { return s.census.names(ctx, s.repo, p.tip) },
+		KeyOwner: func(hint string) (string, error) { return s.census.owner(ctx, s.repo, p.tip, hint) },
 	})
+	p.signed = report.Signed
 	return report, lines, nil
 }
 

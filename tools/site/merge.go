@@ -133,7 +133,7 @@ func (s *Site) examine(ctx context.Context, now time.Time, o *Outcome, commit gi
 		return p, nil, nil
 	}
 	var lines []*index.Line
-	o.Report, lines, err = s.judge(p, now, approved)
+	o.Report, lines, err = s.judge(ctx, p, now, approved)
 	return p, lines, err
 }
 
@@ -203,20 +203,19 @@ func (s *Site) rewrite(ctx context.Context, now time.Time, p *proposal, lines []
 
 // answer writes what the gate says where the author looks for it.
 func (s *Site) answer(o *Outcome) error {
-	rest := strings.TrimPrefix(o.Branch, index.ProposalPrefix)
-	cut := strings.LastIndexByte(rest, '/')
-	if cut < 0 {
+	name, hex, ok := index.ParseProposalBranch(o.Branch)
+	if !ok {
 		return nil // not a name that gal-pkg gives; there is nobody to answer to
 	}
-	name, hex := rest[:cut], rest[cut+1:]
-	if len(hex) != 16 || strings.Trim(hex, "0123456789abcdef") != "" || strings.Contains(name, "..") {
-		return nil
-	}
+	return s.writeAnswer(index.GatePath(name, hex), o)
+}
+
+func (s *Site) writeAnswer(path string, o *Outcome) error {
 	data, err := json.MarshalIndent(o, "", "  ")
 	if err != nil {
 		return err
 	}
-	target := s.Path(PublicDir, filepath.FromSlash(index.GatePath(name, hex)))
+	target := s.Path(PublicDir, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -20,7 +21,7 @@ import (
 
 // writePublic brings the static tree up to a commit of dist. What it was last brought to stands in state/public, written
 // last, so that a run that was cut off is repeated.
-func (s *Site) writePublic(dist gitrepo.Hash, now time.Time) error {
+func (s *Site) writePublic(ctx context.Context, dist gitrepo.Hash, now time.Time) error {
 	if err := s.expire(dist, now); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (s *Site) writePublic(dist gitrepo.Hash, now time.Time) error {
 	if last == dist {
 		return s.mendMetadata(dist)
 	}
-	changes, err := s.repo.Diff(last, dist)
+	changes, err := s.repo.Diff(ctx, last, dist)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (s *Site) writePublic(dist gitrepo.Hash, now time.Time) error {
 			return err
 		}
 	}
-	if err := s.updateAllowedSigners(changes); err != nil {
+	if err := s.updateAllowedSigners(ctx, changes); err != nil {
 		return err
 	}
 	return atomicfile.Write(s.Path("state", "public"), []byte(dist.String()+"\n"), 0o644)

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,26 +8,20 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/publish"
-	"github.com/geeknik/gal-pkg/sign"
 	"github.com/geeknik/gal-pkg/tools/gate"
 )
-
-// maxReason bounds the reason of a no, in bytes.
-const maxReason = 500
 
 // Reject closes an open proposal because a person says no. Its author reads the reason where the gate's answers are.
 //
 // Errors: fault.NotFound "no-proposal", fault.Usage "bad-reason", fault.Negative "merged-already".
 func (s *Site) Reject(ctx context.Context, now time.Time, branch, reason string) (*Outcome, error) {
-	if !isReason(reason) {
-		return nil, fault.New(fault.Usage, "bad-reason", "a reason is one line of 1 to %d bytes", maxReason)
+	if err := publish.CheckReason(reason); err != nil {
+		return nil, err
 	}
 	release, err := s.hold(ctx)
 	if err != nil {
@@ -43,10 +36,6 @@ func (s *Site) Reject(ctx context.Context, now time.Time, branch, reason string)
 		return nil, err
 	}
 	return s.turnDown(ctx, now, branch, commit, "a person of the registry says no: "+reason)
-}
-
-func isReason(text string) bool {
-	return strings.TrimSpace(text) != "" && len(text) <= maxReason && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // turnDown closes a proposal with one finding, whatever the gate would say.
@@ -76,21 +65,22 @@ func (s *Site) drop(branch string, commit gitrepo.Hash) error {
 
 // answerForContent puts a no also where authors look who have only the archive: who makes the proposal again signs another
 // line, and has no longer the name of the branch that is closed.
+//
+// Anybody who may push can propose lines of others, beside such as the gate refuses. So this answers authors only where all
+// lines are theirs, and where no other key has signed the commit.
 func (s *Site) answerForContent(o *Outcome, p *proposal) error {
-	if o.Report.Verdict != gate.Fail || p == nil {
+	if o.Report.Verdict != gate.Fail || p == nil || len(p.signed) != len(o.Report.Lines) {
 		return nil
 	}
-	var decoder index.Decoder
-	for _, c := range p.changes {
-		lines, _ := decoder.ParseLines(c.Path, bytes.TrimPrefix(c.New, c.Old)) // what is malformed has no author to ask
-		for _, l := range lines {
-			body, ok := l.Body.(*index.Publish)
-			if !ok {
-				continue
-			}
-			there := *o
-			there.Branch = index.ProposalBranch(l.Subject, body.Checksum)
-			if err := s.answer(&there); err != nil {
+	key, signed := publish.SignerOf(p.commit)
+	if slices.ContainsFunc(p.signed, func(l *index.Line) bool {
+		return l.By != p.signed[0].By || signed && l.Sig.Key != key.Hint()
+	}) {
+		return nil
+	}
+	for _, l := range p.signed {
+		if body, ok := l.Body.(*index.Publish); ok {
+			if err := s.writeAnswer(index.GateContentPath(l.By, body.Checksum), o); err != nil {
 				return err
 			}
 		}
@@ -112,7 +102,7 @@ func (s *Site) withdrawn(ctx context.Context, now time.Time, refs []gitrepo.RefE
 			continue
 		}
 		why := "its author has taken it back"
-		if isReason(reason) {
+		if reason != "" {
 			why += ": " + reason
 		}
 		o, err := s.turnDown(ctx, now, strings.TrimPrefix(refs[at].Name, "refs/heads/"), refs[at].Hash, why)
@@ -136,16 +126,7 @@ func (s *Site) sameSigner(a gitrepo.Commit, hash gitrepo.Hash) bool {
 	if err != nil {
 		return false
 	}
-	first, ok := signer(a)
-	second, too := signer(b)
+	first, ok := publish.SignerOf(a)
+	second, too := publish.SignerOf(b)
 	return ok && too && first == second
-}
-
-func signer(c gitrepo.Commit) (sign.PublicKey, bool) {
-	signature, err := sign.ParseCommitSignature(c.Signature)
-	if err != nil {
-		return sign.PublicKey{}, false
-	}
-	key := signature.ClaimedKey()
-	return key, signature.Verify(key, bytes.NewReader(c.Signed)) == nil
 }

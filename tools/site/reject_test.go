@@ -2,6 +2,8 @@ package site_test
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/publish"
 	"github.com/geeknik/gal-pkg/tools/gate"
 	"github.com/geeknik/gal-pkg/tools/site"
 	"github.com/geeknik/gal-pkg/tools/site/sitetest"
@@ -38,17 +41,102 @@ func TestReject(t *testing.T) {
 	if open, err := r.Proposals(); err != nil || len(open) > 0 || r.Main() != before {
 		t.Errorf("%v, %v", open, err)
 	}
-	for _, name := range []string{branch, index.ProposalBranch("mailbox", draft.Publish.Checksum)} {
-		subject, hex, _ := index.ParseProposalBranch(name)
-		data, err := os.ReadFile(r.Path(site.PublicDir, filepath.FromSlash(index.GatePath(subject, hex))))
-		var o site.Outcome
-		if err != nil || json.Unmarshal(data, &o) != nil || o.Branch != name || o.Report.Findings[0].Message != "a person of the registry says no: not now" {
-			t.Errorf("%s: %s, %v", name, data, err)
+	for _, path := range []string{gatePath(branch), index.GateContentPath("ada", draft.Publish.Checksum)} {
+		o := answerAt(t, r, path)
+		if o == nil || o.Branch != branch || o.Report.Findings[0].Message != "a person of the registry says no: not now" {
+			t.Errorf("%s: %+v", path, o)
 		}
 	}
 	// What was closed can be proposed again, and what is merged cannot be turned down.
 	r.Propose(ada, r.Main(), r.Register(ada), r.Publish(ada, draft))
 	r.Merge("pass")
+}
+
+func gatePath(branch string) string {
+	subject, hex, _ := index.ParseProposalBranch(branch)
+	return index.GatePath(subject, hex)
+}
+
+// answerAt is what the registry says at a path of its static tree, nil for nothing.
+func answerAt(t *testing.T, r *sitetest.Registry, path string) *site.Outcome {
+	t.Helper()
+	data, err := os.ReadFile(r.Path(site.PublicDir, filepath.FromSlash(path)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	o := new(site.Outcome)
+	if err == nil {
+		err = json.Unmarshal(data, o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestAnswersOfOthers: whoever may push cannot put a no where others look for what the registry says of theirs.
+func TestAnswersOfOthers(t *testing.T) {
+	r := sitetest.New(t)
+	ada, eve := sitetest.Author(t, "ada"), sitetest.Author(t, "eve")
+	r.Propose(eve, r.Main(), r.Register(eve))
+	first := r.Publish(ada, sitetest.Draft(t, "mailbox", "1.0.0", ""))
+	hers := r.Propose(ada, r.Main(), r.Register(ada), first)
+	r.Merge("pass")
+	draft := sitetest.Draft(t, "mailbox", "1.1.0", "")
+	next := r.Publish(ada, draft) // signed, and on its way in a file
+	asAda := eve
+	asAda.ID = "ada"
+	nobody := publish.Author{ID: "nobody"}
+	other := sitetest.Draft(t, "other", "1.0.0", "")
+	named := sitetest.Draft(t, "mailbox", "1.1.0", "")
+	named.Publish.Checksum = first.Digest()
+	signed := sitetest.Line(t)
+	for story, propose := range map[string]func() string{
+		"the digest of her line as a checksum": func() string {
+			return r.Propose(eve, r.Main(), signed(eve.Publish(sitetest.ID, r.Package("mailbox"), named)))
+		},
+		"her name under another key": func() string {
+			return r.Propose(eve, r.Main(), signed(asAda.Publish(sitetest.ID, r.Package("mailbox"), draft)))
+		},
+		"her line beside one of eve's": func() string {
+			return r.Propose(nobody, r.Main(), next, signed(eve.Publish(sitetest.ID, nil, other)))
+		},
+		"her line beside one in her name": func() string {
+			return r.Propose(nobody, r.Main(), next, signed(asAda.Publish(sitetest.ID, nil, other)))
+		},
+		"her line, taken back": func() string {
+			branch := r.Propose(eve, r.Main(), next)
+			o, err := r.Judge(t.Context(), sitetest.Now, branch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.PushSaying("x\n\nReason: it is malware\nWithdraws: "+o.Commit+"\n", "publish/mailbox/ffffffffffffffff", eve, r.Main(), nil)
+			return branch
+		},
+	} {
+		t.Run(story, func(t *testing.T) {
+			branch := propose()
+			r.Merge("fail")
+			if o := answerAt(t, r, gatePath(branch)); o == nil || o.Report.Verdict != gate.Fail {
+				t.Errorf("eve hears %+v", o)
+			}
+			if o := answerAt(t, r, gatePath(hers)); o == nil || o.Merged == "" || o.Branch != hers {
+				t.Errorf("ada hears of what was merged: %+v", o)
+			}
+			for _, digest := range []index.Digest{draft.Publish.Checksum, first.Digest()} {
+				if o := answerAt(t, r, index.GateContentPath("ada", digest)); o != nil {
+					t.Errorf("ada hears of her archive: %+v", o.Report)
+				}
+			}
+		})
+	}
+	// What the gate has against her own proposal she hears.
+	again := sitetest.Draft(t, "mailbox", "1.0.0", "keywords = [\"x\"]")
+	r.Propose(ada, r.Main(), r.Publish(ada, again))
+	r.Merge("fail")
+	if o := answerAt(t, r, index.GateContentPath("ada", again.Publish.Checksum)); o == nil || o.Report.Findings[0].ID != "G20" {
+		t.Errorf("%+v", o)
+	}
 }
 
 // TestWithdraw: only who has signed a proposal takes it back, and a commit that says so changes nothing else.

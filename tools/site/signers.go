@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,24 +15,24 @@ import (
 )
 
 // updateAllowedSigners writes the file anew where publishers have changed, or it is missing.
-func (s *Site) updateAllowedSigners(changes []gitrepo.Change) error {
+func (s *Site) updateAllowedSigners(ctx context.Context, changes []gitrepo.Change) error {
 	changed := slices.ContainsFunc(changes, func(c gitrepo.Change) bool { return strings.HasPrefix(c.Path, index.PublisherDir) })
 	if _, err := os.Lstat(s.Path(PublicDir, "allowed_signers")); err == nil && !changed {
 		return nil
 	}
-	return s.writeAllowedSigners()
+	return s.writeAllowedSigners(ctx)
 }
 
 // writeAllowedSigners writes the file with which `git verify-commit` verifies main: the keys of every publisher, and the
 // key of the registry's own jobs.
-func (s *Site) writeAllowedSigners() error {
+func (s *Site) writeAllowedSigners(ctx context.Context) error {
 	main, err := s.repo.Ref(mainRef)
 	if err != nil {
 		return err
 	}
 	signers := []sign.AllowedSigner{{Principal: "registry", Key: s.commit.Public()}}
 	var decoder index.Decoder
-	err = s.repo.Walk(main, strings.TrimSuffix(index.PublisherDir, "/"), func(f gitrepo.File) error {
+	err = s.repo.Walk(ctx, main, strings.TrimSuffix(index.PublisherDir, "/"), func(f gitrepo.File) error {
 		data, err := s.repo.ReadBlob(f.Hash, index.MaxFile)
 		if err != nil {
 			return err

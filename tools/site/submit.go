@@ -34,7 +34,7 @@ func (s *Site) Submit(ctx context.Context, now time.Time, lines []*index.Line) (
 	if p.changes, edits, err = s.appending(tip, lines); err != nil {
 		return nil, err
 	}
-	report, accepted, err := s.judge(p, now, true)
+	report, accepted, err := s.judge(ctx, p, now, true)
 	if err != nil {
 		return nil, err
 	}

@@ -239,11 +239,11 @@ func (s *Site) successor(root []byte, now time.Time, size int64) ([]byte, error)
 func isOld(root *tuf.Root, now time.Time) bool { return root.Expires.Sub(now) < tuf.RootLife/3 }
 
 // vouch makes what vouches for dist after some edits.
-func (s *Site) vouch(t *trust, edits []gitrepo.Edit) ([]gitrepo.Edit, error) {
+func (s *Site) vouch(ctx context.Context, t *trust, edits []gitrepo.Edit) ([]gitrepo.Edit, error) {
 	changed := map[string]listing.File{}
 	if t.whole {
 		var err error
-		if changed, err = s.listAll(t.notary.Old.(tree)); err != nil {
+		if changed, err = s.listAll(ctx, t.notary.Old.(tree)); err != nil {
 			return nil, err
 		}
 	}
@@ -272,9 +272,9 @@ func editsOf(v *build.Vouched) []gitrepo.Edit {
 }
 
 // listAll describes every file of a tree.
-func (s *Site) listAll(t tree) (map[string]listing.File, error) {
+func (s *Site) listAll(ctx context.Context, t tree) (map[string]listing.File, error) {
 	all := map[string]listing.File{}
-	err := s.repo.Walk(t.commit, "", func(f gitrepo.File) error {
+	err := s.repo.Walk(ctx, t.commit, "", func(f gitrepo.File) error {
 		data, err := s.repo.ReadBlob(f.Hash, index.MaxFile)
 		all[f.Path] = listing.FileOf(data)
 		return err

@@ -83,20 +83,22 @@ func (s service) sign(ctx context.Context, q helper.Question) (*keyless.Signed, 
 	if err != nil {
 		return nil, err
 	}
-	if q.Dry && (q.Token != "" || q.Login != nil) {
-		return &keyless.Signed{}, nil
-	}
 	token, err := s.token(ctx, client, q, keyless.Audience(authority))
+	if err != nil || token == "" {
+		return &keyless.Signed{}, err
+	}
+	if err := keyless.CheckToken(authority, token, q.Identities); err != nil || q.Dry {
+		return &keyless.Signed{}, err // nothing is in a log for ever that would not count
+	}
+	signed, err := keyless.Sign(ctx, client, q.Root, q.Claim, token, s.now())
 	if err != nil {
 		return nil, err
 	}
-	if q.Dry {
-		return &keyless.Signed{}, nil
-	}
-	return keyless.Sign(ctx, client, q.Root, q.Claim, token, s.now())
+	return signed, keyless.CheckIdentity(signed.Identity, q.Identities)
 }
 
-// token is what the user has given, else that of the job, else that of a person who logs in.
+// token is what the user has given, else that of the job, else that of a person who logs in: "" where somebody would, and
+// nobody is to.
 func (s service) token(ctx context.Context, client *http.Client, q helper.Question, audience string) (string, error) {
 	if q.Token != "" {
 		return q.Token, nil
@@ -108,7 +110,7 @@ func (s service) token(ctx context.Context, client *http.Client, q helper.Questi
 		}
 	}
 	issuer, err := issuerOf(q.Login, audience)
-	if err != nil {
+	if err != nil || q.Dry {
 		return "", err
 	}
 	l := login{client: client, issuer: issuer, audience: audience, env: s.env, now: s.now, prompt: func(p helper.Prompt) error {

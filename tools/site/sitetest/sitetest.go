@@ -186,16 +186,18 @@ func (r *Registry) Push(branch string, author publish.Author, on gitrepo.Hash, f
 	return r.PushSaying("publish\n", branch, author, on, files)
 }
 
-// PushSaying is Push with a message.
+// PushSaying is Push with a message. What an author without a key pushes is not signed.
 func (r *Registry) PushSaying(message, branch string, author publish.Author, on gitrepo.Hash, files map[string][]byte) gitrepo.Hash {
 	r.t.Helper()
 	var edits []gitrepo.Edit
 	for path, data := range files {
 		edits = append(edits, gitrepo.Edit{Path: path, Data: data})
 	}
-	h, err := r.Repo.Commit(context.Background(), []gitrepo.Hash{on}, edits, gitrepo.CommitInfo{
-		AuthorName: author.ID, AuthorEmail: author.ID + "@example.org", When: Now, Message: message, Signer: author.Key.CommitSigner(rand.Reader),
-	})
+	info := gitrepo.CommitInfo{AuthorName: author.ID, AuthorEmail: author.ID + "@example.org", When: Now, Message: message}
+	if author.Key != nil {
+		info.Signer = author.Key.CommitSigner(rand.Reader)
+	}
+	h, err := r.Repo.Commit(context.Background(), []gitrepo.Hash{on}, edits, info)
 	if err == nil {
 		err = r.Repo.CompareAndSwap("refs/heads/"+branch, gitrepo.Hash{}, h)
 	}
