@@ -88,13 +88,15 @@ func (c *addCmd) Run(a *app) error {
 		return err
 	}
 	plan, err := a.plan(next, project.Locking{})
-	if err != nil || c.DryRun {
+	if err != nil {
 		return err
 	}
-	if err := next.Write(plan.Lock); err != nil {
-		return err
+	if !c.DryRun {
+		if err := next.Write(plan.Lock); err != nil {
+			return err
+		}
 	}
-	return a.Result("add", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+	return a.planned(plan, "add")
 }
 
 // check refuses flags that do not go together.
@@ -131,9 +133,9 @@ func (c *addCmd) add(a *app, p *project.Project, own *manifest.Manifest, edit *m
 			spec.Package = old.Package // the name is the entry's, as `remove` takes it
 		}
 		spec, settled = c.over(old, alias, spec)
-		if err := c.fits(spec, full, alias); err != nil {
-			return err
-		}
+	}
+	if err := c.fits(spec, full, alias); err != nil {
+		return err
 	}
 	if spec.Path+spec.Git == "" && !spec.Workspace {
 		if err := c.choose(a, p, &spec, name, settled); err != nil {
@@ -185,7 +187,6 @@ func (c *addCmd) split(argument string) (name string, r version.Requirement, err
 // choose finds the registry and the version that a dependency begins with, and checks its features; typed is its name on the
 // command line. One that is settled keeps its requirement, whatever the registry has for it.
 func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpec, typed string, settled bool) error {
-	name := spec.Name(typed)
 	set, err := a.registries()
 	if err != nil {
 		return err
@@ -193,6 +194,11 @@ func (c *addCmd) choose(a *app, p *project.Project, spec *manifest.DependencySpe
 	if c.registry != "" {
 		spec.Registry = c.registry
 	}
+	return set.Finding(a.ctx, func() error { return c.chooseIn(a, p, set, spec, typed, settled) })
+}
+
+func (c *addCmd) chooseIn(a *app, p *project.Project, set *remote.Set, spec *manifest.DependencySpec, typed string, settled bool) error {
+	name := spec.Name(typed)
 	r, err := set.For(a.ctx, name, spec.Registry)
 	if err != nil {
 		return err

@@ -65,14 +65,16 @@ func (c *addCmd) over(old manifest.DependencySpec, alias string, asked manifest.
 	spec.DefaultFeatures = c.DefaultFeatures || asked.DefaultFeatures && old.DefaultFeatures
 	spec.Optional = asked.Optional || old.Optional && !c.NoOptional
 	place := asked.Path+asked.Git != ""
-	switch {
-	case !place && asked.Requirement.IsZero() && !c.Exact && !c.Tilde:
+	if !place && asked.Requirement.IsZero() && !c.Exact && !c.Tilde {
 		return spec, true
-	case !place && (old.Path != "" || old.Git != "" && !old.Requirement.IsZero()) && !asked.Requirement.IsZero():
-		spec.Requirement = asked.Requirement // the place stays: the requirement beside it is what is asked for
-		return spec, false
 	}
-	spec.Requirement, spec.Workspace = asked.Requirement, false
+	if !place || !asked.Requirement.IsZero() {
+		spec.Requirement = asked.Requirement
+	}
+	if !place && (old.Path != "" || old.Git != "" && (!old.Requirement.IsZero() || asked.Requirement.IsZero())) {
+		return spec, false // the requirement beside the place is what is asked for
+	}
+	spec.Workspace = false
 	spec.Path, spec.Git, spec.Tag, spec.Branch, spec.Rev = asked.Path, asked.Git, asked.Tag, asked.Branch, asked.Rev
 	if place {
 		spec.Registry = ""
@@ -89,12 +91,34 @@ func (c *addCmd) fits(spec, full manifest.DependencySpec, alias string) error {
 	case spec.Workspace && (c.NoDefaultFeatures && full.DefaultFeatures || c.DefaultFeatures && !full.DefaultFeatures):
 		return fault.New(fault.Usage, "usage", "`%s` comes from the workspace, where its default features are %s", alias, on).
 			WithHelp("default-features = %t      # of %s in [workspace.dependencies]", c.DefaultFeatures, alias)
+	case (c.Exact || c.Tilde) && spec.Path+spec.Git != "":
+		return c.noForm(spec, alias)
 	case c.registry == "" || c.Path+c.Git != "" || !spec.Workspace && spec.Path+spec.Git == "":
 		return nil
 	case !spec.Workspace:
 		place = cmp.Or(spec.Path, spec.Git)
 	}
-	flag := map[string]string{"dev-dependencies": " --dev", "build-dependencies": " --build"}[tableOf(c.Dev, c.Build)]
+	flag := c.tableFlag()
 	return fault.New(fault.Usage, "usage", "`%s` comes from %s, and not from a registry", alias, place).
 		WithHelp("gal-pkg remove %s%s && gal-pkg add %s%s --registry %s", alias, flag, spec.Name(alias), flag, c.registry)
+}
+
+// noForm refuses to write a requirement for a package whose versions are in no registry.
+func (c *addCmd) noForm(spec manifest.DependencySpec, alias string) error {
+	operator, place := "=", ""
+	if c.Tilde {
+		operator = "~"
+	}
+	if c.Path != "" {
+		place = " --path " + shellWord(c.Path)
+	} else if c.Git != "" {
+		place = " --git " + shellWord(c.Git)
+	}
+	return fault.New(fault.Usage, "usage", "`%s` comes from %s, and --exact and --tilde are of versions in a registry", alias, cmp.Or(spec.Path, spec.Git)).
+		WithHelp("gal-pkg add %s@%sVERSION%s%s", alias, operator, place, c.tableFlag())
+}
+
+// tableFlag is the flag of the table that is edited, after a space; "" for [dependencies].
+func (c *addCmd) tableFlag() string {
+	return map[string]string{"dev-dependencies": " --dev", "build-dependencies": " --build"}[tableOf(c.Dev, c.Build)]
 }

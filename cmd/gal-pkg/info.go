@@ -102,20 +102,28 @@ func (c *infoCmd) Run(a *app) error {
 	if versioned && want == "" {
 		return fault.New(fault.Usage, "bad-version", "there is no version behind the @ of %q", c.Package)
 	}
+	set, err := a.registries()
+	if err != nil {
+		return err
+	}
 	locked, isLocked := lockedIn(a, name)
-	r, err := c.registry(a, locked, isLocked)
-	if err != nil {
+	var r *remote.Registry
+	var p *index.Package
+	var release *index.Release
+	err = set.Finding(a.ctx, func() (err error) {
+		if r, err = c.registry(a, locked, isLocked); err != nil {
+			return err
+		}
+		if p, err = project.Find(a.ctx, r, name); err != nil {
+			return err
+		}
+		isLocked = isLocked && locked.Source == manifest.Registry(r.ID())
+		if want == "" && isLocked {
+			want = locked.Version.String()
+		}
+		release, err = project.Choose(p, want)
 		return err
-	}
-	p, err := project.Find(a.ctx, r, name)
-	if err != nil {
-		return err
-	}
-	isLocked = isLocked && locked.Source == manifest.Registry(r.ID())
-	if want == "" && isLocked {
-		want = locked.Version.String()
-	}
-	release, err := project.Choose(p, want)
+	})
 	if err != nil {
 		return err
 	}

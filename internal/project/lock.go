@@ -43,7 +43,15 @@ type placed struct {
 }
 
 // Plan chooses the versions of a project and verifies every line that it chose.
-func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, error) {
+func (p *Project) Plan(ctx context.Context, set *remote.Set, o Locking) (plan *Plan, err error) {
+	err = set.Finding(ctx, func() error {
+		plan, err = p.plan(ctx, set, o)
+		return err
+	})
+	return plan, err
+}
+
+func (p *Project) plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, error) {
 	s := newSource(ctx, p, set)
 	defer s.wait()
 	s.early = o.Ahead
