@@ -64,7 +64,8 @@ func (e *Edit) addDependency(table, name string, spec DependencySpec) error {
 	return nil
 }
 
-// SetShared gives an entry of [workspace.dependencies] that is there another requirement; the rest of it stays.
+// SetShared gives an entry of [workspace.dependencies] that is there another requirement; the rest of it stays. The error is
+// of kind Manifest, code "edit-refused", where something else is in the way; else as [Edit] says.
 func (e *Edit) SetShared(name string, r version.Requirement) error {
 	at := []string{"workspace", "dependencies", name}
 	if w := e.walk(at); len(w.rest) == 0 && w.last().node.kind == tableKind {

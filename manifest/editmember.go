@@ -3,6 +3,7 @@ package manifest
 import "bytes"
 
 // AddMember adds a folder at the end of `members` in [workspace], on a line of its own where the last one has one.
+// The error is of kind Manifest, code "edit-refused", where something else is in the way; else as [Edit] says.
 func (e *Edit) AddMember(folder string) error {
 	w := e.walk([]string{"workspace", "members"})
 	if len(w.rest) > 0 || w.last().node.kind != arrayKind || len(w.last().node.list) == 0 {

@@ -29,7 +29,14 @@ func (c *addCmd) takeRegistry(a *app) error {
 	if err != nil {
 		return err
 	}
-	switch name := nameOf(configured, r); name {
+	name := nameOf(configured, r)
+	if name == "" && configured.All[configured.Default].ID == "" {
+		// Nobody has noted which registry the default is: it says so itself, where it can be asked.
+		if other, err := a.set.Open(a.ctx, configured.Default); err == nil && other.ID() == r.ID() {
+			name = configured.Default
+		}
+	}
+	switch name {
 	case configured.Default:
 		return nil
 	case "":
@@ -39,13 +46,13 @@ func (c *addCmd) takeRegistry(a *app) error {
 	default:
 		c.registry = name
 	}
-	err = a.set.Close()
+	err = a.set.Close(a.ctx)
 	a.g.Registry, a.set = "", nil
 	return err
 }
 
-// nameOf is the name under which a registry is configured, by its id or else by its address: the default before the others. A
-// default whose id is not known, as that of who has configured nothing, is what an address stands in for. "" is none.
+// nameOf is the name under which a registry is configured, by its id or else by its address: the default before the others. The
+// built-in one is what an address stands in for where nobody has configured another. "" is none.
 func nameOf(configured *settings.Registries, r *remote.Registry) string {
 	names := append([]string{configured.Default}, slices.Sorted(maps.Keys(configured.All))...)
 	for _, name := range names {
@@ -58,7 +65,7 @@ func nameOf(configured *settings.Registries, r *remote.Registry) string {
 			return name
 		}
 	}
-	if configured.All[configured.Default].ID == "" {
+	if unconfigured(configured.All[configured.Default]) {
 		return configured.Default
 	}
 	return ""

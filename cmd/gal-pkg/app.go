@@ -64,7 +64,7 @@ func (a *app) close() {
 	if a.set == nil {
 		return
 	}
-	if err := a.set.Close(); err != nil {
+	if err := a.set.Close(a.ctx); err != nil {
 		a.Debug("closing registries: %v", err)
 	}
 }
@@ -105,6 +105,9 @@ func (a *app) project() (*project.Project, error) {
 	}
 	for _, w := range p.Current.Manifest.Warnings {
 		a.Warn("%s", w)
+	}
+	if text := p.HalfWritten(); text != "" {
+		a.Warn("%s", text)
 	}
 	return p, nil
 }

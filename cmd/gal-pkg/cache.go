@@ -99,8 +99,8 @@ type cacheVerifyCmd struct {
 
 func (cacheVerifyCmd) Help() string {
 	return `Hashes every archive and every unpacked file, and lists what is damaged; exit code 7 where something is. Nothing is
-changed: what is damaged is found and made anew by the next command that needs it. With --heal it is removed at once, when
-no other gal-pkg uses the cache, and the exit code is 0.
+removed: what is damaged is made anew by the next command that needs it, such as gal-pkg install in a project that links to
+it. With --heal it is removed at once, when no other gal-pkg uses the cache, and the exit code is 0.
 
 EXAMPLES
   gal-pkg cache verify

@@ -92,7 +92,7 @@ func (c *doctorCmd) look(a *app, r *doctor.Report) error {
 	if err != nil {
 		return err
 	}
-	r.Project(a.ctx, file, user.Dirs.Cache)
+	r.Project(a.ctx, set, file, user.Dirs.Cache)
 	return nil
 }
 

@@ -17,7 +17,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
+	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/manifest"
 )
 
 // crash is a command that is stopped at every step that package failpoint has a name for, each time in a project and a
@@ -27,9 +30,10 @@ import (
 //	crashed MIN
 //
 // PROJECT is a folder. SETUP is a command of gal-pkg that is run before, or "", and COMMAND the one that is stopped: by
-// SIGKILL, or with S interrupt or terminate by a signal that it may answer, with exit code 130. After each crash gal.toml
-// and gal.lock are as they were before or as the whole command leaves them, and `gal-pkg install` works and leaves
-// everything sound. MIN is how many crashes there have to be in a script at least: with fewer it has stopped testing.
+// SIGKILL, or with S interrupt or terminate by a signal that it may answer, with exit code 130. After each crash every
+// gal.toml and gal.lock is as it was before or as the whole command leaves it, and `gal-pkg install` works and leaves
+// everything sound. Where only some of the manifests are new, that is told, and the same command again makes the others new.
+// MIN is how many crashes there have to be in a script at least: with fewer it has stopped testing.
 type crash struct {
 	program  string
 	registry string
@@ -37,9 +41,11 @@ type crash struct {
 	project  string // the folder to begin with
 	setup    []string
 	command  []string
-	outcomes []string // what gal.toml and gal.lock may hold, as one text
+	before   []string // the texts of the manifests and of gal.lock
+	after    []string
 
-	shots atomic.Int64 // that hit
+	shots  atomic.Int64 // that hit
+	halves atomic.Int64 // that left some of the manifests new
 }
 
 func crashes(ts *testscript.TestScript, neg bool, args []string) {
@@ -58,7 +64,10 @@ func crashes(ts *testscript.TestScript, neg bool, args []string) {
 	steps, err := c.rehearse(filepath.Join(dir, "rehearsal"))
 	ts.Check(err)
 	ts.Check(c.all(dir, steps))
-	ts.Logf("%s: stopped by %s at %d of %d steps", args[2], c.signal, c.shots.Load(), len(steps))
+	ts.Logf("%s: stopped by %s at %d of %d steps, at %d of them halfway", args[2], c.signal, c.shots.Load(), len(steps), c.halves.Load())
+	if manifests := len(c.before) - 1; manifests > 1 && c.signal == "kill" && c.halves.Load() == 0 {
+		ts.Fatalf("%s was never stopped between two of %d manifests", args[2], manifests)
+	}
 	tally := ts.Value(tallyKey{}).(*tally)
 	tally.shots += int(c.shots.Load())
 	for _, step := range steps {
@@ -100,15 +109,15 @@ func (c *crash) rehearse(dir string) ([]string, error) {
 		return nil, err
 	}
 	log := filepath.Join(dir, "log")
-	c.outcomes = []string{s.files()}
+	if c.before, err = s.files(); err != nil {
+		return nil, err
+	}
 	if out, err := s.run("GAL_FAILPOINT_LOG="+log, c.command); err != nil {
 		return nil, fmt.Errorf("%v\n%s", err, out)
 	}
-	c.outcomes = append(c.outcomes, s.files())
-	// The manifest is written first.
-	before, _, _ := strings.Cut(c.outcomes[1], separator)
-	_, after, _ := strings.Cut(c.outcomes[0], separator)
-	c.outcomes = append(c.outcomes, before+separator+after)
+	if c.after, err = s.files(); err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(log)
 	if err != nil {
 		return nil, err
@@ -162,16 +171,66 @@ func (c *crash) stopAt(s *stage, step string) error {
 	if c.signal != "kill" && (!errors.As(err, &exit) || exit.ExitCode() != 130) {
 		return failed("%v", err)
 	}
-	if now := s.files(); !slices.Contains(c.outcomes, now) {
-		return failed("gal.toml and gal.lock are neither old nor new:\n%s", now)
+	half, err := s.goOn()
+	if err != nil {
+		return failed("%v", err)
 	}
-	if out, err = s.run("", []string{"install"}); err != nil {
-		return failed("the next install: %v", err)
+	if half {
+		c.halves.Add(1)
 	}
 	if err := soundness(s.path("project"), s.path("home"), filepath.Join(s.path("home"), ".cache", "gal")); err != nil {
 		return failed("%v", err)
 	}
 	return nil
+}
+
+// goOn holds that the next install works on what a crash has left. Where that is half of the manifests, it says so, and the
+// command that was stopped makes it whole.
+func (s *stage) goOn() (half bool, err error) {
+	if half, err = s.crash.judge(s); err != nil {
+		return half, err
+	}
+	out, err := s.run("", []string{"install"})
+	if err != nil {
+		return half, fmt.Errorf("the next install: %v\n%s", err, out)
+	}
+	if told := bytes.Contains(out, []byte("was stopped halfway")); told != half {
+		return half, fmt.Errorf("some of the manifests are new: %t, and that is told: %t\n%s", half, told, out)
+	}
+	if !half {
+		return false, nil
+	}
+	if out, err := s.run("", s.crash.command); err != nil {
+		return half, fmt.Errorf("the same again: %v\n%s", err, out)
+	}
+	if now, err := s.files(); err != nil || !slices.Equal(now[:len(now)-1], s.crash.after[:len(now)-1]) {
+		return half, fmt.Errorf("the same again did not finish it: %q, %w", now, err)
+	}
+	return half, nil
+}
+
+// judge holds that every manifest and the lock are old or new, the lock only where all manifests are, and reports whether some
+// manifests are new and others are not.
+func (c *crash) judge(s *stage) (half bool, err error) {
+	now, err := s.files()
+	if err != nil || len(now) != len(c.before) {
+		return false, fmt.Errorf("%d files: %w", len(now), err)
+	}
+	last, written, left := len(now)-1, 0, 0
+	for i, text := range now {
+		switch {
+		case text != c.before[i] && text != c.after[i]:
+			return false, fmt.Errorf("gal.toml or gal.lock is neither old nor new:\n%s", text)
+		case c.before[i] == c.after[i]:
+		case i == last && text == c.after[i] && left > 0:
+			return false, errors.New("gal.lock is new before a manifest is")
+		case i < last && text == c.after[i]:
+			written++
+		case i < last:
+			left++
+		}
+	}
+	return written > 0 && left > 0, nil
 }
 
 // stage is a project with a home, which can be set back to how it was.
@@ -223,17 +282,24 @@ func (s *stage) run(variable string, args []string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-const separator = "\n-- gal.lock --\n"
-
-// files are the manifest and the lock as one text.
-func (s *stage) files() string {
-	var both [][]byte
-	for _, name := range []string{"gal.toml", "gal.lock"} {
-		data, err := os.ReadFile(filepath.Join(s.path("project"), name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err.Error()
+// files are the texts of the manifests, in the order of their paths, and of gal.lock.
+func (s *stage) files() (texts []string, err error) {
+	err = filepath.WalkDir(s.path("project"), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == install.Dir:
+			return fs.SkipDir
+		case d.Name() != manifest.FileName:
+			return nil
 		}
-		both = append(both, data)
+		data, err := os.ReadFile(path)
+		texts = append(texts, string(data))
+		return err
+	})
+	lock, lockErr := os.ReadFile(filepath.Join(s.path("project"), project.LockName))
+	if lockErr != nil && !errors.Is(lockErr, fs.ErrNotExist) {
+		err = errors.Join(err, lockErr)
 	}
-	return string(bytes.Join(both, []byte(separator)))
+	return append(texts, string(lock)), err
 }

@@ -77,7 +77,7 @@ func (c *installCmd) Run(a *app) error {
 		return a.adviseOffline(err, p, fetching.Cache)
 	}
 	if c.DryRun {
-		return a.Result("install", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.planned(plan, "install")
 	}
 	return a.install(plan, c.choice(), fetching, "install")
 }
@@ -86,7 +86,7 @@ func (c *installCmd) Run(a *app) error {
 // everything in gal.lock is in the cache, and what registries say of it is remembered.
 func (a *app) adviseOffline(err error, p *project.Project, store *cache.Cache) error {
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Network || a.g.Offline || p.Lock == nil {
+	if f == nil || f.Kind != fault.Network || a.g.Offline {
 		return err
 	}
 	if there, all := p.Cached(store); there == all && all > 0 && a.plansOffline(p) {
@@ -104,7 +104,7 @@ func (a *app) plansOffline(p *project.Project) bool {
 	if err != nil {
 		return false
 	}
-	defer offline.Close()
+	defer offline.Close(a.ctx)
 	plan, err := p.Plan(a.ctx, offline, project.Locking{Now: a.now(), Clock: a.now})
 	return err == nil && !p.Changed(plan.Lock)
 }
@@ -182,12 +182,13 @@ func (a *app) changes(plan *project.Plan) {
 
 // installResult is the document of install, add, remove and update.
 type installResult struct {
-	Packages   int              `json:"packages"`
-	Downloaded int              `json:"downloaded"`
-	Bytes      int64            `json:"bytes"`
-	Signatures int              `json:"signatures"`
-	Changes    []project.Change `json:"changes"`
-	Yanked     []project.Yanked `json:"yanked"`
+	Packages     int                 `json:"packages"`
+	Downloaded   int                 `json:"downloaded"`
+	Bytes        int64               `json:"bytes"`
+	Signatures   int                 `json:"signatures"`
+	Changes      []project.Change    `json:"changes"`      // to gal.lock
+	Requirements []project.Rewritten `json:"requirements"` // what changes in gal.toml
+	Yanked       []project.Yanked    `json:"yanked"`
 }
 
 // freshResult is the document of an install that had nothing to do: it has asked nobody, and says nothing of signatures and
@@ -217,10 +218,23 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
 	a.Status("Installed", "%s in .gal/packages", cmdline.Plural(count, "package"))
 	a.stamp(plan, choice)
+	rewritten, err := plan.Project.Rewritten()
+	if err != nil {
+		return err
+	}
 	return a.Result(command, installResult{
 		Packages: count, Downloaded: done.Downloaded, Bytes: done.Bytes, Signatures: done.Signed,
-		Changes: orEmpty(plan.Changes), Yanked: orEmpty(done.Yanked),
+		Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: orEmpty(done.Yanked),
 	}, func(io.Writer) {})
+}
+
+// planned is the result of a command that has only chosen.
+func (a *app) planned(plan *project.Plan, command string) error {
+	rewritten, err := plan.Project.Rewritten()
+	if err != nil {
+		return err
+	}
+	return a.Result(command, installResult{Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: []project.Yanked{}}, nil)
 }
 
 // stamp lets the next install see that there is nothing to do. Without it that install only takes longer.

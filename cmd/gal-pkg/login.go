@@ -85,7 +85,7 @@ func (c *loginCmd) check(a *app, user *settings.User, r settings.Registry, crede
 		UserAgent: "gal-pkg/" + programVersion, Notice: a.Note,
 		Authorization: func(string) (func(string) string, error) { return credential.AuthorizationFor, nil },
 	})
-	defer set.Close()
+	defer set.Close(a.ctx)
 	err := set.CheckLogin(a.ctx, r.Name)
 	switch {
 	case err == nil || a.ctx.Err() != nil:

@@ -65,10 +65,10 @@ func (c *registrySetDefaultCmd) Run(a *app) error {
 func unconfigured(r settings.Registry) bool { return r.ID == "" && r.URL == settings.DefaultURL }
 
 // withoutRegistry says, where the built-in registry cannot be reached and nobody has configured another, that this is what is
-// missing.
+// missing. Whoever works offline has not tried to reach it.
 func (a *app) withoutRegistry(err error) error {
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Network || a.g.Registry != "" {
+	if f == nil || f.Kind != fault.Network || a.g.Offline || a.g.Registry != "" {
 		return err
 	}
 	registries, _, _, settingsErr := a.settings()
@@ -76,6 +76,7 @@ func (a *app) withoutRegistry(err error) error {
 	if settingsErr != nil || !unconfigured(registries.All[registries.Default]) || !strings.Contains(f.Message+strings.Join(f.Facts, " "), host) {
 		return err
 	}
-	return fault.New(f.Kind, "no-registry-configured", "no registry is configured, and the built-in one is not there: %s", f.Message).
-		WithHelp("gal-pkg registry add NAME URL --default")
+	f.Code, f.Message = "no-registry-configured", "no registry is configured, and the built-in one is not there: "+f.Message
+	f.WithHelp("gal-pkg registry add NAME URL --default")
+	return err
 }

@@ -93,7 +93,7 @@ func probe(a *app, r settings.Registry, user *settings.User) (settings.Registry,
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 	})
-	defer set.Close()
+	defer set.Close(a.ctx)
 	opened, err := set.Open(a.ctx, r.Name)
 	if err != nil {
 		return r, unreachable(a.anotherOne(err, r, user), r.Name, r.URL)
@@ -130,7 +130,7 @@ func (a *app) anotherOne(cause error, r settings.Registry, user *settings.User) 
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: tmp, StateDir: tmp, Now: a.now(),
 		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 	})
-	defer unknown.Close()
+	defer unknown.Close(a.ctx)
 	opened, err := unknown.Open(a.ctx, r.Name)
 	if err != nil {
 		return cause

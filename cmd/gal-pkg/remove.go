@@ -61,7 +61,7 @@ func (a *app) apply(p *project.Project, edit *manifest.Edit, dryRun bool, comman
 		return err
 	}
 	if dryRun {
-		return a.Result(command, installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.planned(plan, command)
 	}
 	fetching, err := a.fetching()
 	if err != nil {

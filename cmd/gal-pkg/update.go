@@ -43,9 +43,8 @@ func (c *updateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	var edits project.Edits
 	if c.Breaking {
-		if p, edits, err = a.raise(p, c.Packages); err != nil {
+		if p, err = a.raise(p, c.Packages); err != nil {
 			return err
 		}
 	}
@@ -59,35 +58,13 @@ func (c *updateCmd) Run(a *app) error {
 		}
 	}
 	if c.DryRun {
-		return a.Result("update", installResult{Changes: orEmpty(plan.Changes), Yanked: []project.Yanked{}}, nil)
+		return a.planned(plan, "update")
 	}
 	fetching, err := a.fetching()
 	if err != nil {
 		return err
 	}
-	if edits.Empty() {
-		return a.install(plan, project.Choice{}, fetching, "update")
-	}
-	return a.installEdited(plan, edits, fetching)
-}
-
-// installEdited installs, and then writes the manifests of a workspace that are edited beside the current one: a command that
-// fails before has changed none of them.
-func (a *app) installEdited(plan *project.Plan, edits project.Edits, fetching project.Fetching) error {
-	if err := edits.Check(); err != nil {
-		return err
-	}
-	if err := a.install(plan, project.Choice{}, fetching, "update"); err != nil {
-		return err
-	}
-	if err := edits.Check(); err != nil {
-		return err
-	}
-	if err := edits.Write(); err != nil {
-		return err
-	}
-	a.stamp(plan, project.Choice{})
-	return nil
+	return a.install(plan, project.Choice{}, fetching, "update")
 }
 
 func (c *updateCmd) locking(p *project.Project) (project.Locking, error) {
@@ -136,19 +113,19 @@ func notLocked(p *project.Project, name string) error {
 }
 
 // raise rewrites requirements that keep the newest versions out; nothing is written yet.
-func (a *app) raise(p *project.Project, only []string) (*project.Project, project.Edits, error) {
+func (a *app) raise(p *project.Project, only []string) (*project.Project, error) {
 	set, err := a.registries()
 	if err != nil {
-		return nil, project.Edits{}, err
+		return nil, err
 	}
 	file, err := a.manifestFile()
 	if err != nil {
-		return nil, project.Edits{}, err
+		return nil, err
 	}
 	whole := filepath.Clean(file) == filepath.Join(p.Dir, manifest.FileName)
-	next, edits, raised, err := p.RaiseAll(a.ctx, set, only, a.now(), whole)
+	next, raised, err := p.RaiseAll(a.ctx, set, project.Raising{Only: only, Whole: whole, Now: a.now()})
 	if err != nil {
-		return nil, edits, err
+		return nil, err
 	}
 	for _, r := range raised {
 		if r.To == "" {
@@ -157,5 +134,5 @@ func (a *app) raise(p *project.Project, only []string) (*project.Project, projec
 		}
 		a.Status("Raising", "%s %s -> %s in %s%s", r.Name, r.From, r.To, r.Table, a.elsewhereIn(r.File))
 	}
-	return next, edits, nil
+	return next, nil
 }

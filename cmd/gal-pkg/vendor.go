@@ -74,19 +74,38 @@ func (c *vendorCmd) Run(a *app) error {
 	if len(left) > 0 {
 		a.Warn("not vendored, because they are in git repositories: %s", strings.Join(left, ", "))
 	}
-	return a.Result("vendor", vendorResult{done, left}, func(w io.Writer) { writeVendored(w, done) })
+	return a.Result("vendor", vendorResult{done, left}, func(w io.Writer) { writeVendored(w, done, plan.NamesRegistries()) })
 }
 
-// writeVendored says how to build from the trees: with a flag where it is one, else as registries.toml has them.
-func writeVendored(w io.Writer, done []project.Vendored) {
-	if len(done) == 1 {
-		fmt.Fprintf(w, "gal-pkg install --offline --registry file://%s\n", filepath.ToSlash(done[0].Folder))
+// writeVendored says how to build from the trees: with a flag, where that stands in for all that is vendored; else with what
+// registries.toml is to have. Named is whether the project calls registries by their names.
+func writeVendored(w io.Writer, done []project.Vendored, named bool) {
+	if len(done) == 1 && done[0].Default && len(done[0].Claims) == 0 && !named {
+		fmt.Fprintf(w, "gal-pkg install --offline --registry %s\n", shellWord(folderURL(done[0])))
 		return
 	}
+	if len(done) == 0 {
+		return
+	}
+	names := make([]string, len(done))
+	fmt.Fprintln(w, "# in registries.toml of who builds from here, in place of the registries themselves; then: gal-pkg install --offline")
 	for i, v := range done {
-		if i == 0 {
-			fmt.Fprintln(w, "# in registries.toml of who builds from here, in place of the registries themselves")
+		if names[i] = v.Name; names[i] == "" {
+			names[i] = fmt.Sprintf("vendor-%d", i+1)
 		}
-		fmt.Fprintf(w, "[registries.vendor-%d]\nurl = %q\nid = %q\n", i+1, "file://"+filepath.ToSlash(v.Folder), v.Registry)
+		if v.Default {
+			fmt.Fprintf(w, "default_registry = %q\n", names[i])
+		}
+	}
+	for i, v := range done {
+		fmt.Fprintf(w, "\n[registries.%s]\nurl = %q\nid = %q\n", names[i], folderURL(v), v.Registry)
+		if v.Root != "" {
+			fmt.Fprintf(w, "root = %q\n", v.Root)
+		}
+		if len(v.Claims) > 0 {
+			fmt.Fprintf(w, "packages = [\"%s\"]\n", strings.Join(v.Claims, `", "`))
+		}
 	}
 }
+
+func folderURL(v project.Vendored) string { return "file://" + filepath.ToSlash(v.Folder) }

@@ -33,7 +33,8 @@ With --bundle it verifies one artifact instead: the bundle that stands beside an
 key. With --full, --checkpoint or --print-checkpoint it is about a registry: the default one, or that of --registry. Two
 people who compare checkpoints find out whether the registry's host shows both of them the same.
 
-Exit code 7: something is not what it must be. Exit code 1: something is not there to be checked, or gal.lock is stale.
+Exit code 7: something is not what it must be. Exit code 3: here a package would come from another registry than gal.lock
+has it from. Exit code 1: something is not there to be checked, or gal.lock is stale.
 
 EXAMPLES
   gal-pkg verify
@@ -136,6 +137,8 @@ func judgeProject(v *project.Verified) *fault.Error {
 		places := cmdline.Plural(len(v.Mismatches)-stale, "place")
 		return fault.New(fault.Integrity, "verify-mismatch", "SECURITY: verification failed in %s", places).
 			WithHelp("gal-pkg install        # heals the cache and the links; it never accepts another checksum")
+	case v.Elsewhere != nil:
+		return v.Elsewhere
 	case stale > 0:
 		return fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml").WithHelp("gal-pkg lock          # then commit gal.lock")
 	case len(v.Unchecked) > 0:

@@ -160,7 +160,8 @@ func removeAll(path string) error {
 // StoreDir is the folder with the trees of the cache in dir. Its time changes whenever a tree comes or goes, whoever does it.
 func StoreDir(dir string) string { return filepath.Join(dir, "store") }
 
-// Generation is a text that changes whenever something was removed from the cache: what a project links to may be gone.
+// Generation is a text that changes whenever something was removed from the cache, or found damaged in it: what a project
+// links to may be gone, or not what it was.
 func (c *Cache) Generation() string { return Generation(c.dir) }
 
 // Generation is [Cache.Generation] without opening the cache in dir.

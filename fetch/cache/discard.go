@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -16,11 +16,7 @@ import (
 // It is for what [Cache] is not asked for by digest: what a look at the whole cache has found damaged.
 func (c *Cache) Discard(ctx context.Context, paths []string) (Usage, error) {
 	for _, path := range paths {
-		rel, err := filepath.Rel(c.dir, path)
-		parts := strings.Split(filepath.ToSlash(rel), "/")
-		tree := len(parts) == 2 && parts[0] == "store"
-		blob := len(parts) == 4 && parts[0] == "blobs" && parts[1] == "sha256"
-		if err != nil || !filepath.IsLocal(rel) || !tree && !blob {
+		if c.kind(path) == other {
 			return Usage{}, fault.New(fault.Internal, "bad-path", "%q is no archive and no tree of the cache", path)
 		}
 	}
@@ -34,16 +30,42 @@ func (c *Cache) Discard(ctx context.Context, paths []string) (Usage, error) {
 	})
 }
 
-// Distrust makes the next check find the item's tree damaged, at whatever level and whatever its listing says: the listing
-// goes, and whoever needs the tree makes it anew. It is for what was found by other means than that listing.
-func (c *Cache) Distrust(item fetch.Item) error {
-	path, err := c.TreePath(item)
-	if err != nil {
-		return err
+// What a path in the cache is of.
+type kind uint8
+
+const (
+	other kind = iota
+	archived
+	unpacked
+)
+
+func (c *Cache) kind(path string) kind {
+	rel, err := filepath.Rel(c.dir, path)
+	parts := strings.Split(filepath.ToSlash(rel), "/")
+	switch {
+	case err != nil || !filepath.IsLocal(rel):
+		return other
+	case len(parts) == 2 && parts[0] == "store":
+		return unpacked
+	case len(parts) == 4 && parts[0] == "blobs" && parts[1] == "sha256":
+		return archived
 	}
-	err = os.Remove(path + listingSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
+	return other
+}
+
+// Distrust makes the next check find trees damaged, at whatever level and whatever their listings say: the listings go, and
+// every project looks again at what it links to, so that whoever needs a tree makes it anew. It is for what was found by
+// other means than a listing; paths that are not those of trees are left alone.
+func (c *Cache) Distrust(paths ...string) error {
+	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return c.kind(path) != unpacked })
+	if len(paths) == 0 {
 		return nil
 	}
-	return err
+	errs := []error{c.newGeneration()}
+	for _, path := range paths {
+		if err := os.Remove(path + listingSuffix); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -20,8 +20,9 @@ import (
 func noEvents() fetch.Events { return fetch.Events{} }
 
 // Project looks at the project of a manifest: whether gal.toml and gal.lock are sound and in step, and whether what is locked
-// is there; and what the registries that were looked at before say of it. Bytes are not hashed; gal-pkg verify does that.
-func (r *Report) Project(ctx context.Context, file, cacheDir string) {
+// is there; whether it would come from where it is locked; and what the registries that were looked at before say of it.
+// Bytes are not hashed; gal-pkg verify does that.
+func (r *Report) Project(ctx context.Context, set *remote.Set, file, cacheDir string) {
 	a := r.area("project")
 	p, err := project.OpenFile(file)
 	if err != nil {
@@ -32,9 +33,17 @@ func (r *Report) Project(ctx context.Context, file, cacheDir string) {
 	if n := len(p.Current.Manifest.Warnings); n > 0 {
 		a.warn("gal-pkg check", "%s in gal.toml", cmdline.Plural(n, "warning"))
 	}
+	if text := p.HalfWritten(); text != "" {
+		a.warn("gal-pkg update --breaking", "%s", text)
+	}
 	a.lock(p)
 	if p.Lock == nil {
 		return
+	}
+	if err := p.CheckRegistries(ctx, set); fault.IsCode(err, "lock-registry") {
+		a.failed(err, "")
+	} else if err != nil {
+		a.warn("", "whether packages come from where gal.lock has them was not looked at: %v", err)
 	}
 	a.store(p, cacheDir)
 	a.links(p)
@@ -48,6 +57,8 @@ func (a area) advice(ctx context.Context, p *project.Project, r *remote.Registry
 	advice, err := p.AdviceOf(ctx, r)
 	if fault.KindOf(err) == fault.Integrity {
 		a.failed(err, "gal-pkg verify")
+	} else if err != nil {
+		a.warn("gal-pkg verify", "what %s has yanked and deprecated was not looked at: %v", r.ID(), err)
 	}
 	for _, y := range advice.Yanked {
 		a.warn("gal-pkg update "+y.Name, "%s", y)

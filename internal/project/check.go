@@ -55,6 +55,9 @@ func check(file string, o CheckOptions) ([]Finding, error) {
 		return nil, err
 	}
 	var findings []Finding
+	if text := p.HalfWritten(); text != "" {
+		findings = append(findings, Finding{Level: manifest.LevelWarning, Code: "half-written", Path: filepath.Join(p.Dir, manifest.FileName), Message: text})
+	}
 	for _, m := range p.Members {
 		findings = append(findings, fromManifest(m.Manifest.Warnings)...)
 		list, err := p.publishable(m, o)

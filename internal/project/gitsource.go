@@ -97,20 +97,34 @@ func (s *source) gitDependency(ctx context.Context, by asker, name string, spec 
 	}
 	found, locked := s.lockedCommit(name, want)
 	if !locked {
-		options, err := s.gitOptions(want)
-		if err != nil {
+		var err error
+		if found, err = s.newestCommit(ctx, name, want); err != nil {
 			return want, err
-		}
-		found = want
-		found.Commit, err = gitindex.Resolve(ctx, options, gitindex.Ref{Tag: spec.Tag, Branch: spec.Branch, Rev: spec.Rev})
-		if err != nil {
-			return want, explainGit(name, err)
 		}
 	}
 	s.mu.Lock()
 	s.commits[want] = found
 	s.mu.Unlock()
 	return found, nil
+}
+
+// newestCommit asks a repository for the commit that the ref of a source has now.
+func (s *source) newestCommit(ctx context.Context, name string, from manifest.Source) (manifest.Source, error) {
+	options, err := s.gitOptions(from)
+	if err != nil {
+		return from, err
+	}
+	ref := gitindex.Ref{}
+	switch from.RefKind {
+	case "tag":
+		ref.Tag = from.Ref
+	case "branch":
+		ref.Branch = from.Ref
+	case "rev":
+		ref.Rev = from.Ref
+	}
+	from.Commit, err = gitindex.Resolve(ctx, options, ref)
+	return from, explainGit(name, err)
 }
 
 // lockedCommit looks for what is wanted in gal.lock.

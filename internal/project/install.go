@@ -252,6 +252,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 		return nil, err
 	}
 	defer free()
+	p.Project.sweep()
 	if err := p.Project.unchanged(p.Lock); err != nil {
 		return nil, err
 	}

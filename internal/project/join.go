@@ -13,7 +13,8 @@ import (
 
 // Join makes the package in a folder a member of the workspace above it, the nearest one, and returns that workspace's
 // manifest. It is "" where there is no workspace, or where the workspace excludes the folder; a folder that a pattern of its
-// members takes in is a member without any change.
+// members takes in is a member without any change. The errors are those of a manifest that cannot be read or parsed; of kind
+// Negative, code "changed-meanwhile", where somebody else has written it; and Manifest, "not-writable".
 func Join(dir string) (string, error) {
 	for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
 		file := filepath.Join(above, manifest.FileName)

@@ -2,8 +2,11 @@ package project
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/resolve"
 )
@@ -29,6 +32,55 @@ func (s *source) lockedBy(by asker) []manifest.Ref {
 func sameButCommit(a, b manifest.Source) bool {
 	a.Commit, b.Commit = "", ""
 	return a == b
+}
+
+// followsDefault reports whether the settings of whoever builds decide from where an entry of a manifest is.
+func followsDefault(spec manifest.DependencySpec) bool {
+	return spec.Path == "" && spec.Git == "" && spec.Registry == "" && !spec.Workspace
+}
+
+// CheckRegistries looks whether the project takes every package from the registry that gal.lock has it from. It asks the
+// registries that the user's settings name for packages of the lock, and no others. The error is of kind Manifest with code
+// "lock-registry" where one would come from elsewhere; other errors keep it from looking.
+func (p *Project) CheckRegistries(ctx context.Context, set *remote.Set) error {
+	if p.Lock == nil {
+		return nil
+	}
+	s := newSource(ctx, p, set)
+	defer s.wait()
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind != manifest.PathSource {
+			continue
+		}
+		m, err := s.folder(l.Source.Location)
+		if err != nil {
+			return err
+		}
+		by := asker{rel: l.Source.Location, root: p.member(l) != nil}
+		if err := s.stayThere(ctx, m, by, l.Dependencies); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stayThere is staysThere for those entries of a manifest that are locked.
+func (s *source) stayThere(ctx context.Context, m *manifest.Manifest, by asker, locked []manifest.Ref) error {
+	for _, table := range tables {
+		specs := m.Table(table.name)
+		for _, alias := range slices.Sorted(maps.Keys(specs)) {
+			isLocked := slices.ContainsFunc(locked, func(ref manifest.Ref) bool {
+				return ref.Source.Kind == manifest.RegistrySource && manifest.Fold(ref.Name) == manifest.Fold(specs[alias].Name(alias))
+			})
+			if !isLocked || !followsDefault(specs[alias]) {
+				continue
+			}
+			if _, err := s.stated(ctx, m, by, table, alias, locked); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // staysThere refuses a dependency that nobody says the registry of and that gal.lock has from another one, unless it is to

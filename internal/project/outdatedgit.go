@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/geeknik/gal-pkg/index/gitindex"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
@@ -17,23 +16,12 @@ func (s *source) gitStanding(ctx context.Context, l manifest.LockedPackage, dema
 	}
 	from := l.Source
 	from.Commit = ""
-	options, err := s.gitOptions(from)
+	now, err := s.newestCommit(ctx, l.Name, from)
 	if err != nil {
 		return nil, err
 	}
-	ref := gitindex.Ref{}
-	switch from.RefKind {
-	case "tag":
-		ref.Tag = from.Ref
-	case "branch":
-		ref.Branch = from.Ref
-	}
-	commit, err := gitindex.Resolve(ctx, options, ref)
-	if err != nil {
-		return nil, explainGit(l.Name, err)
-	}
 	return &Standing{
-		Name: l.Name, Repository: strings.TrimSuffix(from.String(), "#"), Locked: l.Source.Commit, Compatible: commit, Newest: commit, HeldBy: []Demand{},
+		Name: l.Name, Repository: strings.TrimSuffix(from.String(), "#"), Locked: l.Source.Commit, Compatible: now.Commit, Newest: now.Commit, HeldBy: []Demand{},
 		Direct: slices.ContainsFunc(demands, func(d demand) bool { return d.direct }),
 	}, nil
 }

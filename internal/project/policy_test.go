@@ -44,7 +44,7 @@ func planned(t *testing.T, r *sitetest.Registry, dir string, days int, o Locking
 		Specs: map[string]remote.Spec{"r": {Name: "r", URL: r.Path(site.PublicDir), ID: sitetest.ID}}, Default: "r",
 		CacheDir: t.TempDir(), StateDir: t.TempDir(), Now: o.Now,
 	})
-	t.Cleanup(func() { set.Close() })
+	t.Cleanup(func() { set.Close(context.Background()) })
 	return p.Plan(t.Context(), set, o)
 }
 

@@ -3,7 +3,8 @@
 // thin layers over it.
 //
 // The order of every change is the same: solve, verify, unpack, link .gal, then write gal.toml and gal.lock. A command
-// that fails has changed neither of the two. Archives may be downloaded before that ([Ahead]); they lie in the cache, packed
+// that fails has changed neither of the two. One that is killed while it writes the manifests of several packages has
+// noted what it writes, and [Project.HalfWritten] tells of it. Archives may be downloaded before that ([Ahead]); they lie in the cache, packed
 // and under their digests.
 package project
 
@@ -35,8 +36,9 @@ type Project struct {
 
 	root     *manifest.Manifest // of Dir
 	lockText []byte
-	torn     bool // by a merge: Lock is what is left of lockText
-	vague    bool // Current is only the first of several members: the manifest itself has no package
+	beside   []edited // manifests that are edited beside the current one
+	torn     bool     // by a merge: Lock is what is left of lockText
+	vague    bool     // Current is only the first of several members: the manifest itself has no package
 }
 
 // One returns the package that a command is about which acts on one. At the root of a workspace with several
@@ -260,32 +262,6 @@ func (p *Project) WithLock(lock Locked) *Project {
 // Text returns the current member's manifest as it is written.
 func (p *Project) Text() []byte { return p.Current.text }
 
-// Write puts the current member's manifest and the lock on disk, each only where it differs from what is there.
-func (p *Project) Write(lock Locked) error {
-	if err := p.unchanged(lock); err != nil {
-		return err
-	}
-	if !bytes.Equal(p.Current.disk, p.Current.text) {
-		if err := write(p.Path(p.Current), p.Current.text); err != nil {
-			return err
-		}
-	}
-	return p.WriteLock(lock)
-}
-
-// unchanged holds that nobody has written something else into the manifest or the lock since they were read: what was made
-// from them would undo that.
-func (p *Project) unchanged(lock Locked) error {
-	now, err := atomicfile.Read(p.Path(p.Current), manifest.MaxManifestSize)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, p.Current.disk) && !bytes.Equal(now, p.Current.text) {
-		return changedMeanwhile(manifest.FileName)
-	}
-	return p.lockUnchanged(lock.text)
-}
-
 func (p *Project) lockUnchanged(text []byte) error {
 	now, err := atomicfile.Read(p.LockPath(), maxLock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -302,7 +278,8 @@ func changedMeanwhile(name string) error {
 		WithHelp("run the command again")
 }
 
-// WriteLock puts the lock on disk where it differs from what is there.
+// WriteLock puts the lock on disk where it differs from what is there. The errors are of kind Negative with code
+// "changed-meanwhile", where somebody else has written it, or Manifest with code "not-writable".
 func (p *Project) WriteLock(lock Locked) error {
 	if !p.Changed(lock) {
 		return nil

@@ -225,11 +225,14 @@ func (s *source) folder(rel string) (*manifest.Manifest, error) {
 	return m, nil
 }
 
-// tables are those of a manifest, in the order in which the resolver decides.
-var tables = []struct {
+// table is a table of dependencies.
+type table struct {
 	name string
 	kind resolve.Kind
-}{{"dependencies", resolve.Normal}, {"build-dependencies", resolve.Build}, {"dev-dependencies", resolve.Dev}}
+}
+
+// tables are those of a manifest, in the order in which the resolver decides.
+var tables = []table{{"dependencies", resolve.Normal}, {"build-dependencies", resolve.Build}, {"dev-dependencies", resolve.Dev}}
 
 // dependencies turns the tables of a manifest into what the resolver sees. Those of a root are told with their places.
 func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by asker) ([]resolve.Dependency, error) {
@@ -243,18 +246,9 @@ func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by aske
 			if manifest.Builtin(spec.Name(alias)) {
 				continue // the toolchain's own; it is never fetched
 			}
-			d, err := s.dependency(ctx, by, alias, spec)
+			d, err := s.stated(ctx, m, by, table, alias, locked)
 			if err != nil {
 				return nil, err
-			}
-			d.Kind = table.kind
-			if line, _ := m.Where(table.name, alias); by.root && line > 0 {
-				d.Where = fmt.Sprintf("%s:%d", join(by.rel, manifest.FileName), line)
-			}
-			if spec.Path == "" && spec.Git == "" && spec.Registry == "" {
-				if err := s.staysThere(ctx, d, locked); err != nil {
-					return nil, err
-				}
 			}
 			list = append(list, d)
 		}
@@ -266,6 +260,23 @@ func (s *source) dependencies(ctx context.Context, m *manifest.Manifest, by aske
 		return strings.Compare(a.Alias, b.Alias)
 	})
 	return list, nil
+}
+
+// stated turns an entry of a table into what the resolver sees. Locked is of [source.lockedBy].
+func (s *source) stated(ctx context.Context, m *manifest.Manifest, by asker, t table, alias string, locked []manifest.Ref) (resolve.Dependency, error) {
+	spec := m.Table(t.name)[alias]
+	d, err := s.dependency(ctx, by, alias, spec)
+	if err != nil {
+		return d, err
+	}
+	d.Kind = t.kind
+	if line, _ := m.Where(t.name, alias); by.root && line > 0 {
+		d.Where = fmt.Sprintf("%s:%d", join(by.rel, manifest.FileName), line)
+	}
+	if followsDefault(spec) {
+		err = s.staysThere(ctx, d, locked)
+	}
+	return d, err
 }
 
 func (s *source) dependency(ctx context.Context, by asker, alias string, spec manifest.DependencySpec) (resolve.Dependency, error) {

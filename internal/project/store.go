@@ -22,8 +22,11 @@ import (
 )
 
 // Cached counts the packages that gal.lock has from registries, and those of them that a cache has. They may turn out to be
-// damaged.
+// damaged. Without a gal.lock there are none.
 func (p *Project) Cached(store *cache.Cache) (there, all int) {
+	if p.Lock == nil {
+		return 0, 0
+	}
 	for _, l := range p.Lock.Packages {
 		if l.Source.Kind != manifest.RegistrySource {
 			continue
@@ -49,7 +52,8 @@ type Damaged struct {
 	Message string `json:"message"`
 }
 
-// VerifyStore hashes everything in a cache, in the layout that package cache describes. It changes nothing.
+// VerifyStore hashes everything in a cache, in the layout that package cache describes. It removes nothing, and sees to it that
+// whoever needs a tree that is damaged makes it anew.
 func VerifyStore(ctx context.Context, store *cache.Cache) (*Stored, error) {
 	release, err := store.Hold(ctx)
 	if err != nil {
@@ -73,6 +77,11 @@ func VerifyStore(ctx context.Context, store *cache.Cache) (*Stored, error) {
 			v.tree(t.Name())
 		}
 	}
+	var paths []string
+	for _, d := range v.Damaged {
+		paths = append(paths, d.Path)
+	}
+	_ = store.Distrust(paths...) // in a cache that cannot be written to, an install mends nothing either
 	return v.Stored, nil
 }
 

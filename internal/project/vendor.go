@@ -1,10 +1,12 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,12 @@ type Vendored struct {
 	Folder   string `json:"folder"`
 	Packages int    `json:"packages"`
 	Bytes    int64  `json:"bytes"`
+
+	// How it is configured here.
+	Name    string   `json:"name,omitempty"` // "" for one that is not
+	Root    string   `json:"root,omitempty"` // fingerprint of its root of trust, "" for one without
+	Default bool     `json:"default"`        // it is where packages are from that nothing says the registry of
+	Claims  []string `json:"claims"`         // names and patterns of packages that are from there, whatever the default
 }
 
 // Vendor puts what a plan takes from registries below a folder: for each registry a tree of the same form, named by its id,
@@ -61,6 +69,24 @@ func (p *Plan) Vendor(ctx context.Context, dir string, o Fetching, now time.Time
 		list = append(list, done)
 	}
 	return list, nil
+}
+
+// NamesRegistries reports whether a manifest of the project, or of a folder that it depends on, names the registry of a
+// dependency: by a name that whoever builds it must have configured.
+func (p *Plan) NamesRegistries() bool {
+	named := func(specs map[string]manifest.DependencySpec) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Values(specs)), func(s manifest.DependencySpec) bool { return s.Registry != "" })
+	}
+	manifests := slices.Collect(maps.Values(p.source.folders))
+	for _, m := range p.Project.Members {
+		manifests = append(manifests, m.Manifest)
+	}
+	for _, m := range manifests {
+		if slices.ContainsFunc(tables, func(t table) bool { return named(m.Table(t.name)) }) {
+			return true
+		}
+	}
+	return named(p.Project.root.Patch)
 }
 
 // Unvendored names the packages of a plan that are in no registry and not in the project either: those of git.
@@ -102,7 +128,14 @@ func (v vendoring) run(ctx context.Context, dir string) (done Vendored, err erro
 	if err := v.readBack(ctx, tree, tmp); err != nil {
 		return done, err
 	}
-	done = Vendored{Registry: v.registry.ID(), Folder: filepath.Join(dir, v.registry.ID()), Packages: len(v.wants)}
+	set, spec := v.plan.source.set, v.registry.Spec
+	done = Vendored{
+		Registry: v.registry.ID(), Folder: filepath.Join(dir, v.registry.ID()), Packages: len(v.wants),
+		Root: v.root(), Default: spec.Name == set.Default(), Claims: append([]string{}, spec.Patterns...),
+	}
+	if set.Configured(spec.Name) {
+		done.Name = spec.Name
+	}
 	if err := os.Rename(done.Folder, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return done, notVendored(dir, err)
 	}
@@ -156,13 +189,17 @@ func (v vendoring) archive(ctx context.Context, tree string, l manifest.LockedPa
 	return errors.Join(err, to.Close())
 }
 
+// root is the fingerprint of the registry's first root of trust, "" for a registry without metadata.
+func (v vendoring) root() string {
+	c, _ := v.registry.Snapshot.Currency()
+	return c.First
+}
+
 // readBack opens the tree as somebody does who knows nothing of the registry but its id, its root and the checksums.
 func (v vendoring) readBack(ctx context.Context, tree, tmp string) error {
 	spec := v.registry.Spec
 	spec.Name, spec.URL, spec.ID, spec.Mirrors, spec.Patterns, spec.BlockOrigin = "vendored", tree, v.registry.ID(), nil, nil, false
-	if c, ok := v.registry.Snapshot.Currency(); ok {
-		spec.Root = c.First
-	}
+	spec.Root = cmp.Or(v.root(), spec.Root)
 	set := remote.New(remote.Options{
 		Specs: map[string]remote.Spec{spec.Name: spec}, Default: spec.Name, Offline: true, Now: v.now,
 		CacheDir: filepath.Join(tmp, "cache"), StateDir: filepath.Join(tmp, "state"),
@@ -175,5 +212,5 @@ func (v vendoring) readBack(ctx context.Context, tree, tmp string) error {
 	if err == nil {
 		err = r.Snapshot.CheckLog(ctx, artifacts)
 	}
-	return errors.Join(err, set.Close())
+	return errors.Join(err, set.Close(ctx))
 }

@@ -32,6 +32,9 @@ type Verified struct {
 	Unsigned   []string  `json:"unsigned"`   // ids of registries whose signatures are not looked at, by verify_signatures
 	Recovered  []string  `json:"recovered"`  // what root keys of registries gave to others, who have signed nothing since; none of it is wrong
 	Advice               // none of it is wrong either, and all of it worth a look
+
+	// Elsewhere is the error of [Project.CheckRegistries], which Mismatches has as well; nil where everything stays.
+	Elsewhere *fault.Error `json:"-"`
 }
 
 // Trouble is one thing that is wrong with a package, or with the project where Package is "".
@@ -65,6 +68,9 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 	for _, f := range p.CheckLock() {
 		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
 	}
+	if err := v.elsewhere(ctx); err != nil {
+		return nil, err
+	}
 	for _, l := range p.Lock.Packages {
 		if l.Source.Kind == manifest.PathSource {
 			continue
@@ -93,6 +99,17 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 		return nil, err
 	}
 	return v.Verified, v.forget()
+}
+
+// elsewhere holds that the project takes its packages from where they are locked.
+func (v *verifier) elsewhere(ctx context.Context) error {
+	err := v.project.CheckRegistries(ctx, v.set)
+	if !fault.IsCode(err, "lock-registry") {
+		return err
+	}
+	v.Elsewhere = fault.Of(err)
+	v.Mismatches = append(v.Mismatches, Trouble{What: "lock", Message: v.Elsewhere.Message, Facts: v.Elsewhere.Facts})
+	return nil
 }
 
 // forget takes the project's stamp away where an install has something to mend.
@@ -279,7 +296,7 @@ func (v *verifier) tree(l manifest.LockedPackage, item fetch.Item) error {
 	}
 	if err != nil {
 		v.wrong(l, "store", "%s: %v", path, err)
-		_ = v.store.Distrust(item) // in a cache that cannot be written to, an install mends nothing either
+		_ = v.store.Distrust(path) // in a cache that cannot be written to, an install mends nothing either
 		return nil
 	}
 	v.Trees++

@@ -1,0 +1,163 @@
+package project
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/geeknik/gal-pkg/fetch/install"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// edited is a manifest with what it held when it was read, and what it is to hold.
+type edited struct {
+	path       string
+	disk, text []byte
+}
+
+// edits are the manifests that the project is to have otherwise than they are on disk.
+func (p *Project) edits() []edited {
+	list := slices.Clone(p.beside)
+	if !bytes.Equal(p.Current.disk, p.Current.text) {
+		list = append(list, edited{p.Path(p.Current), p.Current.disk, p.Current.text})
+	}
+	return list
+}
+
+// Write puts the edited manifests and then the lock on disk, each only where it differs from what is there. Where one of
+// them cannot be written, those before it are put back. The errors are those of [Project.WriteLock].
+func (p *Project) Write(lock Locked) error {
+	if err := p.unchanged(lock); err != nil {
+		return err
+	}
+	edits := p.edits()
+	if err := p.note(edits); err != nil {
+		return err
+	}
+	for i, e := range edits {
+		if err := write(e.path, e.text); err != nil {
+			return p.putBack(edits[:i+1], err)
+		}
+	}
+	if err := p.WriteLock(lock); err != nil {
+		return p.putBack(edits, err)
+	}
+	p.forgetEdits()
+	return nil
+}
+
+// putBack undoes edits after an error, and returns that. Where it cannot, the note of them stays.
+func (p *Project) putBack(edits []edited, err error) error {
+	for _, e := range edits {
+		if write(e.path, e.disk) != nil {
+			return err
+		}
+	}
+	p.forgetEdits()
+	return err
+}
+
+// unchanged holds that nobody has written something else into the manifests or the lock since they were read: what was made
+// from them would undo that.
+func (p *Project) unchanged(lock Locked) error {
+	for _, e := range append(slices.Clone(p.beside), edited{p.Path(p.Current), p.Current.disk, p.Current.text}) {
+		now, err := atomicfile.Read(e.path, manifest.MaxManifestSize)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(now, e.disk) && !bytes.Equal(now, e.text) {
+			return changedMeanwhile(p.rel(e.path))
+		}
+	}
+	return p.lockUnchanged(lock.text)
+}
+
+// rel is a file of the project as it is from the project's folder, with forward slashes.
+func (p *Project) rel(file string) string {
+	if rel, err := filepath.Rel(p.Dir, file); err == nil {
+		file = rel
+	}
+	return filepath.ToSlash(file)
+}
+
+// editsFile notes what is written where that is more than one manifest: `gal-edits 1`, and a line `OLD NEW PATH` for each,
+// with the SHA-256 of what it held and of what it is to hold. It is there while they are written, and after a crash.
+const editsFile = install.Dir + "/edits"
+
+// maxEdits bounds that file.
+const maxEdits = 1 << 20
+
+const editsHead = "gal-edits 1\n"
+
+func (p *Project) editsPath() string { return filepath.Join(p.Dir, filepath.FromSlash(editsFile)) }
+
+// note writes the note of several edits; one needs none, since an install makes gal.lock follow.
+func (p *Project) note(edits []edited) error {
+	if len(edits) < 2 {
+		return nil
+	}
+	var b bytes.Buffer
+	b.WriteString(editsHead)
+	for _, e := range edits {
+		fmt.Fprintf(&b, "%x %x %s\n", sha256.Sum256(e.disk), sha256.Sum256(e.text), p.rel(e.path))
+	}
+	if err := os.Mkdir(filepath.Join(p.Dir, install.Dir), 0o755); err != nil && !isFolder(filepath.Join(p.Dir, install.Dir)) {
+		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", editsFile).Because(err)
+	}
+	return write(p.editsPath(), b.Bytes())
+}
+
+// forgetEdits removes the note. One that stays tells of nothing: all that it names is as it says.
+func (p *Project) forgetEdits() { _ = os.Remove(p.editsPath()) }
+
+// sweep removes what a crash has left of writing manifests and the note of them; [install.Link] does so for the other files.
+func (p *Project) sweep() {
+	atomicfile.Sweep(p.editsPath())
+	for _, m := range p.Members {
+		atomicfile.Sweep(p.Path(m))
+	}
+}
+
+// HalfWritten says what a command that was killed has left half done: which manifests it has written, and which not. It is
+// "" where it has written all of them or none, or somebody has edited them since.
+func (p *Project) HalfWritten() string {
+	data, err := atomicfile.Read(p.editsPath(), maxEdits)
+	rest, ok := strings.CutPrefix(string(data), editsHead)
+	if err != nil || !ok {
+		return ""
+	}
+	var written, left []string
+	for line := range strings.Lines(rest) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
+		if len(fields) != 3 || !p.isManifest(fields[2]) {
+			continue // whoever wrote the project may have written this
+		}
+		text, err := atomicfile.Read(filepath.Join(p.Dir, filepath.FromSlash(fields[2])), manifest.MaxManifestSize)
+		if err != nil {
+			continue
+		}
+		switch fmt.Sprintf("%x", sha256.Sum256(text)) {
+		case fields[0]:
+			left = append(left, fields[2])
+		case fields[1]:
+			written = append(written, fields[2])
+		}
+	}
+	if len(written) == 0 || len(left) == 0 {
+		p.forgetEdits()
+		return ""
+	}
+	return fmt.Sprintf("a `gal-pkg update --breaking` was stopped halfway, and the same again finishes it: it has written %s, and not %s",
+		strings.Join(written, ", "), strings.Join(left, ", "))
+}
+
+// isManifest reports whether a path, relative to the project's folder, is that of a manifest of the project.
+func (p *Project) isManifest(rel string) bool {
+	return rel == manifest.FileName || slices.ContainsFunc(p.Members, func(m *Member) bool { return rel == join(m.Rel, manifest.FileName) })
+}

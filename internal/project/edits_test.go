@@ -1,0 +1,172 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/geeknik/gal-pkg/internal/failpoint"
+	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/manifest"
+)
+
+// fleet is a workspace of which both manifests are edited: what it has on disk, and what it is to have.
+func fleet(t *testing.T) (p *Project, before, after map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	before = map[string]string{
+		"gal.toml":   "[workspace]\nmembers = [\"b\"]\n\n[workspace.dependencies]\nmailbox = \"1\"\n",
+		"b/gal.toml": "[package]\nname = \"b\"\nversion = \"0.1.0\"\n\n[dependencies]\nretry = \"0.3\"\n",
+	}
+	after = map[string]string{}
+	for name, text := range before {
+		after[name] = strings.NewReplacer(`"1"`, `"2"`, `"0.3"`, `"0.4"`).Replace(text)
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Current.text = []byte(after["b/gal.toml"])
+	root, err := p.rootText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.text = []byte(after["gal.toml"])
+	if err := p.reread(root); err != nil {
+		t.Fatal(err)
+	}
+	return p, before, after
+}
+
+func holds(t *testing.T, p *Project, want map[string]string) {
+	t.Helper()
+	for name, text := range want {
+		if got, err := os.ReadFile(filepath.Join(p.Dir, name)); err != nil || string(got) != text {
+			t.Errorf("%s is %q, %v, not %q", name, got, err, text)
+		}
+	}
+	if _, err := os.Lstat(p.editsPath()); err == nil {
+		t.Error("the note of the edits is still there")
+	}
+}
+
+// TestWriteAllOrNone has the disk refuse every file that a write makes, one after the other: then none of them has changed.
+func TestWriteAllOrNone(t *testing.T) {
+	for step := 1; ; step++ {
+		p, before, after := fleet(t)
+		at := 0
+		stop := failpoint.Rehearse(func(failpoint.Point, string) error {
+			if at++; at == step {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		err := p.Write(locked(&manifest.Lock{Version: 1}))
+		stop()
+		if at < step {
+			if err != nil {
+				t.Fatal(err)
+			}
+			holds(t, p, after)
+			if step < 9 { // the note, two manifests and the lock, each made and written
+				t.Errorf("only %d steps", step-1)
+			}
+			return
+		}
+		if !fault.IsCode(err, "not-writable") {
+			t.Errorf("at step %d: %v", step, err)
+		}
+		holds(t, p, before)
+		if _, err := os.Lstat(p.LockPath()); err == nil {
+			t.Errorf("at step %d: gal.lock is there", step)
+		}
+	}
+}
+
+// TestWriteChangedMeanwhile edits each of the manifests while they are worked on.
+func TestWriteChangedMeanwhile(t *testing.T) {
+	for _, name := range []string{"gal.toml", "b/gal.toml"} {
+		p, before, _ := fleet(t)
+		before[name] += "# mine\n"
+		if err := os.WriteFile(filepath.Join(p.Dir, name), []byte(before[name]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := p.Write(locked(&manifest.Lock{Version: 1}))
+		if !fault.IsCode(err, "changed-meanwhile") || !strings.HasPrefix(err.Error(), name+" ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		holds(t, p, before)
+	}
+}
+
+func TestHalfWritten(t *testing.T) {
+	for _, test := range []struct{ name, root, member, want string }{
+		{"none", "before", "before", ""},
+		{"all", "after", "after", ""},
+		{"the first", "after", "before", "written gal.toml, and not b/gal.toml"},
+		{"the second", "before", "after", "written b/gal.toml, and not gal.toml"},
+		{"edited since", "after", "# mine\n[package]\nname = \"b\"\nversion = \"0.1.0\"\n", ""},
+	} {
+		p, before, after := fleet(t)
+		if err := p.note(p.edits()); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{"gal.toml": test.root, "b/gal.toml": test.member} {
+			switch text {
+			case "before":
+				text = before[name]
+			case "after":
+				text = after[name]
+			}
+			if err := os.WriteFile(filepath.Join(p.Dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 { // it tells until it is no longer so
+			if got := p.HalfWritten(); test.want == "" && got != "" || !strings.HasSuffix(got, test.want) {
+				t.Errorf("%s: %q", test.name, got)
+			}
+		}
+		findings, err := Check(filepath.Join(p.Dir, "gal.toml"), CheckOptions{Registry: func(string) (string, error) { return "", nil }})
+		told := slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == "half-written" })
+		if err != nil || told != (test.want != "") {
+			t.Errorf("%s: a check tells: %t, %v", test.name, told, err)
+		}
+		if _, err := os.Lstat(p.editsPath()); (err == nil) != (test.want != "") {
+			t.Errorf("%s: the note is there: %t", test.name, err == nil)
+		}
+	}
+}
+
+// TestHalfWrittenOfOthers is about a note that came with the project: it names files that are no manifests of it.
+func TestHalfWrittenOfOthers(t *testing.T) {
+	p, _, _ := fleet(t)
+	if err := p.note([]edited{{path: p.Path(p.Current), disk: p.Current.disk}, {path: "/etc/hostname"}, {path: filepath.Join(p.Dir, "../x/gal.toml")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.HalfWritten(); got != "" {
+		t.Error(got)
+	}
+}
+
+func TestRewritten(t *testing.T) {
+	p, _, _ := fleet(t)
+	got, err := p.Rewritten()
+	want := []Rewritten{
+		{"gal.toml", "workspace.dependencies", "mailbox", "1", "2"},
+		{"b/gal.toml", "dependencies", "retry", "0.3", "0.4"},
+	}
+	if err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%v, %v", got, err)
+	}
+}
