@@ -3,8 +3,8 @@
 //
 // # Format
 //
-// Every list is one zstd frame of text, and is named by the sha256 of the frame's bytes: shards/<hh>/<sha256>, where hh are
-// the first two digits. There are three kinds.
+// Every list is one zstd frame of text, and is named by the sha256 of the frame's bytes: shards/<b>/<sha256>, where b is the
+// first digit of the same bytes in base32hex. There are three kinds.
 //
 //	top     "shards COUNT files N" in its first line, then one line a page
 //	page    one line for each of 64 shards, fewer where there are fewer shards
@@ -20,6 +20,10 @@
 // the power of two nearest to sqrt(300 N) for N files, so that a client that resolves 300 packages fetches least; but at
 // most 4096, and at most N/16, because a shard of fewer rows is not worth its request. Where the number of files outgrows
 // it, all lists are made anew.
+//
+// The folders have names of one character because of git, which sends a folder as a difference to the one that it takes for
+// its forerunner, and finds that by a hash of the last characters of its path. For two hex digits the hash is the same as for
+// others (42, 81), and two thirds of the folders that a publication changes would be sent whole.
 //
 // A text is accepted only if it is what is written for its meaning. A top list or a page has at most 64 KiB, a shard 4 MiB,
 // before and after compression.

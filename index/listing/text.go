@@ -37,10 +37,13 @@ type File struct {
 // FileOf describes a file.
 func FileOf(data []byte) File { return File{int64(len(data)), sha256.Sum256(data)} }
 
+// folders are the names of the folders of lists, which are for the first five bits of a digest: the digits of base32hex
+// (RFC 4648).
+const folders = "0123456789abcdefghijklmnopqrstuv"
+
 // Path returns the path of a list.
 func (f File) Path() string {
-	digest := hex.EncodeToString(f.SHA256[:])
-	return Dir + digest[:2] + "/" + digest
+	return Dir + string(folders[f.SHA256[0]>>3]) + "/" + hex.EncodeToString(f.SHA256[:])
 }
 
 func (f File) appendTo(text []byte) []byte {
