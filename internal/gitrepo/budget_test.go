@@ -60,7 +60,7 @@ func TestTreeBombsAreRefused(t *testing.T) {
 			t.Errorf("%s: the help is %q", name, f.Help)
 		}
 	}
-	if err := repo.CheckComplete(t.Context(), gitrepo.Hash{}, files, true); err != nil {
+	if err := repo.CheckComplete(t.Context(), gitrepo.Hash{}, files, gitrepo.Extent{Files: true}); err != nil {
 		t.Errorf("all of it is there: %v", err)
 	}
 }

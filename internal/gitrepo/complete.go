@@ -6,10 +6,17 @@ import (
 	"fmt"
 )
 
-// CheckComplete holds that all folders of a snapshot are in the repository and can be read and, with files, that its
-// files are there. What it shares with the snapshot before, which was checked already, is not looked at again; the zero
-// hash stands for none. A snapshot that is not whole is an error that matches [ErrMissingObject].
-func (r *Repo) CheckComplete(ctx context.Context, before, snapshot Hash, files bool) error {
+// Extent is how much of a snapshot is meant to be in a repository. The zero Extent is all folders, without the files.
+type Extent struct {
+	Files  bool
+	Levels int // of folders, the root being the first; 0 means all
+}
+
+// CheckComplete holds that the folders of a snapshot are in the repository and can be read and, with files, that its
+// files are there, as far as its extent goes. What it shares with the snapshot before, which was checked already to the same
+// extent, is not looked at again; the zero hash stands for none. A snapshot that is not whole is an error that matches
+// [ErrMissingObject].
+func (r *Repo) CheckComplete(ctx context.Context, before, snapshot Hash, extent Extent) error {
 	old, err := r.TreeOf(before)
 	if err != nil {
 		return err
@@ -18,27 +25,28 @@ func (r *Repo) CheckComplete(ctx context.Context, before, snapshot Hash, files b
 	if err != nil {
 		return err
 	}
-	c := checker{ctx: ctx, repo: r, files: files, seen: map[Hash]bool{}}
-	return c.folder("", old, root)
+	c := checker{ctx: ctx, repo: r, extent: extent, seen: map[Hash]int{}}
+	return c.folder("", 1, old, root)
 }
 
 // checker remembers the folders that it has been in: folders that are in each other many times can be few bytes and
 // countless paths.
 type checker struct {
-	ctx   context.Context
-	repo  *Repo
-	files bool
-	seen  map[Hash]bool
+	ctx    context.Context
+	repo   *Repo
+	extent Extent
+	seen   map[Hash]int // the level of each folder
 }
 
-func (c *checker) folder(path string, before, now Hash) error {
-	if before == now || c.seen[now] {
+// folder checks one that is on a level of its own.
+func (c *checker) folder(path string, level int, before, now Hash) error {
+	if before == now || c.done(now, level) {
 		return nil
 	}
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	c.seen[now] = true
+	c.seen[now] = level
 	was, err := c.repo.entriesOf(before)
 	if err != nil {
 		return err
@@ -48,24 +56,33 @@ func (c *checker) folder(path string, before, now Hash) error {
 		return fmt.Errorf("folder %q: %w", path, err)
 	}
 	for _, e := range entries {
-		if err := c.entry(path, was[e.name], e); err != nil {
+		if err := c.entry(path, level, was[e.name], e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *checker) entry(folder string, before, now entry) error {
+// done reports whether nothing is left to be seen of a folder on a level: higher up, more of it counts.
+func (c *checker) done(folder Hash, level int) bool {
+	at, seen := c.seen[folder]
+	if c.extent.Levels == 0 {
+		return seen
+	}
+	return level > c.extent.Levels || seen && at <= level
+}
+
+func (c *checker) entry(folder string, level int, before, now entry) error {
 	path, err := join(folder, now.name)
 	if err != nil || before == now {
 		return err
 	}
 	switch {
 	case now.mode == ModeDir && before.mode == ModeDir:
-		return c.folder(path, before.hash, now.hash)
+		return c.folder(path, level+1, before.hash, now.hash)
 	case now.mode == ModeDir:
-		return c.folder(path, Hash{}, now.hash)
-	case c.files && now.mode != ModeSubmodule && !c.repo.Has(now.hash):
+		return c.folder(path, level+1, Hash{}, now.hash)
+	case c.extent.Files && now.mode != ModeSubmodule && !c.repo.Has(now.hash):
 		return fmt.Errorf("file %q: %w", path, ErrMissingObject)
 	}
 	return nil

@@ -35,55 +35,18 @@ func (r *Repo) TreeOf(h Hash) (Hash, error) {
 // Lookup finds the entries of paths in the snapshot (a commit or a tree). Paths that are not there, or are folders, are
 // absent from the result. A path that leads through a link or a submodule is an error.
 func (r *Repo) Lookup(snapshot Hash, paths []string) (map[string]File, error) {
-	root, err := r.TreeOf(snapshot)
+	s, err := r.Search(snapshot)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]File, len(paths))
-	trees := map[Hash]map[string]entry{}
-	for _, path := range paths {
-		if err := CheckPath(path); err != nil {
-			return nil, err
-		}
-		e, ok, err := r.find(trees, root, path)
-		if err != nil {
-			return nil, err
-		}
-		if ok && e.mode != ModeDir {
-			found[path] = File{path, e.mode, e.hash}
-		}
+	found, missing, err := s.Find(paths)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("folder %s: %w", missing[0], ErrMissingObject)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
-}
-
-// find walks down to path; trees remembers what was read on the way.
-func (r *Repo) find(trees map[Hash]map[string]entry, root Hash, path string) (entry, bool, error) {
-	at := entry{mode: ModeDir, hash: root}
-	for name := range strings.SplitSeq(path, "/") {
-		switch at.mode {
-		case ModeDir:
-		case ModeLink, ModeSubmodule:
-			return entry{}, false, unsafe("%q leads through the link or submodule %q", path, at.name)
-		default:
-			return entry{}, false, nil
-		}
-		names, ok := trees[at.hash]
-		if !ok {
-			entries, err := r.readTree(at.hash)
-			if err != nil {
-				return entry{}, false, fmt.Errorf("looking for %q: %w", path, err)
-			}
-			names = make(map[string]entry, len(entries))
-			for _, e := range entries {
-				names[e.name] = e
-			}
-			trees[at.hash] = names
-		}
-		if at, ok = names[name]; !ok {
-			return entry{}, false, nil
-		}
-	}
-	return at, true, nil
 }
 
 // ReadFile returns the content of one file of at most limit bytes; [fs.ErrNotExist] is matched where there is none.
@@ -133,7 +96,7 @@ func (r *Repo) Walk(ctx context.Context, snapshot Hash, prefix string, fn func(F
 		if err := CheckPath(prefix); err != nil {
 			return err
 		}
-		e, ok, err := r.find(map[Hash]map[string]entry{}, root, prefix)
+		e, ok, err := newSearch(r, root).find(prefix)
 		if err != nil || !ok || e.mode != ModeDir {
 			return err
 		}

@@ -69,6 +69,12 @@ func (s *store) has(h Hash) error {
 	return err
 }
 
+// packed reports whether an object is in a pack.
+func (s *store) packed(h Hash) bool {
+	_, err := s.find(h)
+	return err == nil
+}
+
 // read returns the type and content of an object of at most limit bytes. Where it is longer, it is not unpacked.
 func (s *store) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 	kind, data, err := s.readLoose(h, limit)

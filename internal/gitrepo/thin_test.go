@@ -55,7 +55,7 @@ func TestThinPack(t *testing.T) {
 	if err != nil || info.Commits != 1 || info.Trees != 2 || info.Blobs != 3 || info.Bytes != int64(len(pack)) || info.Known {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	if err := to.CheckComplete(t.Context(), first, second, true); err != nil {
+	if err := to.CheckComplete(t.Context(), first, second, gitrepo.Extent{Files: true}); err != nil {
 		t.Error(err)
 	}
 	gittest.Run(t, to.Dir(), "update-ref", "refs/heads/main", second.String())
@@ -165,7 +165,7 @@ func TestCheckComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = fresh.CheckComplete(t.Context(), test.before, second, test.files)
+		err = fresh.CheckComplete(t.Context(), test.before, second, gitrepo.Extent{Files: test.files})
 		if test.whole && err != nil || !test.whole && !errors.Is(err, gitrepo.ErrMissingObject) {
 			t.Errorf("%s: %v", name, err)
 		}
