@@ -106,6 +106,9 @@ func (t *Git) Fetch(ctx context.Context, paths []string) (map[string][]byte, err
 	return files, err
 }
 
+// Announce implements [Announced].
+func (t *Git) Announce(paths []string) { t.store.Announce(paths) }
+
 // Tier says how the copy is fetched, for diagnosis.
 func (t *Git) Tier() gitindex.Tier { return t.store.Tier() }
 

@@ -25,6 +25,12 @@ type Expecting interface {
 	FetchExpected(ctx context.Context, files []Expected) (map[string][]byte, error)
 }
 
+// Announced is a [Transport] for which a request costs the same, however many files it is for: it is told of files that are
+// wanted, before it is known what they must be, and brings them with the lists that say so.
+type Announced interface {
+	Announce(paths []string)
+}
+
 // vouched reads a tree through another transport, and holds what it reads against the registry's metadata: the files of
 // packages and publishers against the lists, the registry's own files against the targets. What the metadata knows nothing
 // of is read as it is, and is worth no more than its host: tiles of the log prove themselves against its checkpoint.
@@ -68,8 +74,17 @@ func newVouched(ctx context.Context, raw Transport, client *tuf.Client, anew boo
 	if err != nil {
 		return nil, err
 	}
-	v.lookup, err = listing.NewLookup(files[v.top.Path()])
-	return v, err
+	if v.lookup, err = listing.NewLookup(files[v.top.Path()]); err != nil {
+		return nil, err
+	}
+	if a, ok := raw.(Announced); ok {
+		var pages []string // of which few packages need nearly all
+		for _, f := range v.lookup.AllPages() {
+			pages = append(pages, f.Path())
+		}
+		a.Announce(pages)
+	}
+	return v, nil
 }
 
 // Refresh does nothing: what is vouched for is one state of the registry.
@@ -90,6 +105,9 @@ func (v *vouched) Fetch(ctx context.Context, paths []string) (map[string][]byte,
 		} else if path != ConfigPath && path != TrustedRootPath { // these exist where the metadata names them, and nowhere else
 			free = append(free, path)
 		}
+	}
+	if a, ok := v.raw.(Announced); ok {
+		a.Announce(listed)
 	}
 	found, err := v.locate(ctx, listed)
 	hold := v.hold

@@ -19,7 +19,7 @@ import (
 // whether it has. After a failure the generation is empty again; whoever fetches then finds the reason himself. What git
 // has fetched is held to be whole like everything, and hashed again when it is read.
 func (s *Store) cloneByGit(ctx context.Context, repo *gitrepo.Repo, want snapshot) (answer, bool) {
-	if s.opts.Git == "" || s.opts.Commit != "" || want.noFiles || !want.base.IsZero() || repo.PackCount() > 0 {
+	if s.opts.Git == "" || s.opts.Commit != "" || want.leave != "" || !want.base.IsZero() || repo.PackCount() > 0 {
 		return answer{}, false
 	}
 	s.remote.meter.requests.Add(1)

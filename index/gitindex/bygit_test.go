@@ -107,7 +107,7 @@ func TestCloneByGitThatFails(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "mark")
 	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url, Git: gitProgram(t, "touch "+mark)})
 	refresh(t, s, true)
-	if exists(mark) || s.Tier() != gitindex.TierV2 {
+	if exists(mark) || s.Tier() != gitindex.TierTreeless {
 		t.Errorf("git was run for a server with filters, tier %s", s.Tier())
 	}
 	s = open(t, t.TempDir(), gitindex.Options{URL: srv.url, Git: gitProgram(t, "touch "+mark), Offline: true})

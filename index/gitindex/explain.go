@@ -85,6 +85,13 @@ func quoted(err error) string {
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
+// isServersWord reports whether a server has said that it will not do what it was asked: there are many words for filters
+// and ids that it does not allow.
+func isServersWord(err error) bool {
+	var said *gitwire.ServerError
+	return errors.As(err, &said)
+}
+
 // isRefusal reports whether a server has refused to send an object by its id, by git's own words for it, which most
 // servers repeat, and those of JGit.
 func isRefusal(err error) bool {

@@ -29,7 +29,7 @@ type state struct {
 
 const (
 	stateFile    = "state.json"
-	stateVersion = 2 // of 1, nobody had held the folders to be whole
+	stateVersion = 3 // of 1, nobody had held the folders to be whole; those who wrote 2 did not know of TierTreeless
 )
 
 // readState returns the state on disk, or the zero state where there is none that fits the options: a store is a cache,
@@ -43,7 +43,7 @@ func (s *Store) readState() state {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	fits := dec.Decode(&st) == nil && st.V == stateVersion && st.URL == s.opts.URL && st.Branch == s.opts.Branch &&
-		isGeneration(st.Generation) && (st.Tier == TierPlain || st.Tier.blobless())
+		isGeneration(st.Generation) && st.Tier.remembered()
 	if !fits {
 		return state{}
 	}

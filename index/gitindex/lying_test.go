@@ -82,9 +82,12 @@ func (s *server) lieTo(word string, lie func(truth []byte) []byte) {
 
 // TestLyingServer: whatever a server sends instead of the truth is refused, at the first fetch and at a later one, with
 // nothing kept; and of one that lies only about differences, the whole is fetched.
-func TestLyingServer(t *testing.T) {
+func TestLyingServer(t *testing.T) { bothWays(t, testLyingServer) }
+
+func testLyingServer(t *testing.T, folders bool) {
 	files := index(200)
 	repo, first := gittest.Repo(t, "dist", files)
+	limit(t, repo, folders)
 	second := gittest.Commit(t, repo, "dist", map[string]string{name(1): "changed", name(2): "changed"})
 	dir := repo.Dir()
 	tree := gittest.Run(t, dir, "rev-parse", second.String()+":index/p1")
@@ -132,7 +135,7 @@ func TestLyingServer(t *testing.T) {
 		options := gitindex.Options{URL: srv.url, MaxPackBytes: 1 << 20}
 
 		folder := t.TempDir()
-		srv.lieTo("", lie)
+		srv.lieTo("filter "+map[bool]string{true: "blob:none", false: ""}[folders], lie)
 		s := open(t, folder, options)
 		_, err := s.Refresh(t.Context())
 		mustRefuse(t, what+", first", err)
@@ -146,7 +149,7 @@ func TestLyingServer(t *testing.T) {
 		fetch(t, s, files, name(1), name(3))
 		before := listing(t, folder)
 		gittest.Run(t, dir, "update-ref", "refs/heads/dist", second.String())
-		srv.lieTo("", lie)
+		srv.lieTo("filter "+map[bool]string{true: "blob:none", false: ""}[folders], lie)
 		_, err = s.Refresh(t.Context())
 		mustRefuse(t, what+", later", err)
 		if after := listing(t, folder); s.Revision() != first.String() || after != before {
@@ -180,9 +183,12 @@ func mustRefuse(t *testing.T, what string, err error) {
 
 // TestLyingAboutFiles: of files that were asked for, none of another content is taken, and a pack with them is one of
 // objects that nobody asks for again.
-func TestLyingAboutFiles(t *testing.T) {
+func TestLyingAboutFiles(t *testing.T) { bothWays(t, testLyingAboutFiles) }
+
+func testLyingAboutFiles(t *testing.T, folders bool) {
 	files := index(20)
 	repo, first := gittest.Repo(t, "dist", files)
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url})
 	refresh(t, s, true)

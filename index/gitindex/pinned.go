@@ -11,7 +11,7 @@ import (
 // fetchCommit brings a revision of the store into repo. For a pinned commit, a server that does not give it by its id is
 // asked for the whole history, in which it may be.
 func (s *Store) fetchCommit(ctx context.Context, repo *gitrepo.Repo, want snapshot) (answer, error) {
-	ask := gitwire.Fetch{Wants: []gitrepo.Hash{want.commit}, Depth: 1, NoFiles: want.noFiles, Have: want.base}
+	ask := gitwire.Fetch{Wants: []gitrepo.Hash{want.commit}, Depth: 1, Filter: want.leave, Have: want.base}
 	if s.opts.Commit == "" {
 		return s.remote.fetch(ctx, repo, ask)
 	}
@@ -24,7 +24,7 @@ func (s *Store) fetchCommit(ctx context.Context, repo *gitrepo.Repo, want snapsh
 	if err == nil || !isRefusal(err) {
 		return a, err
 	}
-	if ask = (gitwire.Fetch{Wants: tips.objects(), NoFiles: want.noFiles}); len(ask.Wants) > 0 {
+	if ask = (gitwire.Fetch{Wants: tips.objects(), Filter: want.leave}); len(ask.Wants) > 0 {
 		if a, err = s.remote.fetch(ctx, repo, ask); err != nil {
 			return answer{}, err
 		}
@@ -47,8 +47,9 @@ type Entry struct {
 	Submodule  bool
 }
 
-// Entries lists what is in the store's revision, in git's order, without the network. More than limit entries are a fault of
-// code "git-content-unsafe": folders that are in each other many times can be few bytes and countless files.
+// Entries lists what is in the revision of a store with Options.Commit, in git's order, without the network: of branches, a
+// store need not have all folders. More than limit entries are a fault of code "git-content-unsafe": folders that are in each
+// other many times can be few bytes and countless files.
 func (s *Store) Entries(ctx context.Context, limit int) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,12 +18,19 @@ import (
 )
 
 // Commit writes a commit on top of the store's revision into the store, and returns its id. Only the folders on the
-// edited paths are touched, and the contents come whole with the edits, so that no file needs to be there; what is
-// appended to comes from [Store.Fetch]. Nothing else sees the commit before [Store.Push].
+// edited paths are touched, and fetched where they are missing; the contents come whole with the edits, so that no file
+// needs to be there; what is appended to comes from [Store.Fetch]. Nothing else sees the commit before [Store.Push].
 func (s *Store) Commit(ctx context.Context, edits []Edit, info CommitInfo) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
+		return "", err
+	}
+	paths := make([]string, len(edits))
+	for i, e := range edits {
+		paths[i] = e.Path
+	}
+	if _, err := s.locate(ctx, paths, nothing); err != nil {
 		return "", err
 	}
 	h, err := s.repo().Commit(ctx, []gitrepo.Hash{s.revision}, edits, info)

@@ -18,9 +18,12 @@ func ada(string) (string, string) { return "ada", "secret" }
 const proposal = "refs/heads/publish/company/http-client/0123456789abcdef"
 
 // TestPublish appends a line to one file of many and proposes it, without ever having the others.
-func TestPublish(t *testing.T) {
+func TestPublish(t *testing.T) { bothWays(t, testPublish) }
+
+func testPublish(t *testing.T, folders bool) {
 	files := index(200)
 	repo, _ := gittest.Repo(t, "main", files)
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	dir := t.TempDir()
 	s := open(t, dir, gitindex.Options{URL: srv.url, Branch: "main", Auth: ada})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
@@ -98,12 +99,12 @@ func (s *Store) worn() bool {
 	return s.gen == nil || s.damaged || s.gen.repo.PackCount() > maxPacks
 }
 
-// fetchHead fetches a commit with its folders and makes it the store's revision. It builds on what is here, and where
-// that cannot be done it starts a new generation.
+// fetchHead fetches a commit, as much of it as the tier says, and makes it the store's revision. It builds on what is here,
+// and where that cannot be done it starts a new generation.
 func (s *Store) fetchHead(ctx context.Context, head gitrepo.Hash) error {
 	if !s.worn() {
 		// A server that has refused single objects is asked again when a generation begins, not before.
-		want := snapshot{commit: head, base: s.revision, noFiles: s.tier.blobless()}
+		want := snapshot{commit: head, base: s.revision, leave: s.tier.leaves()}
 		err := s.moveTo(ctx, s.gen, want)
 		if !fault.IsCode(err, "git-bad-pack") || errors.Is(err, gitrepo.ErrTooLarge) {
 			return err
@@ -113,7 +114,11 @@ func (s *Store) fetchHead(ctx context.Context, head gitrepo.Hash) error {
 	if err != nil {
 		return err
 	}
-	if err = s.moveTo(ctx, gen, snapshot{commit: head, noFiles: true}); err != nil {
+	leave := gitwire.Upper
+	if s.opts.Commit != "" {
+		leave = gitwire.NoFiles // it is listed: see Entries
+	}
+	if err = s.moveTo(ctx, gen, snapshot{commit: head, leave: leave}); err != nil {
 		s.discard(gen)
 	}
 	return err
@@ -135,27 +140,43 @@ func (s *Store) moveTo(ctx context.Context, gen *generation, want snapshot) erro
 
 // snapshot is what to fetch of a commit.
 type snapshot struct {
-	commit  gitrepo.Hash
-	base    gitrepo.Hash // one that is here, with its files unless noFiles is set; zero for none
-	noFiles bool         // leave the files out, where the server can
+	commit gitrepo.Hash
+	base   gitrepo.Hash   // one that is here but for what is left out; zero for none
+	leave  gitwire.Filter // what to leave out, where the server can
 }
 
-// fetchSnapshot brings a commit, its folders and, where they cannot be left out, its files into repo, and holds that it
-// is what was asked for and whole: of what is not, nothing stays. The ref is set for people who look at the folder with
-// git; the store goes by state.json.
+// extent is what must be here of it.
+func (w snapshot) extent() gitrepo.Extent {
+	if w.leave == gitwire.Upper {
+		return gitrepo.Extent{Levels: gitwire.UpperLevels}
+	}
+	return gitrepo.Extent{Files: w.leave == ""}
+}
+
+// fetchSnapshot brings a commit into repo, with what cannot be left out of it, and holds that it is what was asked for and
+// whole: of what is not, nothing stays. The ref is set for people who look at the folder with git; the store goes by
+// state.json.
 func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, want snapshot) (Tier, error) {
 	t, err := s.remote.talk(ctx)
 	if err != nil {
 		return "", err
 	}
-	if want.noFiles && !t.hello.Filters() {
-		want.base, want.noFiles = gitrepo.Hash{}, false // the base has no files to build on
+	switch {
+	case want.leave != "" && !t.hello.Filters():
+		want.base, want.leave = gitrepo.Hash{}, "" // the base has no files to build on
+	case want.leave == gitwire.Upper && t.hello.Version != 2:
+		want.leave = gitwire.NoFiles // most servers of v0 refuse folders by their ids
 	}
 	a, cloned := s.cloneByGit(ctx, repo, want)
 	if !cloned {
-		if a, err = s.fetchCommit(ctx, repo, want); err != nil {
-			return "", err
-		}
+		a, err = s.fetchCommit(ctx, repo, want)
+	}
+	if want.leave == gitwire.Upper && isServersWord(err) {
+		want.leave = gitwire.NoFiles
+		a, err = s.fetchCommit(ctx, repo, want)
+	}
+	if err != nil {
+		return "", err
 	}
 	if err := s.checkSnapshot(ctx, repo, want); err != nil {
 		if !a.pack.Known && !a.pack.Hash.IsZero() {
@@ -169,17 +190,20 @@ func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, want snap
 	switch {
 	case !a.filtered:
 		return TierPlain, nil
+	case want.leave == gitwire.Upper:
+		return TierTreeless, nil
 	case a.version == 2:
 		return TierV2, nil
 	}
 	return TierV0, nil
 }
 
-// checkSnapshot holds that a commit is there with all that it should have.
+// checkSnapshot holds that a commit is there with all that it should have. What comes when it is asked for is held to be
+// there then.
 func (s *Store) checkSnapshot(ctx context.Context, repo *gitrepo.Repo, want snapshot) error {
 	_, err := repo.ReadCommit(want.commit)
 	if err == nil {
-		err = repo.CheckComplete(ctx, want.base, want.commit, !want.noFiles)
+		err = repo.CheckComplete(ctx, want.base, want.commit, want.extent())
 	}
 	if errors.Is(err, gitrepo.ErrMissingObject) {
 		return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q sent a pack without all of the commit that was asked for", s.opts.URL).

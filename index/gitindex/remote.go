@@ -124,7 +124,7 @@ func (r *remote) refs(ctx context.Context, prefix string) ([]RefEntry, error) {
 // answer is what came of a fetch.
 type answer struct {
 	version  int  // of the protocol
-	filtered bool // the server left the files out, as it was asked
+	filtered bool // the server left out what it was asked to
 	pack     gitrepo.PackInfo
 }
 
@@ -134,10 +134,10 @@ func (r *remote) fetch(ctx context.Context, repo *gitrepo.Repo, ask gitwire.Fetc
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{version: t.hello.Version, filtered: ask.NoFiles && t.hello.Filters()}
+	a := answer{version: t.hello.Version, filtered: ask.Filter != "" && t.hello.Filters()}
 	a.pack, err = r.fetchPack(ctx, t, repo, ask)
 	if err != nil {
-		if r.at.scheme == "ssh" || !isRefusal(err) {
+		if r.at.scheme == "ssh" || !isServersWord(err) {
 			r.hangUp() // the server may be another one than the greeting was of
 		}
 		return answer{}, r.explain(err)

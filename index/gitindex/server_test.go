@@ -138,6 +138,19 @@ func fetch(t testing.TB, s *gitindex.Store, want map[string]string, paths ...str
 	}
 }
 
+// bothWays runs a test with a store that fetches folders when they are asked for, and with one that has all of them.
+func bothWays(t *testing.T, test func(t *testing.T, folders bool)) {
+	t.Run("treeless", func(t *testing.T) { test(t, false) })
+	t.Run("with folders", func(t *testing.T) { test(t, true) })
+}
+
+// limit has servers of a repository refuse to leave out folders, where all are to be sent.
+func limit(t *testing.T, repo *gitrepo.Repo, folders bool) {
+	if folders {
+		gittest.Run(t, repo.Dir(), "config", "uploadpackfilter.combine.allow", "false")
+	}
+}
+
 // generation returns the repository that a store's folder uses now.
 func generation(t testing.TB, dir string) string {
 	t.Helper()

@@ -141,8 +141,9 @@ func sshAgent(t *testing.T, private ed25519.PrivateKey, knownHosts string) {
 }
 
 func TestSSH(t *testing.T) {
-	t.Run("v2", func(t *testing.T) { testSSH(t, gitindex.TierV2, "GIT_PROTOCOL") })
+	t.Run("all folders", func(t *testing.T) { testSSH(t, gitindex.TierV2, "GIT_PROTOCOL") })
 	t.Run("v0", func(t *testing.T) { testSSH(t, gitindex.TierV0) })
+	t.Run("treeless", func(t *testing.T) { testSSH(t, gitindex.TierTreeless, "GIT_PROTOCOL") })
 }
 
 func testSSH(t *testing.T, tier gitindex.Tier, accept ...string) {
@@ -155,6 +156,12 @@ func testSSH(t *testing.T, tier gitindex.Tier, accept ...string) {
 	sshAgent(t, private, knownhosts.Line([]string{addr}, host.PublicKey()))
 
 	dir := t.TempDir()
+	treeless := tier == gitindex.TierTreeless
+	connections := int64(1) // of a refresh
+	if tier == gitindex.TierV2 {
+		limit(t, repo, true)
+		connections = 2 // which a refusal ends
+	}
 	s := open(t, dir, gitindex.Options{URL: url, Branch: "main"})
 	refresh(t, s, true)
 	if n := blobs(t, dir); n != 0 || s.Revision() != first.String() || s.Tier() != tier {
@@ -164,13 +171,13 @@ func testSSH(t *testing.T, tier gitindex.Tier, accept ...string) {
 	if n := blobs(t, dir); n != 2 {
 		t.Errorf("%d blobs for two files", n)
 	}
-	if st := s.Stats(); st.Requests != 2 {
+	if st := s.Stats(); st.Requests != connections+1 {
 		t.Errorf("%d connections for a refresh and a fetch", st.Requests)
 	}
 	before := s.Stats()
 	gittest.Commit(t, repo, "main", map[string]string{name(3): "changed"})
 	refresh(t, s, true)
-	if st := s.Stats(); st.Objects-before.Objects != 5 || st.Requests != 3 {
+	if st := s.Stats(); st.Objects-before.Objects != map[bool]int64{true: 4, false: 5}[treeless] || st.Requests != connections+2 {
 		t.Errorf("one file changed: %+v, before %+v", st, before)
 	}
 	fetch(t, s, map[string]string{name(3): "changed"}, name(3))

@@ -28,6 +28,13 @@ type Store struct {
 	revision gitrepo.Hash
 	tier     Tier
 	damaged  bool // a part of the revision could not be read
+
+	search   *gitrepo.Search // see beginSearch
+	searched place
+	rested   bool // whether all folders should be fetched was asked
+
+	announcing sync.Mutex // so that nobody who announces waits for a request
+	announced  []string
 }
 
 // Open opens the store in dir, which is made where it is not there, without the network: at the revision of the last

@@ -16,7 +16,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
 )
 
-// TestSparse is the way of a client, with all that goes over the wire.
+// TestSparse is the way of a client that has all folders, with all that goes over the wire.
 func TestSparse(t *testing.T) {
 	t.Run("v2", func(t *testing.T) { testSparse(t, 2, gitindex.TierV2) })
 	t.Run("v0", func(t *testing.T) { testSparse(t, 0, gitindex.TierV0) })
@@ -25,6 +25,7 @@ func TestSparse(t *testing.T) {
 func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 	files := index(1000)
 	repo, first := gittest.Repo(t, "dist", files)
+	limit(t, repo, true)
 	srv := newServer(t, repo)
 	srv.speak(version)
 	whereIs := map[int]string{0: "GET info/refs", 2: "POST git-upload-pack"}[version] // the branch
@@ -41,7 +42,7 @@ func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 	if s.Revision() != first.String() || s.Tier() != tier {
 		t.Errorf("at %s, %s", s.Revision(), s.Tier())
 	}
-	if got := srv.requests(); got != map[int]string{0: "GET info/refs, POST git-upload-pack", 2: "GET info/refs, POST git-upload-pack, POST git-upload-pack"}[version] {
+	if got := srv.requests(); got != map[int]string{0: "GET info/refs, POST git-upload-pack", 2: "GET info/refs, POST git-upload-pack, " + posts + ", " + posts}[version] {
 		t.Errorf("first refresh: %s", got)
 	}
 	if n := blobs(t, dir); n != 0 {
@@ -68,7 +69,7 @@ func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 		t.Errorf("the same again: %s", got)
 	}
 	before := s.Stats()
-	if before.Requests != int64(map[int]int{0: 4, 2: 5}[version]) || before.Bytes < 10_000 || before.Bytes > 200_000 || before.Objects != 301+1+1+1+10+70 {
+	if before.Requests != int64(map[int]int{0: 4, 2: 6}[version]) || before.Bytes < 10_000 || before.Bytes > 200_000 || before.Objects != 301+1+1+1+10+70 {
 		t.Errorf("%+v", before)
 	}
 
@@ -93,17 +94,17 @@ func testSparse(t *testing.T, version int, tier gitindex.Tier) {
 		t.Errorf("opened again at %s, %s", again.Revision(), again.Tier())
 	}
 	fetch(t, again, changed, name(7))
-	if paths, err := again.Paths(t.Context(), "index/p3"); err != nil || len(paths) != 100 {
-		t.Errorf("%d paths, %v", len(paths), err)
-	}
 	if got := srv.requests(); got != "" {
 		t.Errorf("reading what is there: %s", got)
 	}
 }
 
 // TestRewrittenBranch: it does not matter how the commits of two fetches are related.
-func TestRewrittenBranch(t *testing.T) {
+func TestRewrittenBranch(t *testing.T) { bothWays(t, testRewrittenBranch) }
+
+func testRewrittenBranch(t *testing.T, folders bool) {
 	repo, first := gittest.Repo(t, "dist", index(20))
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url})
 	refresh(t, s, true)
@@ -155,9 +156,12 @@ func TestServerWithoutFilter(t *testing.T) {
 }
 
 // TestServerThatRefusesBlobs: filters, but no objects by id.
-func TestServerThatRefusesBlobs(t *testing.T) {
+func TestServerThatRefusesBlobs(t *testing.T) { bothWays(t, testServerThatRefusesBlobs) }
+
+func testServerThatRefusesBlobs(t *testing.T, folders bool) {
 	files := index(50)
 	repo, _ := gittest.Repo(t, "dist", files)
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		var body strings.Builder
@@ -180,7 +184,11 @@ func TestServerThatRefusesBlobs(t *testing.T) {
 	refresh(t, s, true)
 	srv.requests()
 	fetch(t, s, files, name(1), name(2))
-	if got := srv.requests(); got != "POST git-upload-pack, POST git-upload-pack" || s.Tier() != gitindex.TierPlain {
+	asked := 2 // a file, and everything
+	if !folders {
+		asked = 4 // a folder, all folders, a file, and everything
+	}
+	if got := srv.requests(); strings.Count(got, "POST git-upload-pack") != asked || s.Tier() != gitindex.TierPlain {
 		t.Errorf("%s, tier %s", got, s.Tier())
 	}
 	fetch(t, s, files, name(3))
@@ -190,7 +198,12 @@ func TestServerThatRefusesBlobs(t *testing.T) {
 }
 
 func TestRevisionThatTheServerHasDropped(t *testing.T) {
+	bothWays(t, testRevisionThatTheServerHasDropped)
+}
+
+func testRevisionThatTheServerHasDropped(t *testing.T, folders bool) {
 	repo, _ := gittest.Repo(t, "dist", index(5))
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url})
 	refresh(t, s, true)
@@ -207,8 +220,11 @@ func TestRevisionThatTheServerHasDropped(t *testing.T) {
 	fetch(t, s, map[string]string{"f": "x"}, "f")
 }
 
-func TestHostileContent(t *testing.T) {
+func TestHostileContent(t *testing.T) { bothWays(t, testHostileContent) }
+
+func testHostileContent(t *testing.T, folders bool) {
 	repo, _ := gittest.Repo(t, "main", nil)
+	limit(t, repo, folders)
 	dir := repo.Dir()
 	blob := gittest.Input(t, dir, "text", "hash-object", "-w", "--stdin")
 	srv := newServer(t, repo)
@@ -250,13 +266,16 @@ func TestHostileContent(t *testing.T) {
 	}
 }
 
-func TestResponseCap(t *testing.T) {
-	repo, _ := gittest.Repo(t, "dist", map[string]string{"big": noise(400_000), "small": "x"})
+func TestResponseCap(t *testing.T) { bothWays(t, testResponseCap) }
+
+func testResponseCap(t *testing.T, folders bool) {
+	repo, _ := gittest.Repo(t, "dist", map[string]string{"d/big": noise(400_000), "small": "x"})
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	dir := t.TempDir()
 	s := open(t, dir, gitindex.Options{URL: srv.url, MaxPackBytes: 100_000})
 	refresh(t, s, true)
-	_, err := s.Fetch(t.Context(), []string{"big"})
+	_, err := s.Fetch(t.Context(), []string{"d/big"})
 	if fault.KindOf(err) != fault.Integrity || !errors.Is(err, gitrepo.ErrTooLarge) {
 		t.Errorf("%v", err)
 	}
@@ -276,7 +295,7 @@ func TestResponseCap(t *testing.T) {
 			}
 		}
 	})
-	if _, err := s.Fetch(t.Context(), []string{"big"}); fault.KindOf(err) != fault.Integrity {
+	if _, err := s.Fetch(t.Context(), []string{"d/big"}); fault.KindOf(err) != fault.Integrity {
 		t.Errorf("endless answer: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "gen-*", "objects", "pack", "tmp_*")); len(left) != 0 {
@@ -296,17 +315,20 @@ func noise(n int) string {
 }
 
 // TestPacksDoNotPileUp: after many fetches a refresh starts afresh, and an open reader keeps what it reads.
-func TestPacksDoNotPileUp(t *testing.T) {
+func TestPacksDoNotPileUp(t *testing.T) { bothWays(t, testPacksDoNotPileUp) }
+
+func testPacksDoNotPileUp(t *testing.T, folders bool) {
 	files := index(60)
 	repo, _ := gittest.Repo(t, "dist", files)
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	dir := t.TempDir()
 	reader := open(t, dir, gitindex.Options{URL: srv.url})
 	refresh(t, reader, true)
 	s := open(t, dir, gitindex.Options{URL: srv.url})
-	for i := range 52 {
-		fetch(t, s, files, name(i))
-	}
+	fetch(t, s, files, name(1), name(2))
+	copyPack(t, generation(t, dir), 300)
+	fetch(t, s, files, name(3))
 	refresh(t, s, false)
 	if !exists(filepath.Join(dir, "gen-1")) || !exists(filepath.Join(dir, "gen-2")) {
 		t.Error("the reader's generation was removed, or there is no new one")
@@ -320,15 +342,34 @@ func TestPacksDoNotPileUp(t *testing.T) {
 		t.Error("a generation that nobody reads was kept")
 	}
 	packs, err := filepath.Glob(filepath.Join(dir, "gen-2", "objects", "pack", "*.pack"))
-	if err != nil || len(packs) != 3 {
-		t.Errorf("%d packs, %v", len(packs), err)
+	if want := map[bool]int{true: 3, false: 4}[folders]; err != nil || len(packs) != want {
+		t.Errorf("%d packs, want %d, %v", len(packs), want, err)
+	}
+}
+
+// copyPack stands in for many fetches: it gives one pack n more names.
+func copyPack(t *testing.T, gen string, n int) {
+	packs, err := filepath.Glob(filepath.Join(gen, "objects", "pack", "*.pack"))
+	if err != nil || len(packs) == 0 {
+		t.Fatalf("%v, %v", packs, err)
+	}
+	for i := range n {
+		for _, suffix := range []string{".idx", ".pack"} {
+			to := filepath.Join(gen, "objects", "pack", fmt.Sprintf("pack-%040x%s", i, suffix))
+			if err := os.Link(strings.TrimSuffix(packs[0], ".pack")+suffix, to); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
 // TestDamagedStore: whatever has happened to the folder, a refresh makes it good.
-func TestDamagedStore(t *testing.T) {
+func TestDamagedStore(t *testing.T) { bothWays(t, testDamagedStore) }
+
+func testDamagedStore(t *testing.T, folders bool) {
 	files := index(10)
 	repo, _ := gittest.Repo(t, "dist", files)
+	limit(t, repo, folders)
 	srv := newServer(t, repo)
 	damage := map[string]func(dir string) error{
 		"state is cut": func(dir string) error { return os.Truncate(filepath.Join(dir, "state.json"), 10) },

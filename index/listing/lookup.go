@@ -60,6 +60,11 @@ func (l *Lookup) Pages(paths ...string) []File {
 	return pick(wanted, func(n int) File { return l.top.pages[n] })
 }
 
+// AllPages returns all pages, in order.
+func (l *Lookup) AllPages() []File {
+	return slices.DeleteFunc(slices.Clone(l.top.pages), File.isNone)
+}
+
 // Shards returns the shards that are needed for some paths, in order, without those that were added, and those of which
 // the page is not there yet.
 func (l *Lookup) Shards(paths ...string) []File {

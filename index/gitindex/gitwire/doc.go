@@ -31,5 +31,8 @@
 // against its objects. `shallow` tells that nothing before it is here, `deepen 1` that nothing before what is wanted shall
 // come. So it does not matter how the two commits are related.
 //
+// Objects that are wanted by their ids have no need of any of that. But git looks for them in bitmaps of the whole
+// repository, if it has them, unless it is told of a `shallow` commit: that is [Fetch].Edge, and three times as fast.
+//
 // Sources: gitprotocol-common(5), gitprotocol-v2(5), gitprotocol-pack(5).
 package gitwire

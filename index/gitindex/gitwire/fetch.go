@@ -9,12 +9,25 @@ import (
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 )
 
+// Filter says what a server is to leave out. What is wanted by its id comes all the same.
+type Filter string
+
+// The filters that are asked for; "" leaves nothing out.
+const (
+	NoFiles Filter = "blob:none"                // all files
+	Upper   Filter = "combine:blob:none+tree:3" // of a commit, all but its folders of the first [UpperLevels] levels
+)
+
+// UpperLevels is how many levels of folders [Upper] leaves in, the root being the first.
+const UpperLevels = 3
+
 // Fetch is a request for objects.
 type Fetch struct {
-	Wants   []gitrepo.Hash
-	Depth   int          // commits of history; 0 for no bound
-	NoFiles bool         // leave the files out; where the server cannot, they come
-	Have    gitrepo.Hash // a commit whose snapshot is here, as far as it was asked for; zero for none
+	Wants  []gitrepo.Hash
+	Depth  int          // commits of history; 0 for no bound
+	Filter Filter       // where the server has no filters, everything comes
+	Have   gitrepo.Hash // a commit whose snapshot is here, as far as it was asked for; zero for none
+	Edge   gitrepo.Hash // a commit that is here without its history, where Have is not set; zero for none
 }
 
 // thin reports whether the request builds on what is here. Without the bound the server would take all before Have for
@@ -46,12 +59,14 @@ func (f Fetch) Request(g Greeting) []byte {
 	}
 	if f.thin(g) {
 		m.line("shallow %s", f.Have)
+	} else if !f.Edge.IsZero() && g.can("shallow") {
+		m.line("shallow %s", f.Edge)
 	}
 	if f.Depth > 0 && g.can("shallow") {
 		m.line("deepen %d", f.Depth)
 	}
-	if f.NoFiles && g.Filters() {
-		m.line("filter blob:none")
+	if f.Filter != "" && g.Filters() {
+		m.line("filter %s", f.Filter)
 	}
 	if g.Version == 0 {
 		m.flush()
@@ -80,10 +95,10 @@ func (f Fetch) words(g Greeting) []string {
 			words = append(words, w)
 		}
 	}
-	if f.Depth > 0 && g.can("shallow") {
+	if (f.Depth > 0 || !f.Edge.IsZero()) && g.can("shallow") {
 		words = append(words, "shallow")
 	}
-	if f.NoFiles && g.Filters() {
+	if f.Filter != "" && g.Filters() {
 		words = append(words, "filter")
 	}
 	return append(words, agent)

@@ -123,8 +123,9 @@ func TestRequest(t *testing.T) {
 	poor2 := greet(t, pkt("version 2\n", "fetch=\n", ""))
 	v0 := greet(t, pkt(idA+" HEAD\x00"+able0+"\n", ""))
 	poor0 := greet(t, pkt(idA+" HEAD\x00\n", ""))
-	update := gitwire.Fetch{Wants: []gitrepo.Hash{a}, Depth: 1, NoFiles: true, Have: b}
+	update := gitwire.Fetch{Wants: []gitrepo.Hash{a}, Depth: 1, Filter: gitwire.NoFiles, Have: b}
 	files := gitwire.Fetch{Wants: []gitrepo.Hash{a, b}}
+	byID := gitwire.Fetch{Wants: []gitrepo.Hash{a}, Filter: gitwire.NoFiles, Edge: b}
 	head2 := []string{"command=fetch\n", "agent=gal-pkg\n", "object-format=sha1\n", "|"}
 	for name, test := range map[string]struct {
 		ask  gitwire.Fetch
@@ -133,7 +134,11 @@ func TestRequest(t *testing.T) {
 	}{
 		"update, v2": {update, v2, append(head2, "thin-pack\n", "ofs-delta\n", "no-progress\n", "want "+idA+"\n", "shallow "+idB+"\n", "deepen 1\n",
 			"filter blob:none\n", "have "+idB+"\n", "done\n", "")},
-		"files, v2":       {files, v2, append(head2, "ofs-delta\n", "no-progress\n", "want "+idA+"\n", "want "+idB+"\n", "done\n", "")},
+		"files, v2":      {files, v2, append(head2, "ofs-delta\n", "no-progress\n", "want "+idA+"\n", "want "+idB+"\n", "done\n", "")},
+		"by id, v2":      {byID, v2, append(head2, "ofs-delta\n", "no-progress\n", "want "+idA+"\n", "shallow "+idB+"\n", "filter blob:none\n", "done\n", "")},
+		"by id, poor v2": {byID, poor2, []string{"command=fetch\n", "agent=gal-pkg\n", "|", "ofs-delta\n", "no-progress\n", "want " + idA + "\n", "done\n", ""}},
+		"by id, v0": {byID, v0, []string{"want " + idA + " side-band-64k ofs-delta no-progress shallow filter agent=gal-pkg\n", "shallow " + idB + "\n",
+			"filter blob:none\n", "", "done\n"}},
 		"update, poor v2": {update, poor2, []string{"command=fetch\n", "agent=gal-pkg\n", "|", "ofs-delta\n", "no-progress\n", "want " + idA + "\n", "done\n", ""}},
 		"update, v0": {update, v0, []string{"want " + idA + " thin-pack side-band-64k ofs-delta no-progress shallow filter agent=gal-pkg\n", "shallow " + idB + "\n",
 			"deepen 1\n", "filter blob:none\n", "", "have " + idB + "\n", "done\n"}},
