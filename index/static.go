@@ -32,6 +32,7 @@ type Static struct {
 	base    string
 	dir     string
 	offline bool
+	ahead   *ahead
 
 	mu     sync.Mutex
 	fresh  map[string]bool          // asked for since the last Refresh
@@ -51,7 +52,7 @@ func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, err
 		return nil, err
 	}
 	return &Static{
-		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline,
+		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline, ahead: newAhead(),
 		fresh: map[string]bool{}, doubts: map[string]bool{}, turns: map[string]chan struct{}{},
 	}, nil
 }
@@ -95,6 +96,11 @@ func (t *Static) readExpected(ctx context.Context, e Expected) ([]byte, error) {
 		return nil, err
 	}
 	defer done()
+	if early, ok := t.ahead.take(e.Path); ok {
+		if data, fits := e.cut(early.data); fits || early.err != nil {
+			return data, early.err
+		}
+	}
 	kept := t.kept(e.Path)
 	if data, ok := e.cut(kept.data); ok && kept.ok {
 		return data, nil
@@ -143,8 +149,11 @@ func (t *Static) Forget(paths []string) {
 	}
 }
 
-// Close does nothing.
-func (t *Static) Close() error { return nil }
+// Close ends what is still being read ahead.
+func (t *Static) Close() error {
+	t.ahead.close()
+	return nil
+}
 
 // read answers from what is kept, or asks for at most limit bytes. Of those who want one file at once, one asks.
 func (t *Static) read(ctx context.Context, path string, limit int64) ([]byte, error) {
@@ -187,27 +196,34 @@ func (t *Static) current(ctx context.Context, path string, kept keptFile, limit 
 
 // takeTurn waits until nobody else reads the file; done lets the next one.
 func (t *Static) takeTurn(ctx context.Context, path string) (done func(), err error) {
-	mine := make(chan struct{})
 	for {
-		t.mu.Lock()
-		other := t.turns[path]
-		if other == nil {
-			t.turns[path] = mine
-			t.mu.Unlock()
-			return func() {
-				t.mu.Lock()
-				defer t.mu.Unlock()
-				delete(t.turns, path)
-				close(mine)
-			}, nil
+		done, other := t.tryTurn(path)
+		if done != nil {
+			return done, nil
 		}
-		t.mu.Unlock()
 		select {
 		case <-other:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// tryTurn takes the turn of a file that nobody reads; of another, other is closed when it is over.
+func (t *Static) tryTurn(path string) (done func(), other <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if other := t.turns[path]; other != nil {
+		return nil, other
+	}
+	mine := make(chan struct{})
+	t.turns[path] = mine
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.turns, path)
+		close(mine)
+	}, nil
 }
 
 // ask asks the host; through tells caches on the way to ask it too.
