@@ -23,12 +23,12 @@ var errLong = errors.New("too long")
 
 // readAll reads the body of an answer of at most limit bytes.
 func (c *Client) readAll(ctx context.Context, target string, resp *http.Response, limit int64, share *share) ([]byte, error) {
-	if resp.ContentLength > limit {
+	if resp.ContentLength > packedLimit(limit) {
 		return nil, tooLarge(target, limit)
 	}
 	share.waited = false
 	body := newArriving(resp.Body)
-	data, err := readBody(ctx, body, resp.ContentLength, limit, share)
+	data, err := c.unpacker.readUnpacked(ctx, resp, body, limit, share)
 	switch {
 	case errors.Is(err, errLong):
 		return nil, tooLarge(target, limit)

@@ -33,7 +33,7 @@ func (c *Client) Get(ctx context.Context, target string, o GetOptions) (*Respons
 	if limit <= 0 {
 		limit = 1 << 20
 	}
-	header := o.Header.Clone()
+	header := with(o.Header.Clone(), "Accept-Encoding", encodings)
 	if o.IfNoneMatch != "" {
 		header = with(header, "If-None-Match", o.IfNoneMatch)
 	}

@@ -99,6 +99,7 @@ type Client struct {
 	bytes    atomic.Int64
 	retries  atomic.Int64
 	room     *room // for bodies that are longer than smallBody
+	unpacker *unpacker
 }
 
 // New returns a Client; the error is about CAFile or Identity.
@@ -108,7 +109,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, room: newRoom()}
+	c := &Client{o: o, room: newRoom(), unpacker: newUnpacker()}
 	if c.o.Dial == nil {
 		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
 		c.o.Dial = d.DialContext
