@@ -135,12 +135,14 @@ func (p *Publish) decode(name string, s *scanner, d *Decoder) (ok bool, err erro
 	case "unpacked":
 		p.Unpacked, err = s.integer()
 	case "dependencies":
+		list := d.room[:0]
 		err = s.elements(func() error {
 			var dep Dependency
 			err := dep.decode(s, d)
-			p.Dependencies = append(p.Dependencies, dep)
+			list = append(list, dep)
 			return err
 		})
+		p.Dependencies, d.room = d.shared(list), list
 	case "features":
 		p.Features = map[string][]string{}
 		err = s.members(func(feature string) (err error) {

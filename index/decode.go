@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/version"
 )
@@ -12,7 +13,22 @@ import (
 // over and over. The zero value is ready; a Decoder is not for use by several goroutines at once.
 type Decoder struct {
 	requirements map[string]version.Requirement
-	scratch      writer // of the encoding that each line is compared with
+	words        map[string]string // see scanner
+	scratch      writer            // of the encoding that each line is compared with
+	room         []Dependency      // those of a line while they are read
+	last         []Dependency      // those of the line before
+}
+
+// shared returns a copy of dependencies, which is that of the line before where this has the same: most releases depend on
+// what the one before did.
+func (d *Decoder) shared(list []Dependency) []Dependency {
+	if len(list) == 0 {
+		return nil
+	}
+	if !slices.EqualFunc(list, d.last, func(a, b Dependency) bool { return a.Equal(&b) }) {
+		d.last = slices.Clone(list)
+	}
+	return d.last
 }
 
 func (d *Decoder) requirement(text string) (version.Requirement, error) {
@@ -68,7 +84,10 @@ func firstDifference(a, b []byte) int {
 }
 
 func (d *Decoder) decode(line []byte) (*Line, error) {
-	s := &scanner{data: line}
+	if d.words == nil {
+		d.words = make(map[string]string, maxWords)
+	}
+	s := &scanner{data: line, words: d.words}
 	l := &Line{}
 	position, last := 0, ""
 	err := s.members(func(name string) error {

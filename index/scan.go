@@ -13,9 +13,17 @@ import (
 // so nesting is bounded by the schema and there is nothing to overflow. It is lenient about order and escapes, because
 // the caller compares the bytes of the re-encoded value with those read.
 type scanner struct {
-	data []byte
-	pos  int
+	data  []byte
+	pos   int
+	words map[string]string // short texts that were read before, each under itself; nil remembers none
 }
+
+// Lines say the same words over and over: the names of members, publishers, licenses, what the line before said of the
+// package. These are held once. Longer texts are digests and signatures, of which no two are the same.
+const (
+	maxWord  = 48
+	maxWords = 1024
+)
 
 func (s *scanner) failf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: %s", s.pos, fmt.Sprintf(format, args...))
@@ -175,10 +183,20 @@ func (s *scanner) text() (string, error) {
 }
 
 func (s *scanner) checked(raw []byte) (string, error) {
+	if word, ok := s.words[string(raw)]; ok {
+		return word, nil
+	}
 	if err := checkText(raw); err != nil {
 		return "", s.failf("%v", err)
 	}
-	return string(raw), nil
+	text := string(raw)
+	if s.words != nil && len(text) <= maxWord {
+		if len(s.words) == maxWords {
+			clear(s.words)
+		}
+		s.words[text] = text
+	}
+	return text, nil
 }
 
 func (s *scanner) escapedText(start int) (string, error) {
