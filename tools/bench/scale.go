@@ -33,7 +33,8 @@ func (b *bench) scale(ctx context.Context) error {
 	}
 	for _, part := range []func() error{
 		func() error { return b.firstUse(ctx, u, peers) },
-		func() error { return b.loading(ctx, u) },
+		func() error { return b.loading(ctx, u, "package files, fetched", fetchFiles) },
+		func() error { return b.loading(ctx, u, "packages, verified", loadPackages) },
 		func() error { return b.refreshing(ctx, peers) },
 		func() error { return b.fromAfar(ctx) },
 	} {
@@ -181,14 +182,14 @@ func (b *bench) find(ctx context.Context) error {
 	return nil
 }
 
-// loading is reading the 300 packages in this process: no start of a program, no choice of versions, no file written but
-// for the cache.
-func (b *bench) loading(ctx context.Context, u *universe.Universe) error {
+// loading is reading the 300 packages in this process, in one of two ways: no start of a program, no choice of versions, no
+// file written but for the cache.
+func (b *bench) loading(ctx context.Context, u *universe.Universe, what string, read reading) error {
 	var names []string
 	for _, p := range u.Packages {
 		names = append(names, p.Name)
 	}
-	t := table{Title: fmt.Sprintf("scale: %d package files", len(names)), Before: load()}
+	t := table{Title: fmt.Sprintf("scale: %d %s", len(names), what), Before: load()}
 	for _, e := range b.estates {
 		t.Rows = append(t.Rows, row{Name: fmt.Sprintf("in process, %d packages", e.size), Client: "in process", Size: e.size})
 	}
@@ -199,7 +200,7 @@ func (b *bench) loading(ctx context.Context, u *universe.Universe) error {
 				return err
 			}
 			b.host.Reset()
-			wall, err := loadOnce(ctx, b.host.URL+"/"+galName(e.size), dir, names)
+			wall, err := loadOnce(ctx, b.host.URL+"/"+galName(e.size), dir, names, read)
 			if err != nil {
 				return err
 			}
