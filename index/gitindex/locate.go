@@ -29,10 +29,11 @@ func (s *Store) locate(ctx context.Context, paths []string, files need) (map[str
 		if err != nil || len(missing) == 0 {
 			return found, err
 		}
-		if missing, err = s.withRest(s.withAnnounced(missing)); err != nil {
+		wants, err := s.withRest(ctx, s.withAnnounced(missing))
+		if err != nil {
 			return nil, err
 		}
-		if err := s.fetchObjects(ctx, missing); err != nil {
+		if err := s.fetchObjects(ctx, missing, wants); err != nil {
 			return nil, err
 		}
 	}
@@ -42,13 +43,13 @@ func (s *Store) locate(ctx context.Context, paths []string, files need) (map[str
 // would otherwise come one request a round, and all together are 100 KB.
 const maxRest = 2048
 
-// fetchRest brings all folders that are missing, where that is most of them and they are few.
-func (s *Store) withRest(missing []gitrepo.Hash) ([]gitrepo.Hash, error) {
+// withRest adds what brings all folders that are missing, where that is most of them and they are few.
+func (s *Store) withRest(ctx context.Context, missing []gitrepo.Hash) ([]gitrepo.Hash, error) {
 	if s.rested || s.tier != TierTreeless {
 		return missing, nil
 	}
 	s.rested = true
-	rest, err := s.search.Rest(maxRest)
+	rest, err := s.search.Rest(ctx, maxRest)
 	return append(missing, rest...), s.explainRead(err)
 }
 
@@ -81,19 +82,21 @@ func (s *Store) lacks(paths []string, files need) (map[string]gitrepo.File, []gi
 // maxAnnounced bounds the paths that are announced and have not come yet.
 const maxAnnounced = 10_000
 
-// Announce says that files will be asked for soon. Nothing is fetched for them alone; what the store lacks of them comes
-// with the next requests that are made anyway, so that a [Store.Fetch] of them makes fewer, or none. An announcement
-// promises nothing: what is wrong with a path shows when it is fetched.
+// Announce says that files will be asked for soon, at the present revision. Nothing is fetched for them alone; what the store
+// lacks of them comes with the next requests that are made anyway, so that a [Store.Fetch] of them makes fewer, or none. An
+// announcement promises nothing: what is wrong with a path shows when it is fetched.
 func (s *Store) Announce(paths []string) {
+	if s.remote == nil || s.opts.Offline {
+		return
+	}
 	s.announcing.Lock()
 	defer s.announcing.Unlock()
-	if len(s.announced)+len(paths) <= maxAnnounced {
-		s.announced = append(s.announced, paths...)
-	}
+	s.announced = append(s.announced, paths...)
+	s.announced = s.announced[max(0, len(s.announced)-maxAnnounced):]
 }
 
-// withAnnounced adds what is missing of the announced paths, and forgets those that are here, are not there, or will be
-// here after the request.
+// withAnnounced adds what is missing of the announced paths. A path is forgotten when it is here or not there, when it will
+// be here after the request, and when the request for a folder on its way has brought nothing new.
 func (s *Store) withAnnounced(missing []gitrepo.Hash) []gitrepo.Hash {
 	s.announcing.Lock()
 	defer s.announcing.Unlock()
@@ -102,13 +105,14 @@ func (s *Store) withAnnounced(missing []gitrepo.Hash) []gitrepo.Hash {
 		asked[h] = true
 	}
 	var later []string
+	var folders []gitrepo.Hash
 	for _, path := range s.announced {
 		found, lacking, err := s.lacks([]string{path}, content)
 		if err != nil {
 			continue // it is told to whoever asks for it
 		}
-		if _, ok := found[path]; !ok && len(lacking) > 0 {
-			later = append(later, path) // what comes is a folder on the way
+		if _, ok := found[path]; !ok && len(lacking) > 0 && !s.asked[lacking[0]] {
+			later, folders = append(later, path), append(folders, lacking[0]) // what comes is a folder on the way
 		}
 		for _, h := range lacking {
 			if !asked[h] {
@@ -117,6 +121,9 @@ func (s *Store) withAnnounced(missing []gitrepo.Hash) []gitrepo.Hash {
 		}
 	}
 	s.announced = later
+	for _, h := range folders {
+		s.asked[h] = true
+	}
 	return missing
 }
 
@@ -138,11 +145,12 @@ type place struct {
 	revision gitrepo.Hash
 }
 
-// fetchObjects asks for objects by id, all in one request. Where the server refuses that, it asks for all folders of the
-// revision, or all of it, now and from then on: then the objects need not be here yet.
-func (s *Store) fetchObjects(ctx context.Context, wants []gitrepo.Hash) error {
+// fetchObjects asks for objects by id, all in one request: some that are missing, and others that may come with them. Where
+// the server refuses that, it asks for all folders of the revision, or all of it, now and from then on: then the objects need
+// not be here yet.
+func (s *Store) fetchObjects(ctx context.Context, missing, wants []gitrepo.Hash) error {
 	if s.remote == nil {
-		return s.explainRead(fmt.Errorf("object %s: %w", wants[0], gitrepo.ErrMissingObject))
+		return s.explainRead(fmt.Errorf("object %s: %w", missing[0], gitrepo.ErrMissingObject))
 	}
 	_, err := s.remote.fetch(ctx, s.repo(), gitwire.Fetch{Wants: wants, Filter: gitwire.NoFiles, Edge: s.revision})
 	switch {
@@ -153,7 +161,7 @@ func (s *Store) fetchObjects(ctx context.Context, wants []gitrepo.Hash) error {
 	case err != nil:
 		return err
 	}
-	for _, h := range wants {
+	for _, h := range missing {
 		if !s.repo().Has(h) {
 			return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q did not send an object that was asked for", s.opts.URL).
 				WithFact("object %s", h)

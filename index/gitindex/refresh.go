@@ -165,14 +165,14 @@ func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, want snap
 	case want.leave != "" && !t.hello.Filters():
 		want.base, want.leave = gitrepo.Hash{}, "" // the base has no files to build on
 	case want.leave == gitwire.Upper && t.hello.Version != 2:
-		want.leave = gitwire.NoFiles // most servers of v0 refuse folders by their ids
+		want.base, want.leave = gitrepo.Hash{}, gitwire.NoFiles // most servers of v0 refuse folders by their ids
 	}
 	a, cloned := s.cloneByGit(ctx, repo, want)
 	if !cloned {
 		a, err = s.fetchCommit(ctx, repo, want)
 	}
 	if want.leave == gitwire.Upper && isServersWord(err) {
-		want.leave = gitwire.NoFiles
+		want.base, want.leave = gitrepo.Hash{}, gitwire.NoFiles // the base has not all folders to build on
 		a, err = s.fetchCommit(ctx, repo, want)
 	}
 	if err != nil {

@@ -35,6 +35,7 @@ type Store struct {
 
 	announcing sync.Mutex // so that nobody who announces waits for a request
 	announced  []string
+	asked      map[gitrepo.Hash]bool // folders on the way to announced paths
 }
 
 // Open opens the store in dir, which is made where it is not there, without the network: at the revision of the last
@@ -135,6 +136,11 @@ func (s *Store) load() error {
 func (s *Store) use(gen *generation, revision gitrepo.Hash, tier Tier) {
 	if s.gen != gen {
 		s.gen.close()
+	}
+	if s.revision != revision {
+		s.announcing.Lock()
+		s.announced, s.asked = nil, map[gitrepo.Hash]bool{}
+		s.announcing.Unlock()
 	}
 	s.gen, s.revision, s.tier = gen, revision, tier
 }

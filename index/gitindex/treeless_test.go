@@ -120,6 +120,59 @@ func TestFewFolders(t *testing.T) {
 	}
 }
 
+// TestAnnouncedThatNeverComes: who asks for a list gets it, whatever a server does about what was announced, and what does not
+// come is not asked for again and again.
+func TestAnnouncedThatNeverComes(t *testing.T) {
+	files := wide(100)
+	files["list"], files["list2"], files["list3"] = "a", "b", "c"
+	repo, first := gittest.Repo(t, "dist", files)
+	srv := newServer(t, repo)
+	s := open(t, t.TempDir(), gitindex.Options{URL: srv.url})
+	refresh(t, s, true)
+	s.Announce([]string{name(1), name(2)})
+	for i, list := range []string{"list", "list2", "list3"} {
+		blob := gittest.Run(t, repo.Dir(), "rev-parse", first.String()+":"+list)
+		wants := 0
+		srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			var body bytes.Buffer
+			body.ReadFrom(r.Body)
+			wants = strings.Count(body.String(), "want ")
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+			w.Write(answer(packOf(t, repo.Dir(), blob+"\n")))
+		})
+		fetch(t, s, files, list)
+		if want := []int{3, 3, 1}[i]; wants != want {
+			t.Errorf("%s: %d wants, want %d", list, wants, want)
+		}
+	}
+	srv.setDoor(nil)
+	fetch(t, s, files, name(1), name(2))
+}
+
+// TestServerThatCanLessThanBefore: what is here is not all, so nothing can be built on it by who needs all.
+func TestServerThatCanLessThanBefore(t *testing.T) {
+	for what, change := range map[string]func(*server){
+		"no filter of folders": func(s *server) { gittest.Run(t, s.repo.Dir(), "config", "uploadpackfilter.tree.allow", "false") },
+		"v0":                   func(s *server) { s.speak(0) },
+	} {
+		files := wide(100)
+		repo, _ := gittest.Repo(t, "dist", files)
+		srv := newServer(t, repo)
+		dir := t.TempDir()
+		s := open(t, dir, gitindex.Options{URL: srv.url})
+		refresh(t, s, true)
+		s.Close()
+		change(srv)
+		gittest.Commit(t, repo, "dist", map[string]string{"more": "1"})
+		s = open(t, dir, gitindex.Options{URL: srv.url})
+		refresh(t, s, true)
+		fetch(t, s, files, name(1), name(99))
+		if s.Tier() == gitindex.TierTreeless {
+			t.Errorf("%s: tier %s", what, s.Tier())
+		}
+	}
+}
+
 // refuse answers some requests as git does for what it does not give.
 func (s *server) refuse(which func(body string) bool, words string) {
 	s.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {

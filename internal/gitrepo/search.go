@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,48 +51,70 @@ func (s *Search) Find(paths []string) (found map[string]File, missing []Hash, er
 	return found, unique(missing), nil
 }
 
+// maxFolders is how many folders Rest looks at.
+const maxFolders = 1 << 16
+
 // Rest returns the folders that are here and have folders in them that are not, where most folders of that level are not
-// here, and at most so many are missing. It is how much would have to be fetched to have all.
-func (s *Search) Rest(most int) ([]Hash, error) {
-	var above []Hash
-	here, missing := 0, 0
-	level := []Hash{s.root}
-	for len(level) > 0 && missing == 0 {
-		var below []Hash
+// here, and at most so many are missing. It is how much would have to be fetched to have all. Of folders that are in each
+// other many times each is looked at once, and where there are more than [maxFolders] of them there is no rest.
+func (s *Search) Rest(ctx context.Context, most int) ([]Hash, error) {
+	seen := map[Hash]bool{s.root: true}
+	for level := []Hash{s.root}; len(level) > 0; {
+		var above, below []Hash // of these, those that lack some, and the folders in them
+		missing := 0
 		for _, tree := range level {
-			entries, err := s.repo.readTree(tree)
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			folders, err := s.repo.foldersIn(tree)
 			if err != nil {
 				return nil, err
 			}
-			lacking := s.repo.lacking(entries)
+			lacking := s.repo.lacking(folders)
 			if missing += lacking; missing > most {
 				return nil, nil
 			}
 			if lacking > 0 {
 				above = append(above, tree)
 			}
-			for _, e := range entries {
-				if e.mode == ModeDir {
-					below = append(below, e.hash)
+			for _, h := range folders {
+				if !seen[h] {
+					seen[h] = true
+					below = append(below, h)
 				}
 			}
 		}
-		here = len(below) - missing
+		switch {
+		case len(seen) > maxFolders:
+			return nil, nil
+		case 2*missing > len(below):
+			return above, nil
+		case missing > 0:
+			return nil, nil
+		}
 		level = below
 	}
-	if missing <= here {
-		return nil, nil
-	}
-	return above, nil
+	return nil, nil
 }
 
-// lacking counts the folders among entries that are not in the packs that are known of.
-func (r *Repo) lacking(entries []entry) int {
+// foldersIn returns the folders in a tree, in its order.
+func (r *Repo) foldersIn(tree Hash) (folders []Hash, err error) {
+	entries, err := r.readTree(tree)
+	for _, e := range entries {
+		if e.mode == ModeDir {
+			folders = append(folders, e.hash)
+		}
+	}
+	return folders, err
+}
+
+// lacking counts the objects that are not in the packs that are known of.
+func (r *Repo) lacking(objects []Hash) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
-	for _, e := range entries {
-		if e.mode == ModeDir && !r.objects.packed(e.hash) {
+	for _, h := range objects {
+		if !r.objects.packed(h) {
 			n++
 		}
 	}

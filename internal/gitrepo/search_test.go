@@ -1,7 +1,9 @@
 package gitrepo_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
@@ -59,5 +61,36 @@ func TestSearch(t *testing.T) {
 	}
 	if _, _, err := search.Find([]string{"../x"}); err == nil {
 		t.Error("a path that leads out was looked for")
+	}
+}
+
+// TestRestOfFoldersInEachOther: a few folders that are in each other many times are few, whatever number of paths they make.
+func TestRestOfFoldersInEachOther(t *testing.T) {
+	repo, _ := gittest.Repo(t, "main", nil)
+	tree := gittest.Input(t, repo.Dir(), "100644 blob "+gittest.Input(t, repo.Dir(), "x", "hash-object", "-w", "--stdin")+"\tx\n", "mktree")
+	for range 10 {
+		var entries strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&entries, "040000 tree %s\t%02d\n", tree, i)
+		}
+		tree = gittest.Input(t, repo.Dir(), entries.String(), "mktree")
+	}
+	gittest.Run(t, repo.Dir(), "update-ref", "refs/heads/main", gittest.Run(t, repo.Dir(), "commit-tree", "-m", "x", tree))
+	gittest.Run(t, repo.Dir(), "repack", "-adq")
+	root, err := gitrepo.ParseHash(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := gitrepo.Open(repo.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { again.Close() })
+	search, err := again.Search(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := search.Rest(t.Context(), 10); err != nil || len(rest) > 0 {
+		t.Errorf("%v, %v", rest, err)
 	}
 }
