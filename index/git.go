@@ -106,6 +106,9 @@ func (t *Git) Fetch(ctx context.Context, paths []string) (map[string][]byte, err
 	return files, err
 }
 
+// Batches implements [Batching].
+func (t *Git) Batches() bool { return true }
+
 // Announce implements [Announced].
 func (t *Git) Announce(paths []string) { t.store.Announce(paths) }
 

@@ -59,6 +59,7 @@ func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, err
 
 // Refresh makes every file be asked for again.
 func (t *Static) Refresh(context.Context) error {
+	t.ahead.clear()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.fresh)
@@ -137,6 +138,7 @@ func maxLength(path string) int64 {
 
 // Forget implements [Forgetful]: what is asked for again is asked of the host itself, past the caches on the way.
 func (t *Static) Forget(paths []string) {
+	t.ahead.clear()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, path := range paths {
@@ -232,23 +234,34 @@ func (t *Static) ask(ctx context.Context, path string, kept keptFile, through bo
 	if through {
 		o.Header = http.Header{"Cache-Control": {"no-cache"}}
 	}
-	response, err := t.client.Get(ctx, t.base+path, o)
+	response, err := t.get(ctx, path, o)
 	switch {
-	case fault.KindOf(err) == fault.NotFound:
+	case errors.Is(err, ErrNotFound):
 		t.keepAbsent(path)
-		return nil, ErrNotFound
+		return nil, err
 	case err != nil:
 		return nil, err
 	case response.Status == http.StatusNotModified:
 		return kept.data, nil
 	}
-	if looksLikePage(response.Body) {
+	t.keep(path, response.ETag(), response.Body)
+	return response.Body, nil
+}
+
+// get is one answer of the host, or ErrNotFound.
+func (t *Static) get(ctx context.Context, path string, o web.GetOptions) (*web.Response, error) {
+	response, err := t.client.Get(ctx, t.base+path, o)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return nil, ErrNotFound
+	case err != nil:
+		return nil, err
+	case looksLikePage(response.Body):
 		return nil, fault.New(fault.Network, "captive-portal", "%s answered with a web page instead of %s", web.Redact(t.base), path).
 			WithFact("a login page of the network stands in between, or the URL is not that of a registry").
 			WithHelp("gal-pkg registry list")
 	}
-	t.keep(path, response.ETag(), response.Body)
-	return response.Body, nil
+	return response, nil
 }
 
 // looksLikePage tells a login page of a network, which says 200 to everything, from a file of a registry, of which none

@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,9 +10,13 @@ import (
 	"github.com/geeknik/gal-pkg/internal/web"
 )
 
-// maxAhead bounds a file that is read before it is known how long it must be, in bytes. A longer one is asked for again
-// when that is known.
-const maxAhead = 256 << 10
+// Limits of what is read before it is asked for. A longer file is asked for again when its length is known; the other half of
+// the connections are left to the lists, which everything waits for.
+const (
+	maxAhead     = 256 << 10 // bytes of a file
+	maxHeldAhead = 16 << 20  // bytes of files that nobody has asked for yet
+	slotsAhead   = maxInFlight / 2
+)
 
 // ahead is what a [Static] reads before it is asked for it.
 type ahead struct {
@@ -22,8 +25,10 @@ type ahead struct {
 	slots chan struct{} // taken while a request is under way
 	group sync.WaitGroup
 
-	mu  sync.Mutex
-	got map[string]early
+	mu   sync.Mutex
+	got  map[string]early
+	held int // bytes of got
+	age  int // how often got was cleared
 }
 
 // early is what came of a request, for the first who asks.
@@ -34,7 +39,7 @@ type early struct {
 
 func newAhead() *ahead {
 	ctx, stop := context.WithCancel(context.Background())
-	return &ahead{ctx: ctx, stop: stop, slots: make(chan struct{}, maxInFlight), got: map[string]early{}}
+	return &ahead{ctx: ctx, stop: stop, slots: make(chan struct{}, slotsAhead), got: map[string]early{}}
 }
 
 // close ends all requests.
@@ -49,7 +54,35 @@ func (a *ahead) take(path string) (early, bool) {
 	defer a.mu.Unlock()
 	e, ok := a.got[path]
 	delete(a.got, path)
+	a.held -= len(e.data)
 	return e, ok
+}
+
+// put keeps what has come; false means that it was asked for before got was cleared last, and may be otherwise now. What is
+// too much to hold is in the cache on disk.
+func (a *ahead) put(path string, e early, age int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if age == a.age && a.held+len(e.data) <= maxHeldAhead {
+		a.got[path] = e
+		a.held += len(e.data)
+	}
+	return age == a.age
+}
+
+// clear forgets what has come: it may be otherwise now.
+func (a *ahead) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.got)
+	a.held = 0
+	a.age++
+}
+
+func (a *ahead) now() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.age
 }
 
 // Announce implements [Announced]: a file of which nothing is kept is asked for at once, beside the lists that say what it
@@ -58,6 +91,7 @@ func (t *Static) Announce(paths []string) {
 	if t.offline {
 		return
 	}
+	age := t.ahead.now()
 	for _, path := range paths {
 		if CheckPath(path) != nil || t.isKept(path) || t.isAbsent(path) {
 			continue
@@ -65,7 +99,7 @@ func (t *Static) Announce(paths []string) {
 		if done, _ := t.tryTurn(path); done != nil {
 			t.ahead.group.Go(func() {
 				defer done()
-				t.readAhead(path)
+				t.readAhead(path, age)
 			})
 		}
 	}
@@ -76,26 +110,27 @@ func (t *Static) isKept(path string) bool {
 	return err == nil
 }
 
-// readAhead asks for one file; it is its turn. What is too long for it, or not there, is left to those who know
-// what they want; what else is wrong is told to the first of them, who would otherwise have to find out once more.
-func (t *Static) readAhead(path string) {
-	a := t.ahead
+// readAhead asks for one file; it is its turn. What is too long for it is left to those who know how long it is; what else is
+// wrong is told to the first of them, who would otherwise find out once more.
+func (t *Static) readAhead(path string, age int) {
 	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-a.ctx.Done():
+	case t.ahead.slots <- struct{}{}:
+		defer func() { <-t.ahead.slots }()
+	case <-t.ahead.ctx.Done():
 		return
 	}
-	data, err := t.ask(a.ctx, path, keptFile{}, false, maxAhead)
-	if errors.Is(err, ErrNotFound) || fault.IsCode(err, web.TooLarge) || a.ctx.Err() != nil {
+	response, err := t.get(t.ahead.ctx, path, web.GetOptions{MaxBytes: maxAhead})
+	if t.ahead.ctx.Err() != nil || fault.IsCode(err, web.TooLarge) {
 		return
 	}
+	e := early{err: err}
 	if err == nil {
+		e.data = response.Body
+		t.keep(path, response.ETag(), response.Body)
+	}
+	if t.ahead.put(path, e, age) && err == nil {
 		t.mu.Lock()
 		t.fresh[path] = true
 		t.mu.Unlock()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.got[path] = early{data, err}
 }

@@ -18,6 +18,7 @@ import (
 // counting answers with what its files have, and counts how often each is asked for.
 type counting struct {
 	files  map[string]http.HandlerFunc
+	asked  chan string
 	mu     sync.Mutex
 	counts map[string]int
 }
@@ -27,6 +28,10 @@ func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.counts[path]++
 	c.mu.Unlock()
+	select {
+	case c.asked <- path:
+	default:
+	}
 	if answer := c.files[path]; answer != nil {
 		answer(w, r)
 		return
@@ -40,17 +45,20 @@ func (c *counting) taken() map[string]int {
 	defer c.mu.Unlock()
 	counts := c.counts
 	c.counts = map[string]int{}
+	for len(c.asked) > 0 {
+		<-c.asked
+	}
 	return counts
 }
 
-// TestAnnouncedFiles: a file that is announced is asked for once and before anybody wants it; what came is held against what
-// is expected like everything; and whatever is wrong with it costs no more than without an announcement.
+// TestAnnouncedFiles: a file that is announced is asked for before anybody wants it, and once; what came is held against what
+// is expected like everything. Only one that is longer than what is read ahead is asked for again.
 func TestAnnouncedFiles(t *testing.T) {
 	says := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(text)) }
 	}
 	long := bytes.Repeat([]byte("x"), 300<<10)
-	host := &counting{counts: map[string]int{}, files: map[string]http.HandlerFunc{
+	host := &counting{asked: make(chan string, 100), counts: map[string]int{}, files: map[string]http.HandlerFunc{
 		"index/right": says("right"), "index/grown": says("right and more"), "index/wrong": says("wrong"), "index/long": says(string(long)),
 		"index/refused": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 	}}
@@ -82,10 +90,13 @@ func TestAnnouncedFiles(t *testing.T) {
 		{"index/wrong", "right", 2, "wrong", ""}, // once more past the caches; whoever expects it finds it wrong
 		{"index/long", string(long), 2, string(long), ""},
 		{"index/refused", "right", 1, "", fault.Auth},
-		{"index/none", "right", 2, "", ""},
+		{"index/none", "right", 1, "", ""},
 	} {
 		s := open(false)
 		s.Announce([]string{row.path, "../out"})
+		if path := <-host.asked; path != row.path {
+			t.Fatalf("asked for %s", path)
+		}
 		files, err := s.FetchExpected(t.Context(), []index.Expected{expect(row.path, row.want)})
 		if fault.KindOf(err) != row.kind || err != nil && row.kind == "" || !strings.HasPrefix(string(files[row.path]), row.data) {
 			t.Errorf("%s: %.20q, %v", row.path, files[row.path], err)
@@ -93,7 +104,7 @@ func TestAnnouncedFiles(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if n := host.taken()[row.path]; n > row.asked {
+		if n := host.taken()[row.path]; n != row.asked {
 			t.Errorf("%s: asked for %d times", row.path, n)
 		}
 	}
@@ -106,6 +117,42 @@ func TestAnnouncedFiles(t *testing.T) {
 	}
 	if counts := host.taken(); len(counts) > 0 {
 		t.Errorf("what is known was asked for again: %v", counts)
+	}
+}
+
+// TestAnnouncedBefore: what a host said before the newest state was asked for is nobody's answer after it.
+func TestAnnouncedBefore(t *testing.T) {
+	status := http.StatusForbidden
+	host := &counting{asked: make(chan string, 100), counts: map[string]int{}, files: map[string]http.HandlerFunc{
+		"index/x": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			w.Write([]byte("right"))
+		},
+	}}
+	server := httptest.NewServer(host)
+	t.Cleanup(server.Close)
+	client, err := web.New(web.Options{UserAgent: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := index.NewStatic(client, server.URL, t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	s.Announce([]string{"index/x"})
+	<-host.asked
+	// Its turn is over when another one of the file can be taken.
+	if _, err := s.Fetch(t.Context(), []string{"index/x"}); fault.KindOf(err) != fault.Auth {
+		t.Fatal(err)
+	}
+	status = http.StatusOK
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expected := index.Expected{Path: "index/x", File: listing.File{Length: 5, SHA256: sha256.Sum256([]byte("right"))}}
+	if files, err := s.FetchExpected(t.Context(), []index.Expected{expected}); err != nil || string(files["index/x"]) != "right" {
+		t.Errorf("%q, %v", files["index/x"], err)
 	}
 }
 

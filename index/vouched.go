@@ -25,10 +25,19 @@ type Expecting interface {
 	FetchExpected(ctx context.Context, files []Expected) (map[string][]byte, error)
 }
 
-// Announced is a [Transport] for which a request costs the same, however many files it is for: it is told of files that are
-// wanted, before it is known what they must be, and brings them with the lists that say so.
+// Announced is a [Transport] that is told of files of packages and publishers that are wanted, before the lists are there that
+// say what they must be, and whether they exist: it can bring them meanwhile. What it brings is held against the lists like
+// everything; a host learns the names that are asked for, of packages that it does not have too.
 type Announced interface {
 	Announce(paths []string)
+}
+
+// Batching is a [Transport] for which a request costs the same, however many files it is for.
+type Batching interface{ Batches() bool }
+
+func batches(t Transport) bool {
+	b, ok := t.(Batching)
+	return ok && b.Batches()
 }
 
 // vouched reads a tree through another transport, and holds what it reads against the registry's metadata: the files of
@@ -76,13 +85,6 @@ func newVouched(ctx context.Context, raw Transport, client *tuf.Client, anew boo
 	}
 	if v.lookup, err = listing.NewLookup(files[v.top.Path()]); err != nil {
 		return nil, err
-	}
-	if a, ok := raw.(Announced); ok {
-		var pages []string // of which few packages need nearly all
-		for _, f := range v.lookup.AllPages() {
-			pages = append(pages, f.Path())
-		}
-		a.Announce(pages)
 	}
 	return v, nil
 }
@@ -197,7 +199,7 @@ func (v *vouched) locate(ctx context.Context, paths []string) ([]Expected, error
 	for _, round := range []struct {
 		need func(...string) []listing.File
 		add  func([]byte) error
-	}{{v.lookup.Pages, v.lookup.AddPage}, {v.lookup.Shards, v.lookup.AddShard}} {
+	}{{v.pages, v.lookup.AddPage}, {v.lookup.Shards, v.lookup.AddShard}} {
 		v.mu.Lock()
 		needed := round.need(paths...)
 		v.mu.Unlock()
@@ -233,6 +235,16 @@ func (v *vouched) locate(ctx context.Context, paths []string) ([]Expected, error
 		}
 	}
 	return expected, nil
+}
+
+// pages are those that are needed for some paths: all, where that is a quarter of them and costs no more requests. Whoever
+// needs so many for the packages of a project needs nearly all for those that they depend on.
+func (v *vouched) pages(paths ...string) []listing.File {
+	needed := v.lookup.Pages(paths...)
+	if all := v.lookup.AllPages(); batches(v.raw) && 4*len(needed) >= len(all) {
+		return all
+	}
+	return needed
 }
 
 // expect reads files whose digests are known. One that the host shows in another state, because a publication is under way

@@ -60,9 +60,15 @@ func (l *Lookup) Pages(paths ...string) []File {
 	return pick(wanted, func(n int) File { return l.top.pages[n] })
 }
 
-// AllPages returns all pages, in order.
+// AllPages returns all pages, in order, without those that were added.
 func (l *Lookup) AllPages() []File {
-	return slices.DeleteFunc(slices.Clone(l.top.pages), File.isNone)
+	var list []File
+	for n, f := range l.top.pages {
+		if l.pages[n] == nil && !f.isNone() {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // Shards returns the shards that are needed for some paths, in order, without those that were added, and those of which
