@@ -61,6 +61,9 @@ func (s *Site) buildAnd(ctx context.Context, now time.Time, refresh bool) (*Buil
 	if err != nil {
 		return nil, err
 	}
+	if dist, err = s.moveLists(ctx, dist); err != nil {
+		return nil, err
+	}
 	report := &BuildReport{}
 	due, err := s.isDue(dist, now)
 	if err != nil {
