@@ -12,9 +12,8 @@ import (
 )
 
 // Fetch returns the contents of files at the store's revision, by path; paths that are not there, or are folders, are
-// absent. What the store does not have yet of the files, and of the folders on the way to them, stays: folders come level by
-// level, all of one in one request, and then the files in one; with nothing missing the network is not used. Each file is
-// hashed and compared with the id that its folder has for it.
+// absent. What the store does not have yet comes, and stays: of all paths the folders in one request, and then the files in
+// one; with nothing missing the network is not used. Each file is hashed and compared with the id that its folder has for it.
 //
 // Faults: those of [Store.Refresh]; "index-not-fetched" before the first refresh; "index-moved" (Network) where the server
 // has dropped the revision: refresh and ask again; "git-content-unsafe" for links, submodules, and paths or folders that
@@ -57,6 +56,10 @@ func (s *Store) read(found map[string]gitrepo.File, paths []string) (map[string]
 // explainRead turns an error of reading the store's own repository into one for the user.
 func (s *Store) explainRead(err error) error {
 	switch {
+	case errors.Is(err, gitrepo.ErrDamaged) && s.remote != nil:
+		s.distrust()
+		return fault.New(fault.Integrity, "git-bad-pack", "the copy of %q that is kept here is damaged", s.opts.URL).
+			WithHelp("try again: it is fetched afresh").Because(err)
 	case fault.Of(err) != nil:
 		return err
 	case errors.Is(err, gitrepo.ErrTooLarge):

@@ -8,9 +8,9 @@
 // [Store.Refresh] asks where the branch is and, when it has moved, fetches its commit with depth 1 and a filter that leaves
 // out files and, below the third level, folders ([gitwire.Upper]): of an index, all folders but those that packages are in.
 // That is 0.6 MB for 100,000 packages, of which all folders are 4.0 MB. [Store.Fetch] looks for the paths and asks for what is
-// missing on the way by object id: one request for each level of folders, for whatever number of paths, and one for the
-// files. [Store.Announce] has other files come with these. Where all folders that are missing are few ([maxRest]), they come
-// with the first. There is no work tree.
+// missing on the way by object id: one request for the folders, each of which comes with those in it, for whatever number of
+// paths, and one for the files. [Store.Announce] has other files come with these. Where all folders that are missing are few
+// ([maxRest]), they come with the first. There is no work tree.
 //
 // A later refresh names the revision that is here, as the only commit and without its history, and gets the folders that
 // differ, as thin packs: differences against those here (44 KB for 100 publishes). The server compares two snapshots, so it

@@ -209,7 +209,7 @@ func (s *Store) checkSnapshot(ctx context.Context, repo *gitrepo.Repo, want snap
 		return fault.New(fault.Integrity, "git-bad-pack", "the git server of %q sent a pack without all of the commit that was asked for", s.opts.URL).
 			WithFact("commit %s", want.commit).Because(err)
 	}
-	return err
+	return s.explainRead(err) // what came is in packs that were checked, what it builds on may be damaged
 }
 
 // note writes down what git needs to know of a commit without history.

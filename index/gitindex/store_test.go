@@ -406,6 +406,44 @@ func testDamagedStore(t *testing.T, folders bool) {
 	}
 }
 
+// TestDamagedPacks: a pack of which some bytes were altered is never an answer, and after one refresh it is not there any more.
+func TestDamagedPacks(t *testing.T) {
+	files := wide(30)
+	repo, _ := gittest.Repo(t, "dist", files)
+	srv := newServer(t, repo)
+	var all []string
+	for i := range 30 {
+		all = append(all, name(i))
+	}
+	for at := 0; ; at++ {
+		dir := t.TempDir()
+		s := open(t, dir, gitindex.Options{URL: srv.url})
+		refresh(t, s, true)
+		fetch(t, s, files, all[:10]...)
+		fetch(t, s, files, all[10:]...)
+		s.Close()
+		packs, err := filepath.Glob(filepath.Join(dir, "gen-1", "objects", "pack", "*.pack"))
+		if err != nil || at == len(packs) {
+			return
+		}
+		data, err := os.ReadFile(packs[at])
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(data[len(data)/2:], "damage")
+		if err := errors.Join(os.Chmod(packs[at], 0o600), os.WriteFile(packs[at], data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, dir, gitindex.Options{URL: srv.url})
+		if _, err := s.Fetch(t.Context(), all); err != nil && fault.KindOf(err) != fault.Integrity && !fault.IsCode(err, "index-not-fetched") {
+			t.Errorf("pack %d: %v", at, err)
+		}
+		gittest.Commit(t, repo, "dist", map[string]string{"more": fmt.Sprint(at)})
+		refresh(t, s, true)
+		fetch(t, s, files, all...)
+	}
+}
+
 func TestLocal(t *testing.T) {
 	files := index(10)
 	repo, first := gittest.Repo(t, "dist", files)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -65,10 +66,12 @@ func (r *Repo) read(h Hash, limit int64) (plumbing.ObjectType, []byte, error) {
 	switch {
 	case errors.Is(err, plumbing.ErrObjectNotFound):
 		return kind, nil, fmt.Errorf("reading %s: %w", h, ErrMissingObject)
+	case err != nil && fault.Of(err) == nil && !errors.Is(err, ErrTooLarge) && !errors.As(err, new(*fs.PathError)):
+		return kind, nil, fmt.Errorf("reading %s: %w: %w", h, ErrDamaged, err)
 	case err != nil:
 		return kind, nil, fmt.Errorf("reading %s: %w", h, err)
 	case plumbing.ComputeHash(kind, data) != h:
-		return kind, nil, fault.New(fault.Integrity, "git-object-corrupt", "object %s does not have the content of its id", h)
+		return kind, nil, fault.New(fault.Integrity, "git-object-corrupt", "object %s does not have the content of its id", h).Because(ErrDamaged)
 	}
 	return kind, data, nil
 }

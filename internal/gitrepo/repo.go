@@ -61,6 +61,8 @@ const (
 var (
 	// ErrMissingObject is matched where an object is not in the repository, as the blobs of a partial clone are not.
 	ErrMissingObject = errors.New("the object is not in the repository")
+	// ErrDamaged is matched where what is on disk is not what was written there.
+	ErrDamaged = errors.New("the repository is damaged")
 	// ErrTooLarge is matched where something is longer than its limit.
 	ErrTooLarge = errors.New("it is over the size limit")
 	// ErrChanged is matched where a ref is not at the commit that the caller expected.
