@@ -206,8 +206,26 @@ func (c *FoldCache) Save() error {
 	if size > maxFolded {
 		maps.DeleteFunc(c.folded, func(_ string, f folded) bool { return !f.used })
 	}
-	w := &folder{buf: sealedBuffer(foldHeader, size)}
-	for _, path := range slices.Sorted(maps.Keys(c.folded)) {
+	c.changed = false
+	paths := slices.Sorted(maps.Keys(c.folded))
+	sum := sha256.New()
+	if n, err := c.write(sum, paths); err != nil || n > maxFolded {
+		return err // one process used more than a cache holds
+	}
+	return atomicfile.WriteCacheFunc(c.path, func(w io.Writer) error {
+		if _, err := w.Write(sum.Sum([]byte(foldHeader))); err != nil {
+			return err
+		}
+		_, err := c.write(w, paths)
+		return err
+	})
+}
+
+// write writes what is sealed, a piece at a time, and returns its length: it is never in memory twice.
+func (c *FoldCache) write(to io.Writer, paths []string) (length int, err error) {
+	const piece = 64 << 10
+	w := &folder{buf: make([]byte, 0, piece)}
+	for i, path := range paths {
 		f := c.folded[path]
 		w.text(path)
 		w.text(f.key)
@@ -216,12 +234,16 @@ func (c *FoldCache) Save() error {
 		w.flag(f.held)
 		w.texts(f.speakers)
 		w.text(f.record)
+		if len(w.buf) < piece && i < len(paths)-1 {
+			continue
+		}
+		if _, err := to.Write(w.buf); err != nil {
+			return length, err
+		}
+		length += len(w.buf)
+		w.buf = w.buf[:0]
 	}
-	c.changed = false
-	if len(w.buf) > maxFolded {
-		return nil // one process used more than a cache holds
-	}
-	return atomicfile.WriteCache(c.path, seal(w.buf, foldHeader))
+	return length, nil
 }
 
 // fileKey identifies the bytes of a package's file together with those of its publishers' files.

@@ -22,17 +22,32 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 		perm = info.Mode().Perm()
 	}
-	return replace(path, [][]byte{data}, perm, true)
+	return replace(path, parts(data), perm, true)
 }
 
 // WriteSecret is [Write] for files that only their owner may read: it always ends with mode 0600.
-func WriteSecret(path string, data []byte) error { return replace(path, [][]byte{data}, 0o600, true) }
+func WriteSecret(path string, data []byte) error { return replace(path, parts(data), 0o600, true) }
 
 // WriteCache is [Write] without the syncs, which cost milliseconds each: for files that carry their own digest and can be
 // made again, because after a power cut they may be there and hold something else. The parts stand one behind the other.
-func WriteCache(path string, parts ...[]byte) error { return replace(path, parts, 0o644, false) }
+func WriteCache(path string, data ...[]byte) error { return replace(path, parts(data...), 0o644, false) }
 
-func replace(path string, parts [][]byte, perm fs.FileMode, sync bool) (err error) {
+// WriteCacheFunc is [WriteCache] for what is too long to be in memory as a whole: write gets the file.
+func WriteCacheFunc(path string, write func(io.Writer) error) error { return replace(path, write, 0o644, false) }
+
+// parts writes data one behind the other.
+func parts(data ...[]byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		for _, part := range data {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func replace(path string, write func(io.Writer) error, perm fs.FileMode, sync bool) (err error) {
 	f, err := openTemp(path)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -51,10 +66,8 @@ func replace(path string, parts [][]byte, perm fs.FileMode, sync bool) (err erro
 	if err := f.Chmod(perm); err != nil {
 		return err
 	}
-	for _, part := range parts {
-		if _, err := f.Write(part); err != nil {
-			return err
-		}
+	if err := write(f); err != nil {
+		return err
 	}
 	failpoint.Reach(failpoint.FileWritten)
 	if err := failpoint.Fail(failpoint.FileWritten, path); err != nil {
