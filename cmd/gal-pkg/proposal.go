@@ -43,7 +43,7 @@ type openProposal struct {
 }
 
 func (c *proposalListCmd) Run(a *app) error {
-	if err := a.online(); err != nil {
+	if err := a.online(lookingUp); err != nil {
 		return err
 	}
 	r, err := a.registry()

@@ -30,7 +30,7 @@ func (c *proposalSubmitCmd) Run(a *app) error {
 	if c.Output != "" {
 		return fault.New(fault.Usage, "usage", "--output does not go with submit: the proposal is in a file already").WithHelp("gal-pkg proposal submit --help")
 	}
-	if err := a.online(); err != nil {
+	if err := a.online(handingIn); err != nil {
 		return err
 	}
 	path, f, err := a.loadProposal(c.File)

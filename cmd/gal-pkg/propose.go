@@ -132,7 +132,7 @@ func (a *app) resultOf(p *proposal, text func(io.Writer)) error {
 
 // propose judges lines with the registry's own gate and, unless it is a dry run, uploads and pushes them.
 func (a *app) propose(p *proposal) error {
-	if err := a.online(); err != nil {
+	if err := a.onlineUnless(false); err != nil {
 		return err
 	}
 	p.said.Registry = p.registry.ID()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -21,10 +22,10 @@ type publishCmd struct {
 	proposing
 	identified
 
-	Contact string `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
-	Status  bool   `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
-	Cancel  bool   `xor:"way" help:"Take back what you have proposed for this version, with whatever content."`
-	Reason  string `placeholder:"TEXT" help:"With --cancel: why."`
+	Contact string  `placeholder:"TEXT" help:"With a first publish: how the registry reaches you."`
+	Status  bool    `xor:"way" help:"Say what the registry has of this version, and propose nothing."`
+	Cancel  bool    `xor:"way" help:"Take back what you have proposed for this version, with whatever content."`
+	Reason  *string `placeholder:"TEXT" help:"With --cancel: why."`
 
 	AllowDirty bool `help:"Publish although files are not committed to the git repository that the package is in."`
 }
@@ -64,7 +65,7 @@ func (c *publishCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := a.onlineUnless(c.Output != ""); err != nil {
+	if err := c.online(a); err != nil {
 		return err
 	}
 	p, err := a.onePackage()
@@ -107,19 +108,33 @@ func (c *publishCmd) Run(a *app) error {
 	return c.propose(a, r, pkg, draft)
 }
 
-// check refuses flags that do not go together.
+// check refuses flags that do not go together, and a reason that is none.
 func (c *publishCmd) check() error {
 	problem := c.contradiction(c.signing)
 	switch {
-	case c.Reason != "" && !c.Cancel:
+	case c.Reason != nil && !c.Cancel:
 		problem = "--reason goes with --cancel"
 	case c.Cancel && (c.SignKeyless || c.Wait != 0 || c.Contact != "" || c.AllowDirty):
 		problem = "--cancel takes back with the key that signed, and does not wait: no --sign-keyless, --wait, --contact or --allow-dirty goes with it"
 	}
-	if problem == "" {
+	switch {
+	case problem == "" && c.Reason != nil:
+		return publish.CheckReason(*c.Reason)
+	case problem == "":
 		return nil
 	}
 	return fault.New(fault.Usage, "usage", "%s", problem).WithHelp("gal-pkg publish --help")
+}
+
+// online is the error of what cannot be done with --offline.
+func (c *publishCmd) online(a *app) error {
+	switch {
+	case c.Cancel:
+		return a.online(takingBack)
+	case c.Status:
+		return a.online(lookingUp)
+	}
+	return a.onlineUnless(c.Output != "")
 }
 
 // committed refuses what is in no commit, where the package is in a git repository: nobody could find its source. A machine
@@ -227,21 +242,28 @@ func (a *app) alreadyPublished(r *remote.Registry, release *index.Release, d *pu
 		WithFact("versions are immutable").WithHelp("raise the version in gal.toml")
 }
 
-// online is the error of what cannot be done with --offline.
-func (a *app) online() error {
-	if a.g.Offline {
-		return fault.New(fault.Network, "offline", "a proposal cannot be made with --offline").
-			WithHelp("pass --output DIR to sign here, and hand the proposal in from a machine that is online")
-	}
-	return nil
-}
+// What cannot be done with --offline.
+const (
+	lookingUp  = "what the registry has of a proposal cannot be looked up"
+	takingBack = "a proposal cannot be taken back"
+	handingIn  = "a proposal cannot be handed in"
+)
 
-// onlineUnless is online, but for proposals that go into a file.
-func (a *app) onlineUnless(written bool) error {
-	if written {
+// online is the error of what cannot be done with --offline, which is said in a few words.
+func (a *app) online(what string) error {
+	if !a.g.Offline {
 		return nil
 	}
-	return a.online()
+	return fault.New(fault.Network, "offline", "%s with --offline", what).WithHelp("run it again without --offline or --frozen")
+}
+
+// onlineUnless is the error of a proposal that cannot be made with --offline, unless it goes into a file.
+func (a *app) onlineUnless(written bool) error {
+	if written || !a.g.Offline {
+		return nil
+	}
+	return fault.New(fault.Network, "offline", "a proposal cannot be made with --offline").
+		WithHelp("pass --output DIR to sign here, and hand the proposal in from a machine that is online")
 }
 
 // desk opens the side of a registry that takes proposals.
@@ -260,22 +282,31 @@ func (c *publishCmd) alreadyProposed(a *app, d *desk.Desk, p *proposal, draft *p
 	if err != nil {
 		return false, err
 	}
-	about := fmt.Sprintf("%s %s", draft.Name, draft.Publish.Version)
-	rivals := false
-	for _, o := range open {
-		if o.Checksum == draft.Publish.Checksum {
-			p.said.State, p.said.Branch, p.said.Commit = "waiting", o.Branch, o.Commit
-			continue
-		}
-		rivals = true
-		a.Warn("another proposal for %s is open, with other content: %s; the first to be merged wins", about, o.Branch)
+	id, err := a.speaker(c.signing)
+	if err != nil && !c.Status {
+		return false, err
 	}
-	if rivals && !c.Status {
+	about := fmt.Sprintf("%s %s", draft.Name, draft.Publish.Version)
+	var own, same *desk.OfVersion
+	for _, o := range open {
+		switch {
+		case o.Checksum != draft.Publish.Checksum:
+			a.Warn("another proposal for %s is open, with other content: %s; the first to be merged wins", about, o.Branch)
+			continue
+		case o.By == id:
+			own = &o
+		case !c.Status:
+			a.Warn("another proposal for %s is open, with this content, by %s: %s; the first to be merged wins", about, o.By, o.Branch)
+		}
+		same = &o
+	}
+	if len(open) > 0 && own == nil && !c.Status {
 		a.Note("gal-pkg publish --cancel takes back what you have proposed for this version")
 	}
-	if p.said.Branch != "" {
+	if o := cmp.Or(own, same); o != nil && (own != nil || c.Status) {
+		p.said.State, p.said.Branch, p.said.Commit = "waiting", o.Branch, o.Commit
 		p.about, p.said.Registry = about, p.registry.ID()
-		a.Status("Proposed", "%s already: %s", about, p.said.Branch)
+		a.Status("Proposed", "%s already: %s by %s", about, o.Branch, o.By)
 		return true, a.answered(p, c.Status)
 	}
 	if err := c.turnedDown(a, p.registry, draft); err != nil || !c.Status {

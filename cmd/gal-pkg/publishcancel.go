@@ -18,19 +18,22 @@ type cancelled struct {
 	Name      string      `json:"name"`
 	Version   string      `json:"version"`
 	Registry  string      `json:"registry"`
-	State     string      `json:"state"` // the worst of those of the proposals: cancelled, cancelling, refused, merged; or dry-run
+	State     string      `json:"state"` // the worst of those of the proposals: cancelled, cancelling, open, refused, merged; or dry-run
 	Proposals []takenBack `json:"proposals"`
 }
 
 // takenBack is a proposal in that document.
 type takenBack struct {
 	Branch string `json:"branch"`
-	State  string `json:"state"`            // cancelled; cancelling until the registry's gate has run; refused; merged; or dry-run
+	State  string `json:"state"`            // cancelled; cancelling until the registry's gate has run; open: it is another's; refused; merged; or dry-run
 	Merged string `json:"merged,omitempty"` // the commit of main that carries it
 }
 
-// fates are those of proposals that are taken back, the worst last.
-var fates = []string{desk.Cancelled, desk.Cancelling, desk.Refused, desk.Merged}
+// stillOpen is the state of a proposal that was handed in by another.
+const stillOpen = "open"
+
+// fates are those of the proposals of a version that is taken back, the worst last.
+var fates = []string{desk.Cancelled, desk.Cancelling, stillOpen, desk.Refused, desk.Merged}
 
 // cancel takes back the open proposals of a version. The registry closes those that were handed in with the same key.
 func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageInfo) error {
@@ -43,37 +46,40 @@ func (c *publishCmd) cancel(a *app, r *remote.Registry, info *manifest.PackageIn
 		return err
 	}
 	defer d.Close()
-	open, err := a.ours(d, r.ID(), author.Key.Public().Hint(), info)
+	open, others, err := a.ours(d, r.ID(), author.Key.Public().Hint(), info)
 	if err != nil {
 		return err
 	}
 	result := &cancelled{Name: info.Name, Version: info.Version.String(), Registry: r.ID(), State: "dry-run"}
-	if c.DryRun {
-		for _, p := range open {
-			result.Proposals = append(result.Proposals, takenBack{Branch: p.Branch, State: "dry-run"})
-		}
-		a.Status("Finished", "dry run: nothing was written")
-		return a.Result("publish", result, result.print)
-	}
-	result.State = desk.Cancelled
 	var facts []string
 	for _, p := range open {
-		taken, why, err := c.takeBack(a, d, r, author, p.Waiting)
-		if err != nil {
-			return err
+		taken, why := takenBack{Branch: p.Branch, State: "dry-run"}, []string(nil)
+		if !c.DryRun {
+			if taken, why, err = c.takeBack(a, d, r, author, p.Waiting); err != nil {
+				return err
+			}
 		}
 		result.Proposals, facts = append(result.Proposals, taken), append(facts, why...)
-		if slices.Index(fates, taken.State) > slices.Index(fates, result.State) {
-			result.State = taken.State
-		}
 	}
-	return result.tell(a, facts)
+	for _, p := range others {
+		result.Proposals = append(result.Proposals, takenBack{Branch: p.Branch, State: stillOpen})
+	}
+	if !c.DryRun {
+		result.State = slices.MaxFunc(result.Proposals, func(x, y takenBack) int {
+			return slices.Index(fates, x.State) - slices.Index(fates, y.State)
+		}).State
+	}
+	return result.tell(a, facts, others)
 }
 
 // takeBack takes one proposal back, and says why that did not work where it did not.
 func (c *publishCmd) takeBack(a *app, d *desk.Desk, r *remote.Registry, author publish.Author, p publish.Waiting) (taken takenBack, why []string, err error) {
 	taken.Branch = p.Branch
-	withdrawal, err := d.Withdraw(a.ctx, author, r.ID(), p, c.Reason)
+	reason := ""
+	if c.Reason != nil {
+		reason = *c.Reason
+	}
+	withdrawal, err := d.Withdraw(a.ctx, author, r.ID(), p, reason)
 	if err != nil {
 		return taken, nil, err
 	}
@@ -91,14 +97,20 @@ func (c *publishCmd) takeBack(a *app, d *desk.Desk, r *remote.Registry, author p
 	return taken, why, err
 }
 
-// tell says what became of the proposals, and with facts why they are not all taken back.
-func (r *cancelled) tell(a *app, facts []string) error {
+// tell says what became of the proposals, with facts why they are not all taken back, and last which others are open.
+func (r *cancelled) tell(a *app, facts []string, others []desk.OfVersion) error {
 	var bad *fault.Error
-	switch r.State {
-	case desk.Cancelled:
+	switch {
+	case r.State == "dry-run":
+		a.Status("Finished", "dry run: nothing was written")
+	case r.State == desk.Cancelled:
 		a.Status("Cancelled", "%s %s", r.Name, r.Version)
-	case desk.Cancelling:
+	case slices.ContainsFunc(r.Proposals, func(p takenBack) bool { return p.State == desk.Cancelling }):
 		a.Note("the registry closes it at the next run of its gate: gal-registry gate --merge")
+	case r.State == stillOpen:
+		a.Status("Cancelled", "what you had proposed for %s %s", r.Name, r.Version)
+	}
+	switch r.State {
 	case desk.Refused:
 		bad = fault.New(fault.Negative, "not-cancelled", "%s %s stays proposed: the registry does not take it back", r.Name, r.Version).
 			WithHelp("%s", askPeople)
@@ -109,47 +121,59 @@ func (r *cancelled) tell(a *app, facts []string) error {
 	for _, fact := range facts {
 		bad.WithFact("%s", fact)
 	}
+	for _, p := range others {
+		a.Warn("%s; it stays open, and can still be merged", handedIn(p))
+	}
+	if len(others) > 0 {
+		a.Note("%s", askPeople)
+	}
 	return a.verdict("publish", r, r.print, bad)
 }
 
 func (r *cancelled) print(w io.Writer) {
 	for _, p := range r.Proposals {
-		fmt.Fprintln(w, p.Branch)
+		if p.State != stillOpen {
+			fmt.Fprintln(w, p.Branch)
+		}
 	}
 }
 
 // askPeople is how a proposal is closed that its author cannot take back.
 const askPeople = "ask the registry's people: gal-registry gate DIR --reject BRANCH --reason WHY"
 
-// ours lists the open proposals of a version that were handed in with a key. The registry keeps others open, and where there
-// are only those it is an error.
-func (a *app) ours(d *desk.Desk, registry, key string, info *manifest.PackageInfo) ([]desk.OfVersion, error) {
+// ours lists the open proposals of a version that were handed in with a key, and the others, which the registry keeps open.
+// Where there are only those it is an error.
+func (a *app) ours(d *desk.Desk, registry, key string, info *manifest.PackageInfo) (ours, others []desk.OfVersion, err error) {
 	open, err := d.OfVersion(a.ctx, info.Name, info.Version)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(open) == 0 {
-		return nil, fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, registry).
+		return nil, nil, fault.New(fault.NotFound, "no-proposal", "no proposal for %s %s is open in %s", info.Name, info.Version, registry).
 			WithHelp("gal-pkg proposal list")
+	}
+	for _, p := range open {
+		if p.Key == key {
+			ours = append(ours, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	if len(ours) > 0 {
+		return ours, others, nil
 	}
 	fail := fault.New(fault.Auth, "signed-by-another", "what is proposed for %s %s was not handed in with the key, so it cannot take it back", info.Name, info.Version).
 		WithFact("yours %s", key)
-	var ours []desk.OfVersion
-	for _, p := range open {
-		switch p.Key {
-		case key:
-			ours = append(ours, p)
-		case "":
-			fail.WithFact("%s was handed in without a key: from a file, or by an identity", p.Branch)
-		default:
-			fail.WithFact("%s was handed in with another key (%s)", p.Branch, p.Key)
-		}
+	for _, p := range others {
+		fail.WithFact("%s", handedIn(p))
 	}
-	if len(ours) == 0 {
-		return nil, fail.WithHelp("pass --sign FILE with the key that signed it").WithHelp("%s", askPeople)
+	return nil, nil, fail.WithHelp("pass --sign FILE with the key that signed it").WithHelp("%s", askPeople)
+}
+
+// handedIn says who has handed a proposal in that is another's.
+func handedIn(p desk.OfVersion) string {
+	if p.Key == "" {
+		return p.Branch + " was handed in without a key: from a file, or by an identity"
 	}
-	for _, fact := range fail.Facts[1:] {
-		a.Note("%s, and stays open", fact)
-	}
-	return ours, nil
+	return fmt.Sprintf("%s was handed in with another key (%s)", p.Branch, p.Key)
 }

@@ -62,6 +62,7 @@ func Registration(ctx context.Context, r *remote.Registry, author publish.Author
 // OfVersion is an open proposal that publishes a version.
 type OfVersion struct {
 	publish.Pending
+	By       string       // publisher that the line names; nobody has verified that
 	Checksum index.Digest // of the version's archive
 }
 
@@ -75,7 +76,7 @@ func (d *Desk) OfVersion(ctx context.Context, name string, v version.Version) ([
 	for _, p := range pending {
 		for _, l := range p.Lines {
 			if body, ok := l.Body.(*index.Publish); ok && body.Version.Equal(v) {
-				list = append(list, OfVersion{p, body.Checksum})
+				list = append(list, OfVersion{p, l.By, body.Checksum})
 				break
 			}
 		}

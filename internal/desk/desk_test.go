@@ -406,7 +406,9 @@ func TestOfVersion(t *testing.T) {
 	open, err := d.OfVersion(t.Context(), "mailbox", draft.Publish.Version)
 	got := map[string]index.Digest{}
 	for _, o := range open {
-		got[o.Branch] = o.Checksum
+		if got[o.Branch] = o.Checksum; o.By != "ada" {
+			t.Errorf("%s is by %s", o.Branch, o.By)
+		}
 	}
 	want := map[string]index.Digest{branches[0]: draft.Publish.Checksum, branches[1]: other.Publish.Checksum}
 	if err != nil || !maps.Equal(got, want) {

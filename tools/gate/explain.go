@@ -61,7 +61,7 @@ func Checks() []Check {
 		{"G61", "the policy lets this class in without a person",
 			"[policy] in registry.toml says whether new publishers, packages, versions and owners wait for a person. An operator\nlooks and says: gal-registry gate DIR --merge --approve BRANCH"},
 		{"G65", "nobody has turned it down",
-			"A person of the registry has looked at the proposal and said no (gal-registry gate DIR --reject BRANCH), or its\nauthor has taken it back (gal-pkg publish --cancel). The reason stands beside it."},
+			"A person of the registry has looked at the proposal and said no (gal-registry gate DIR --reject BRANCH), or its\nauthor has taken it back (gal-pkg publish --cancel). The reason stands beside it. Whoever has a copy of its signed line\ncan propose that again; then a person decides."},
 	}
 }
 

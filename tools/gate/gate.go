@@ -101,8 +101,10 @@ type Rules struct {
 	Known    func(name string) (bool, error)    // whether a dependency is in this registry
 	Names    func() ([]string, error)           // of every package of this registry; nil does not look for similar ones
 	KeyOwner func(hint string) (string, error)  // the publisher that has ever had a key, "" for none; nil does not look
-	Now      time.Time
-	Approved bool // a person has said yes to what needs one
+	// TakenBack says that the author of this very line has taken it back, and why; "" where that is not so. Nil does not look.
+	TakenBack func(*index.Line) (string, error)
+	Now       time.Time
+	Approved  bool // a person has said yes to what needs one
 }
 
 // Judge runs every check on a proposal and reports all that they find. The lines are those that may be appended, in the

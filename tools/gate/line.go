@@ -46,8 +46,23 @@ func (j *judge) line(l *index.Line) {
 	}
 	if err == nil || j.signed(l) {
 		j.report.Signed = append(j.report.Signed, l)
+		j.takenBack(l, file)
 	}
 	j.policy(l, file, isNew)
+}
+
+// takenBack leaves to a person what its author has taken back: whoever has read the line can propose it again.
+func (j *judge) takenBack(l *index.Line, file string) {
+	if j.rules.TakenBack == nil {
+		return
+	}
+	why, err := j.rules.TakenBack(l)
+	switch {
+	case err != nil:
+		j.fail("G65", file, err.Error(), "")
+	case why != "":
+		j.find(Finding{ID: "G65", Verdict: Human, Path: file, Message: why})
+	}
 }
 
 // signed reports whether a line that does not count was signed with a key of its publisher all the same.

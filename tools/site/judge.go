@@ -137,9 +137,10 @@ func (s *Site) judge(ctx context.Context, p *proposal, now time.Time, approved b
 	report, lines := gate.Judge(changes, gate.Rules{
 		Config: config, Access: access, Reserved: strings.Fields(string(list["reserved.txt"])),
 		Ledger: ledger, Archive: s.archive, Now: now, Approved: approved,
-		Known:    func(name string) (bool, error) { return s.known(ledger, name) },
-		Names:    func() ([]string, error) { return s.census.names(ctx, s.repo, p.tip) },
-		KeyOwner: func(hint string) (string, error) { return s.census.owner(ctx, s.repo, p.tip, hint) },
+		Known:     func(name string) (bool, error) { return s.known(ledger, name) },
+		Names:     func() ([]string, error) { return s.census.names(ctx, s.repo, p.tip) },
+		TakenBack: s.takenBack,
+		KeyOwner:  func(hint string) (string, error) { return s.census.owner(ctx, s.repo, p.tip, hint) },
 	})
 	p.signed = report.Signed
 	return report, lines, nil

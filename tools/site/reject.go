@@ -2,14 +2,17 @@ package site
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
 	"github.com/geeknik/gal-pkg/publish"
@@ -63,6 +66,9 @@ func (s *Site) drop(branch string, commit gitrepo.Hash) error {
 	return nil
 }
 
+// maxAnswer bounds an answer that is read again, in bytes.
+const maxAnswer = 1 << 20
+
 // answerForContent puts a no also where authors look who have only the archive: who makes the proposal again signs another
 // line, and has no longer the name of the branch that is closed.
 //
@@ -88,6 +94,35 @@ func (s *Site) answerForContent(o *Outcome, p *proposal) error {
 	return nil
 }
 
+// taken begins the answer to a proposal that its author has taken back.
+const taken = "its author has taken it back"
+
+// takenBack returns the answer to the proposal of a line that publishes, where its author has taken that back, else "": it is
+// where answerForContent has put it.
+func (s *Site) takenBack(l *index.Line) (string, error) {
+	body, ok := l.Body.(*index.Publish)
+	if !ok {
+		return "", nil
+	}
+	data, err := atomicfile.Read(s.Path(PublicDir, filepath.FromSlash(index.GateContentPath(l.By, body.Checksum))), maxAnswer)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	var o Outcome
+	if err == nil {
+		err = json.Unmarshal(data, &o)
+	}
+	if err != nil || o.Report == nil || !slices.ContainsFunc(o.Report.Lines, func(s gate.Summary) bool { return s.Digest == string(l.Digest()) }) {
+		return "", err
+	}
+	for _, f := range o.Report.Findings {
+		if f.ID == "G65" && strings.HasPrefix(f.Message, taken) {
+			return f.Message, nil
+		}
+	}
+	return "", nil
+}
+
 // withdrawn closes the proposals that their authors have taken back, with the commits that say so, and returns what became of
 // them. A commit that says so of what others have proposed is judged as any other, and changes nothing.
 func (s *Site) withdrawn(ctx context.Context, now time.Time, refs []gitrepo.RefEntry) (outcomes []Outcome, err error) {
@@ -101,7 +136,7 @@ func (s *Site) withdrawn(ctx context.Context, now time.Time, refs []gitrepo.RefE
 		if !ok || at < 0 || !s.sameSigner(c, refs[at].Hash) {
 			continue
 		}
-		why := "its author has taken it back"
+		why := taken
 		if reason != "" {
 			why += ": " + reason
 		}

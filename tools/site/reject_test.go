@@ -174,7 +174,8 @@ func TestWithdraw(t *testing.T) {
 		t.Errorf("%v", told)
 	}
 	// Her own, in the run that would have merged it.
-	next := r.Propose(ada, r.Main(), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.1.0", "")))
+	line := r.Publish(ada, sitetest.Draft(t, "mailbox", "1.1.0", ""))
+	next := r.Propose(ada, r.Main(), line)
 	say("publish/mailbox/ffffffffffffffff", "mailbox: withdraw\n\nReason: no tests\nWithdraws: "+commitOf(next)+"\n", "ada")
 	outcomes, err = r.Site.Merge(t.Context(), sitetest.Now, nil)
 	if err != nil || len(outcomes) != 1 || outcomes[0].Branch != next || outcomes[0].Report.Findings[0].Message != "its author has taken it back: no tests" {
@@ -182,5 +183,15 @@ func TestWithdraw(t *testing.T) {
 	}
 	if open, err := r.Proposals(); err != nil || len(open) > 0 {
 		t.Errorf("%v, %v", open, err)
+	}
+	// Whoever has a copy of her line can propose it: a person hears that she has taken it back.
+	copied := r.Propose(publish.Author{ID: "nobody"}, r.Main(), line)
+	outcomes, err = r.Site.Merge(t.Context(), sitetest.Now, nil)
+	if err != nil || len(outcomes) != 1 || outcomes[0].Report.Verdict != gate.Human ||
+		outcomes[0].Report.Findings[0].Message != "its author has taken it back: no tests" {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	if outcomes, err = r.Site.Merge(t.Context(), sitetest.Now, []string{copied}); err != nil || outcomes[0].Merged == "" {
+		t.Errorf("%+v, %v", outcomes, err)
 	}
 }
