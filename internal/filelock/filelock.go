@@ -69,8 +69,13 @@ func lockless(err error) bool {
 	return errors.Is(err, syscall.ENOLCK) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// Stat describes the file that is locked, which another may have taken the name of. A nil Lock has none.
-func (l *Lock) Stat() (fs.FileInfo, error) { return l.file.Stat() }
+// Stat describes the file that is locked, which another may have taken the name of. A nil Lock has none: fs.ErrNotExist.
+func (l *Lock) Stat() (fs.FileInfo, error) {
+	if l == nil {
+		return nil, fs.ErrNotExist
+	}
+	return l.file.Stat()
+}
 
 // Release lets go. A nil Lock has nothing to let go of.
 func (l *Lock) Release() {

@@ -67,6 +67,9 @@ func TestWithout(t *testing.T) {
 		t.Errorf("in no folder: %v", err)
 	}
 	(*Lock)(nil).Release()
+	if _, err := (*Lock)(nil).Stat(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file of no lock: %v", err)
+	}
 	for _, row := range []struct {
 		err  error
 		want bool

@@ -3,6 +3,8 @@ package remote
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -17,8 +19,8 @@ func (s *Set) Finding(ctx context.Context, find func() error) error {
 	if s.o.Offline || !isMiss(err) {
 		return err
 	}
-	if newer, renewErr := s.renew(ctx); !newer || renewErr != nil {
-		return err // what is known is told; a host that fails now had answered before
+	if !s.renew(ctx) {
+		return err
 	}
 	return find()
 }
@@ -28,40 +30,48 @@ func isMiss(err error) bool {
 	return fault.KindOf(err) == fault.NoSolution || fault.IsCode(err, "package-not-found") || fault.IsCode(err, "version-not-found")
 }
 
-// renew asks for the newest state of the registries that are open and lie behind caches, past these, and reports whether any
-// has one. Those who hold a registry that has keep what they hold.
-func (s *Set) renew(ctx context.Context) (newer bool, err error) {
+// renew asks for the newest state of the registries that are open and lie behind caches, past these, in the order of names,
+// and reports whether any has one. Those who hold a registry that has keep what they hold. A host that fails now is left as it
+// was: it had answered before, and what is known of it is told.
+func (s *Set) renew(ctx context.Context) (newer bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name, r := range s.open {
-		f, ok := r.transport.(index.Forgetful)
-		if _, signed := r.Snapshot.Currency(); !ok || !signed {
-			continue
-		}
-		before, err := r.standing.Load()
-		if err != nil {
-			return false, err
-		}
-		f.Forget([]string{tuf.TimestampPath})
-		next := *r
-		if err := s.openSnapshot(ctx, &next, r.ID()); err != nil {
-			return false, err
-		}
-		after, err := next.standing.Load()
-		if err != nil {
-			return false, err
-		}
-		if bytes.Equal(before.Metadata.Timestamp, after.Metadata.Timestamp) {
+	for _, name := range slices.Sorted(maps.Keys(s.open)) {
+		r := s.open[name]
+		next, err := s.renewed(ctx, r)
+		if err != nil || next == nil {
 			continue
 		}
 		newer = true
 		s.retired = append(s.retired, r)
-		s.open[name] = &next
+		s.open[name] = next
 		for id, open := range s.byID {
 			if open == r {
-				s.byID[id] = &next
+				s.byID[id] = next
 			}
 		}
 	}
-	return newer, nil
+	return newer
+}
+
+// renewed is a registry in its newest state, nil where it is in that already or lies behind no caches. s.mu is held.
+func (s *Set) renewed(ctx context.Context, r *Registry) (*Registry, error) {
+	f, ok := r.transport.(index.Forgetful)
+	if _, signed := r.Snapshot.Currency(); !ok || !signed {
+		return nil, nil
+	}
+	before, err := r.standing.Load()
+	if err != nil {
+		return nil, err
+	}
+	f.Forget([]string{tuf.TimestampPath})
+	next := *r
+	if err := s.openSnapshot(ctx, &next, r.ID()); err != nil {
+		return nil, err
+	}
+	after, err := next.standing.Load()
+	if err != nil || bytes.Equal(before.Metadata.Timestamp, after.Metadata.Timestamp) {
+		return nil, err
+	}
+	return &next, nil
 }
