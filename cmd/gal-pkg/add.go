@@ -134,6 +134,9 @@ func (c *addCmd) add(a *app, p *project.Project, own *manifest.Manifest, edit *m
 		}
 		spec, settled = c.over(old, alias, spec)
 	}
+	if requirement.IsZero() && c.Path != "" {
+		c.leaveOut(a, p, &spec, alias)
+	}
 	if err := c.fits(spec, full, alias); err != nil {
 		return err
 	}
@@ -180,6 +183,10 @@ func (c *addCmd) split(argument string) (name string, r version.Requirement, err
 	}
 	if r, err = version.ParseRequirement(text); err != nil {
 		return "", r, fault.New(fault.Usage, "bad-requirement", "%v", err)
+	}
+	if c.Exact || c.Tilde {
+		return "", r, fault.New(fault.Usage, "usage", "the requirement `%s` of %s is given in full; --exact and --tilde write one for the newest release", r, name).
+			WithHelp("gal-pkg add %s@%s%s", name, shellWord(r.String()), c.tableFlag())
 	}
 	return name, r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/project"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
 )
@@ -80,6 +81,24 @@ func (c *addCmd) over(old manifest.DependencySpec, alias string, asked manifest.
 		spec.Registry = ""
 	}
 	return spec, false
+}
+
+// leaveOut drops the requirement that an entry has kept where the folder of --path has another version: it is the folder that
+// is asked for. What is wrong with that is told when its package is chosen.
+func (c *addCmd) leaveOut(a *app, p *project.Project, spec *manifest.DependencySpec, alias string) {
+	if spec.Requirement.IsZero() {
+		return
+	}
+	there, err := project.OpenFile(filepath.Join(filepath.Dir(p.Path(p.Current)), filepath.FromSlash(spec.Path), manifest.FileName))
+	if err != nil {
+		return
+	}
+	own := there.Current.Manifest.Package
+	if own == nil || own.Name != spec.Name(alias) || spec.Requirement.Matches(own.Version) {
+		return
+	}
+	a.Status("Leaving out", "%s %q (%s has v%s)", alias, spec.Requirement, spec.Path, own.Version)
+	spec.Requirement = version.Requirement{}
 }
 
 // fits refuses what an entry cannot become where it is: its place says it. Spec is what it would be, full what it is with what

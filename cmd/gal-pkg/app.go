@@ -200,6 +200,18 @@ func (a *app) registry() (*remote.Registry, error) {
 	return set.Open(a.ctx, set.Default())
 }
 
+// withoutNetwork tries something as --offline would do it, and says nothing.
+func (a *app) withoutNetwork(try func() error) error {
+	set, quiet := a.set, a.Quiet
+	a.set, a.g.Offline, a.Quiet = nil, true, true
+	defer func() { a.set, a.g.Offline, a.Quiet = set, false, quiet }()
+	err := try()
+	if a.set != nil {
+		a.set.Close(a.ctx) // what cannot be kept does not change the answer
+	}
+	return err
+}
+
 // cache opens the user's cache.
 func (a *app) cache() (*cache.Cache, error) {
 	dirs, err := a.dirs()

@@ -97,16 +97,17 @@ func (a *app) adviseOffline(err error, p *project.Project, store *cache.Cache) e
 
 // plansOffline reports whether versions can be chosen without a network. It says nothing that has been said before.
 func (a *app) plansOffline(p *project.Project) bool {
-	set, quiet := a.set, a.Quiet
-	a.set, a.g.Offline, a.Quiet = nil, true, true
-	defer func() { a.set, a.g.Offline, a.Quiet = set, false, quiet }()
-	offline, err := a.registries()
-	if err != nil {
-		return false
-	}
-	defer offline.Close(a.ctx)
-	plan, err := p.Plan(a.ctx, offline, project.Locking{Now: a.now(), Clock: a.now})
-	return err == nil && !p.Changed(plan.Lock)
+	changed := false
+	err := a.withoutNetwork(func() error {
+		offline, err := a.registries()
+		if err != nil {
+			return err
+		}
+		plan, err := p.Plan(a.ctx, offline, project.Locking{Now: a.now(), Clock: a.now})
+		changed = err == nil && p.Changed(plan.Lock)
+		return err
+	})
+	return err == nil && !changed
 }
 
 func (c *installCmd) finished(a *app) error {

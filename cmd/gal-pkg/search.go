@@ -64,17 +64,11 @@ func (c *searchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.registry()
+	id, page, err := c.search(a, text)
 	if err != nil {
-		return c.orOffline(a, err)
+		return c.orOffline(a, text, err)
 	}
-	page, err := r.Snapshot.Search(a.ctx, index.Query{
-		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
-	}, c.Page, c.Limit)
-	if err != nil {
-		return c.orOffline(a, err)
-	}
-	found := searchResult{Registry: r.ID(), Total: page.Total, Page: c.Page, Limit: c.Limit, Close: page.Close, Packages: []foundRow{}}
+	found := searchResult{Registry: id, Total: page.Total, Page: c.Page, Limit: c.Limit, Close: page.Close, Packages: []foundRow{}}
 	for _, row := range page.Rows {
 		found.Packages = append(found.Packages, foundRow{
 			row.Name, row.Version, row.Description, orEmpty(row.Keywords), row.License, row.Updated.UTC().Format(time.RFC3339),
@@ -89,9 +83,25 @@ func (c *searchCmd) Run(a *app) error {
 	})
 }
 
-// orOffline adds to an error of the network that a search may do without one.
-func (c *searchCmd) orOffline(a *app, err error) error {
-	if f := fault.Of(err); f != nil && f.Kind == fault.Network && !a.g.Offline {
+// search looks a text up in the registry's catalogue, and returns the registry's id with what it finds.
+func (c *searchCmd) search(a *app, text string) (registry string, page index.Found, err error) {
+	r, err := a.registry()
+	if err != nil {
+		return "", page, err
+	}
+	page, err = r.Snapshot.Search(a.ctx, index.Query{
+		Text: text, Keyword: c.Keyword, Category: c.Category, Sort: c.Sort, IncludeYanked: c.IncludeYanked,
+	}, c.Page, c.Limit)
+	return r.ID(), page, err
+}
+
+// orOffline adds to an error of the network that the same search works without one, where it does.
+func (c *searchCmd) orOffline(a *app, text string, err error) error {
+	f := fault.Of(err)
+	if f == nil || f.Kind != fault.Network || a.g.Offline {
+		return err
+	}
+	if a.withoutNetwork(func() error { _, _, err := c.search(a, text); return err }) == nil {
 		f.WithHelp("gal-pkg search --offline WORD searches the catalogue as it was last seen")
 	}
 	return err

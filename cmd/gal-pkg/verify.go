@@ -117,15 +117,16 @@ func (c *verifyCmd) verifyProject(a *app) error {
 	for _, d := range v.Deprecated {
 		a.Warn("%s", d)
 	}
-	bad := judgeProject(v)
+	bad := judgeProject(v, p.MendLock())
 	if bad == nil {
 		a.Status("Verified", "%s", summary(v))
 	}
 	return a.verdict("verify", v, func(w io.Writer) { c.write(w, v) }, bad)
 }
 
-// judgeProject turns what was found into the error that says so, nil for nothing.
-func judgeProject(v *project.Verified) *fault.Error {
+// judgeProject turns what was found into the error that says so, nil for nothing. Mend is the command that makes a lock fit
+// that does not.
+func judgeProject(v *project.Verified, mend string) *fault.Error {
 	stale := 0
 	for _, t := range v.Mismatches {
 		if t.Package == "" && t.What == "lock" {
@@ -140,7 +141,7 @@ func judgeProject(v *project.Verified) *fault.Error {
 	case v.Elsewhere != nil:
 		return v.Elsewhere
 	case stale > 0:
-		return fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml").WithHelp("gal-pkg lock          # then commit gal.lock")
+		return fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml").WithHelp("%-20s  # then commit gal.lock", mend)
 	case len(v.Unchecked) > 0:
 		help := "gal-pkg install"
 		if !slices.ContainsFunc(v.Unchecked, func(t project.Trouble) bool { return t.What == "link" }) {

@@ -34,7 +34,7 @@ func (r *Report) Project(ctx context.Context, set *remote.Set, file, cacheDir st
 		a.warn("gal-pkg check", "%s in gal.toml", cmdline.Plural(n, "warning"))
 	}
 	if text := p.HalfWritten(); text != "" {
-		a.warn("gal-pkg update --breaking", "%s", text)
+		a.warn(p.MendLock(), "%s", text)
 	}
 	a.lock(p)
 	if p.Lock == nil {
@@ -75,7 +75,7 @@ func (a area) lock(p *project.Project) {
 		if f.Level == manifest.LevelError {
 			level = Fail
 		}
-		a.add(level, "gal-pkg lock", "%s", f.Message)
+		a.add(level, f.Help, "%s", p.Placed(f))
 	}
 	if len(findings) == 0 && p.Lock != nil {
 		a.ok("gal.lock is in step with gal.toml")

@@ -56,7 +56,7 @@ func check(file string, o CheckOptions) ([]Finding, error) {
 	}
 	var findings []Finding
 	if text := p.HalfWritten(); text != "" {
-		findings = append(findings, Finding{Level: manifest.LevelWarning, Code: "half-written", Path: filepath.Join(p.Dir, manifest.FileName), Message: text})
+		findings = append(findings, Finding{Level: manifest.LevelWarning, Code: "half-written", Path: filepath.Join(p.Dir, manifest.FileName), Message: text, Help: finishEdits})
 	}
 	for _, m := range p.Members {
 		findings = append(findings, fromManifest(m.Manifest.Warnings)...)
@@ -203,7 +203,7 @@ func (p *Project) CheckLock() []Finding {
 	if p.Lock == nil {
 		return p.withoutLock()
 	}
-	c := lockCheck{project: p, index: p.Lock.Index(), reached: map[manifest.Ref]bool{}}
+	c := lockCheck{project: p, index: p.Lock.Index(), reached: map[manifest.Ref]bool{}, mend: p.MendLock()}
 	for _, m := range p.Members {
 		c.member(m)
 	}
@@ -223,18 +223,19 @@ func (p *Project) withoutLock() []Finding {
 	if !needed {
 		return nil
 	}
-	return []Finding{{Level: manifest.LevelWarning, Code: "no-lock", Path: p.LockPath(), Message: "there is no gal.lock", Help: "gal-pkg lock"}}
+	return []Finding{{Level: manifest.LevelWarning, Code: "no-lock", Path: p.LockPath(), Message: "there is no gal.lock", Help: p.MendLock()}}
 }
 
 type lockCheck struct {
 	project  *Project
 	index    *manifest.LockIndex
 	reached  map[manifest.Ref]bool
+	mend     string // the command that helps
 	findings []Finding
 }
 
 func (c *lockCheck) say(f Finding) {
-	f.Level, f.Code, f.Help = manifest.LevelError, "lock-stale", "gal-pkg lock"
+	f.Level, f.Code, f.Help = manifest.LevelError, "lock-stale", c.mend
 	c.findings = append(c.findings, f)
 }
 
@@ -319,16 +320,30 @@ func (c *lockCheck) reach(l *manifest.LockedPackage) {
 	}
 }
 
+// commitLock is the help for a lock that does not fit, with the command that mends it.
+const commitLock = "%-20s  # then commit gal.lock"
+
+// Placed is a finding's message after its place in a manifest, such as `desk/gal.toml:8:1`, from the project's folder.
+func (p *Project) Placed(f Finding) string {
+	switch {
+	case f.Path == p.LockPath():
+		return f.Message
+	case f.Line == 0:
+		return fmt.Sprintf("%s: %s", p.rel(f.Path), f.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.rel(f.Path), f.Line, f.Column, f.Message)
+}
+
 // StaleLock is the error of a lock that no longer fits, nil for one that does.
 func (p *Project) StaleLock() error {
 	err := fault.New(fault.Negative, "lock-stale", "gal.lock does not match gal.toml")
 	for _, f := range p.CheckLock() {
 		if f.Code == "lock-stale" {
-			err.WithFact("%s", f.Message)
+			err.WithFact("%s", p.Placed(f))
 		}
 	}
 	if len(err.Facts) == 0 {
 		return nil
 	}
-	return err.WithHelp("gal-pkg lock          # then commit gal.lock")
+	return err.WithHelp(commitLock, p.MendLock())
 }

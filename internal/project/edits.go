@@ -21,17 +21,19 @@ type edited struct {
 	disk, text []byte
 }
 
-// edits are the manifests that the project is to have otherwise than they are on disk.
+// edits are the manifests that the project is to have otherwise than they are on disk: those of the members in their order,
+// then that of a root which is none.
 func (p *Project) edits() []edited {
-	list := slices.Clone(p.beside)
-	if !bytes.Equal(p.Current.disk, p.Current.text) {
-		list = append(list, edited{p.Path(p.Current), p.Current.disk, p.Current.text})
+	var list []edited
+	for _, m := range p.Members {
+		list = append(list, edited{p.Path(m), m.disk, m.text})
 	}
-	return list
+	return slices.DeleteFunc(append(list, p.above), func(e edited) bool { return bytes.Equal(e.disk, e.text) })
 }
 
 // Write puts the edited manifests and then the lock on disk, each only where it differs from what is there. Where one of
-// them cannot be written, those before it are put back. The errors are those of [Project.WriteLock].
+// them cannot be written, those before it are put back. The note of several stays, for [Project.settle]. The errors are those
+// of [Project.WriteLock].
 func (p *Project) Write(lock Locked) error {
 	if err := p.unchanged(lock); err != nil {
 		return err
@@ -41,32 +43,28 @@ func (p *Project) Write(lock Locked) error {
 		return err
 	}
 	for i, e := range edits {
-		if err := write(e.path, e.text); err != nil {
-			return p.putBack(edits[:i+1], err)
+		if err := write(e.path, p.rel(e.path), e.text); err != nil {
+			return putBack(edits[:i+1], err)
 		}
 	}
 	if err := p.WriteLock(lock); err != nil {
-		return p.putBack(edits, err)
+		return putBack(edits, err)
 	}
-	p.forgetEdits()
 	return nil
 }
 
-// putBack undoes edits after an error, and returns that. Where it cannot, the note of them stays.
-func (p *Project) putBack(edits []edited, err error) error {
+// putBack undoes edits after an error, as far as it can, and returns that.
+func putBack(edits []edited, err error) error {
 	for _, e := range edits {
-		if write(e.path, e.disk) != nil {
-			return err
-		}
+		_ = atomicfile.Write(e.path, e.disk, 0o644)
 	}
-	p.forgetEdits()
 	return err
 }
 
 // unchanged holds that nobody has written something else into the manifests or the lock since they were read: what was made
 // from them would undo that.
 func (p *Project) unchanged(lock Locked) error {
-	for _, e := range append(slices.Clone(p.beside), edited{p.Path(p.Current), p.Current.disk, p.Current.text}) {
+	for _, e := range append(p.edits(), edited{p.Path(p.Current), p.Current.disk, p.Current.text}) {
 		now, err := atomicfile.Read(e.path, manifest.MaxManifestSize)
 		if err != nil {
 			return err
@@ -95,6 +93,9 @@ const maxEdits = 1 << 20
 
 const editsHead = "gal-edits 1\n"
 
+// finishEdits is the command that edits several manifests, and finishes what it was stopped at.
+const finishEdits = "gal-pkg update --breaking"
+
 func (p *Project) editsPath() string { return filepath.Join(p.Dir, filepath.FromSlash(editsFile)) }
 
 // note writes the note of several edits; one needs none, since an install makes gal.lock follow.
@@ -110,14 +111,20 @@ func (p *Project) note(edits []edited) error {
 	if err := os.Mkdir(filepath.Join(p.Dir, install.Dir), 0o755); err != nil && !isFolder(filepath.Join(p.Dir, install.Dir)) {
 		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", editsFile).Because(err)
 	}
-	return write(p.editsPath(), b.Bytes())
+	return write(p.editsPath(), editsFile, b.Bytes())
 }
 
-// forgetEdits removes the note. One that stays tells of nothing: all that it names is as it says.
-func (p *Project) forgetEdits() { _ = os.Remove(p.editsPath()) }
+// settle removes the note where it tells of nothing half done. It is for those who hold the project: of what another is
+// writing, nothing may be written yet.
+func (p *Project) settle() {
+	if p.HalfWritten() == "" {
+		_ = os.Remove(p.editsPath())
+	}
+}
 
 // sweep removes what a crash has left of writing manifests and the note of them; [install.Link] does so for the other files.
 func (p *Project) sweep() {
+	p.settle()
 	atomicfile.Sweep(p.editsPath())
 	for _, m := range p.Members {
 		atomicfile.Sweep(p.Path(m))
@@ -150,11 +157,18 @@ func (p *Project) HalfWritten() string {
 		}
 	}
 	if len(written) == 0 || len(left) == 0 {
-		p.forgetEdits()
 		return ""
 	}
-	return fmt.Sprintf("a `gal-pkg update --breaking` was stopped halfway, and the same again finishes it: it has written %s, and not %s",
-		strings.Join(written, ", "), strings.Join(left, ", "))
+	return fmt.Sprintf("a `%s` was stopped halfway, and the same again finishes it: it has written %s, and not %s",
+		finishEdits, strings.Join(written, ", "), strings.Join(left, ", "))
+}
+
+// MendLock is the command that makes gal.lock fit the manifests: the one that was stopped, where they are half done.
+func (p *Project) MendLock() string {
+	if p.HalfWritten() != "" {
+		return finishEdits
+	}
+	return "gal-pkg lock"
 }
 
 // isManifest reports whether a path, relative to the project's folder, is that of a manifest of the project.

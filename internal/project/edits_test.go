@@ -64,15 +64,17 @@ func holds(t *testing.T, p *Project, want map[string]string) {
 func TestWriteAllOrNone(t *testing.T) {
 	for step := 1; ; step++ {
 		p, before, after := fleet(t)
-		at := 0
-		stop := failpoint.Rehearse(func(failpoint.Point, string) error {
+		at, refused := 0, ""
+		stop := failpoint.Rehearse(func(_ failpoint.Point, file string) error {
 			if at++; at == step {
+				refused = p.rel(file)
 				return syscall.ENOSPC
 			}
 			return nil
 		})
 		err := p.Write(locked(&manifest.Lock{Version: 1}))
 		stop()
+		p.settle()
 		if at < step {
 			if err != nil {
 				t.Fatal(err)
@@ -83,8 +85,8 @@ func TestWriteAllOrNone(t *testing.T) {
 			}
 			return
 		}
-		if !fault.IsCode(err, "not-writable") {
-			t.Errorf("at step %d: %v", step, err)
+		if f := fault.Of(err); !fault.IsCode(err, "not-writable") || f.Message != refused+" cannot be written" || len(f.Help) != 1 {
+			t.Errorf("at step %d, of %s: %v", step, refused, err)
 		}
 		holds(t, p, before)
 		if _, err := os.Lstat(p.LockPath()); err == nil {
@@ -132,18 +134,23 @@ func TestHalfWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for range 2 { // it tells until it is no longer so
-			if got := p.HalfWritten(); test.want == "" && got != "" || !strings.HasSuffix(got, test.want) {
-				t.Errorf("%s: %q", test.name, got)
-			}
+		if got := p.HalfWritten(); test.want == "" && got != "" || !strings.HasSuffix(got, test.want) {
+			t.Errorf("%s: %q", test.name, got)
 		}
 		findings, err := Check(filepath.Join(p.Dir, "gal.toml"), CheckOptions{Registry: func(string) (string, error) { return "", nil }})
 		told := slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == "half-written" })
 		if err != nil || told != (test.want != "") {
 			t.Errorf("%s: a check tells: %t, %v", test.name, told, err)
 		}
+		if _, err := os.Lstat(p.editsPath()); err != nil {
+			t.Errorf("%s: whoever only reads has removed the note of one who writes: %v", test.name, err)
+		}
+		p.sweep()
 		if _, err := os.Lstat(p.editsPath()); (err == nil) != (test.want != "") {
 			t.Errorf("%s: the note is there: %t", test.name, err == nil)
+		}
+		if want := map[bool]string{true: "gal-pkg lock", false: "gal-pkg update --breaking"}[test.want == ""]; p.MendLock() != want {
+			t.Errorf("%s: %s mends gal.lock, not %s", test.name, want, p.MendLock())
 		}
 	}
 }
@@ -163,8 +170,8 @@ func TestRewritten(t *testing.T) {
 	p, _, _ := fleet(t)
 	got, err := p.Rewritten()
 	want := []Rewritten{
-		{"gal.toml", "workspace.dependencies", "mailbox", "1", "2"},
 		{"b/gal.toml", "dependencies", "retry", "0.3", "0.4"},
+		{"gal.toml", "workspace.dependencies", "mailbox", "1", "2"},
 	}
 	if err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%v, %v", got, err)

@@ -253,6 +253,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 	}
 	defer free()
 	p.Project.sweep()
+	defer p.Project.settle()
 	if err := p.Project.unchanged(p.Lock); err != nil {
 		return nil, err
 	}

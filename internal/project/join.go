@@ -61,7 +61,7 @@ func joinTo(dir string, root *manifest.Manifest, file string, text []byte) (stri
 	if now, err := atomicfile.Read(file, manifest.MaxManifestSize); err != nil || !bytes.Equal(now, text) {
 		return "", changedMeanwhile(manifest.FileName)
 	}
-	return file, write(file, edit.Bytes())
+	return file, write(file, filepath.Base(file), edit.Bytes())
 }
 
 func isMember(root *manifest.Manifest, dir fs.FS, rel string) (bool, error) {

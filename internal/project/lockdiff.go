@@ -128,7 +128,7 @@ func (p *Plan) Stale() error {
 			err.WithFact("%s", d)
 		}
 	}
-	return err.WithHelp("gal-pkg lock          # then commit gal.lock")
+	return err.WithHelp(commitLock, p.Project.MendLock())
 }
 
 // asked says where gal.toml asks for what a change brings; what only other packages ask for is told by its version.

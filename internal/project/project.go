@@ -36,9 +36,9 @@ type Project struct {
 
 	root     *manifest.Manifest // of Dir
 	lockText []byte
-	beside   []edited // manifests that are edited beside the current one
-	torn     bool     // by a merge: Lock is what is left of lockText
-	vague    bool     // Current is only the first of several members: the manifest itself has no package
+	above    edited // manifest of a root that is no member, once [Project.reread] has had one to read
+	torn     bool   // by a merge: Lock is what is left of lockText
+	vague    bool   // Current is only the first of several members: the manifest itself has no package
 }
 
 // One returns the package that a command is about which acts on one. At the root of a workspace with several
@@ -287,12 +287,14 @@ func (p *Project) WriteLock(lock Locked) error {
 	if err := p.lockUnchanged(lock.text); err != nil {
 		return err
 	}
-	return write(p.LockPath(), lock.text)
+	return write(p.LockPath(), LockName, lock.text)
 }
 
-func write(file string, text []byte) error {
+// write puts text into a file, which the error calls name.
+func write(file, name string, text []byte) error {
 	if err := atomicfile.Write(file, text, 0o644); err != nil {
-		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", filepath.Base(file)).Because(err)
+		return fault.New(fault.Manifest, "not-writable", "%s cannot be written", name).Because(err).
+			WithHelp("ls -ld %q      # a file is written anew there: who may, and is there space?", filepath.Dir(file))
 	}
 	return nil
 }

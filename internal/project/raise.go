@@ -1,7 +1,6 @@
 package project
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"path/filepath"
@@ -203,20 +202,16 @@ func takes(m *manifest.Manifest, name string) bool {
 	return false
 }
 
-// reread gives the members the meaning of their texts, below the root's, and notes which manifests are edited beside the
-// current one.
+// reread gives the members the meaning of their texts, below the root's.
 func (p *Project) reread(root edited) error {
 	var err error
 	if p.root, err = manifest.Parse(root.path, root.text); err != nil {
 		return err
 	}
-	p.beside = nil
-	if p.Current.Rel != "." && !bytes.Equal(root.disk, root.text) {
-		p.beside = append(p.beside, root)
-	}
+	p.above = root
 	for _, m := range p.Members {
 		if m.Rel == "." {
-			m.text = root.text
+			m.text, p.above = root.text, edited{}
 		}
 		written, err := manifest.Parse(p.Path(m), m.text)
 		if err != nil {
@@ -224,9 +219,6 @@ func (p *Project) reread(root edited) error {
 		}
 		if m.Manifest, err = written.Inherit(p.root); err != nil {
 			return err
-		}
-		if m != p.Current && m.Rel != "." && !bytes.Equal(m.disk, m.text) {
-			p.beside = append(p.beside, edited{p.Path(m), m.disk, m.text})
 		}
 	}
 	return nil

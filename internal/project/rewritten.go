@@ -16,9 +16,10 @@ type Rewritten struct {
 	To    string `json:"to,omitempty"`   // requirement that it has now; "" for one that is removed, or has none
 }
 
-// Rewritten lists what the project's edited manifests have otherwise, in the order of files, tables and names.
+// Rewritten lists what the project's edited manifests have otherwise, in the order of members, tables and names; what they
+// have in common comes last.
 func (p *Project) Rewritten() ([]Rewritten, error) {
-	var all []Rewritten
+	var all, common []Rewritten
 	for _, e := range p.edits() {
 		before, err := requirements(e.path, e.disk)
 		if err != nil {
@@ -28,19 +29,26 @@ func (p *Project) Rewritten() ([]Rewritten, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, table := range slices.Sorted(maps.Keys(after)) {
-			names := maps.Clone(before[table])
-			maps.Copy(names, after[table])
-			for _, name := range slices.Sorted(maps.Keys(names)) {
-				from, had := before[table][name]
-				to, has := after[table][name]
-				if from != to || had != has {
-					all = append(all, Rewritten{p.rel(e.path), table, name, from, to})
-				}
-			}
+		for _, table := range tables {
+			all = append(all, rewritten(p.rel(e.path), table.name, before, after)...)
+		}
+		common = append(common, rewritten(p.rel(e.path), shared, before, after)...)
+	}
+	return append(all, common...), nil
+}
+
+// rewritten lists what one table of a manifest has otherwise, in the order of names.
+func rewritten(file, table string, before, after map[string]map[string]string) (list []Rewritten) {
+	names := maps.Clone(before[table])
+	maps.Copy(names, after[table])
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		from, had := before[table][name]
+		to, has := after[table][name]
+		if from != to || had != has {
+			list = append(list, Rewritten{file, table, name, from, to})
 		}
 	}
-	return all, nil
+	return list
 }
 
 // requirements are those of a manifest, by table and name.

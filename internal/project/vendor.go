@@ -152,6 +152,9 @@ func (v vendoring) write(ctx context.Context, tree string) error {
 	if err != nil {
 		return err
 	}
+	if files[index.CopyNotePath], err = v.note(); err != nil {
+		return err
+	}
 	for path, data := range files {
 		name := filepath.Join(tree, filepath.FromSlash(path))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -169,6 +172,16 @@ func (v vendoring) write(ctx context.Context, tree string) error {
 		}
 	}
 	return nil
+}
+
+// note says that the tree is a part of its registry, so that what is missed in it is not taken for an attack.
+func (v vendoring) note() ([]byte, error) {
+	n := index.CopyNote{V: 1, Registry: v.registry.ID()}
+	for _, w := range v.wants {
+		n.Releases = append(n.Releases, w.Name+" "+w.Version.String())
+	}
+	slices.Sort(n.Releases)
+	return n.Bytes()
 }
 
 func (v vendoring) archive(ctx context.Context, tree string, l manifest.LockedPackage, a placed) error {

@@ -33,6 +33,8 @@ type Verified struct {
 	Recovered  []string  `json:"recovered"`  // what root keys of registries gave to others, who have signed nothing since; none of it is wrong
 	Advice               // none of it is wrong either, and all of it worth a look
 
+	Stale bool `json:"-"` // gal.lock does not fit the manifests, which Mismatches has as well
+
 	// Elsewhere is the error of [Project.CheckRegistries], which Mismatches has as well; nil where everything stays.
 	Elsewhere *fault.Error `json:"-"`
 }
@@ -66,7 +68,8 @@ func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cach
 		Advice: Advice{[]Yanked{}, []Deprecated{}}},
 		project: p, source: s, set: set, store: store, entries: map[string][]archive.Entry{}, anew: map[string]*index.Snapshot{}, good: map[string][]index.Artifact{}}
 	for _, f := range p.CheckLock() {
-		v.wrong(manifest.LockedPackage{}, "lock", "%s", f.Message)
+		v.wrong(manifest.LockedPackage{}, "lock", "%s", p.Placed(f))
+		v.Stale = true
 	}
 	if err := v.elsewhere(ctx); err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (v *verifier) links() error {
 	for _, p := range list.Packages {
 		l, ok := byID[p.ID]
 		if !ok {
-			v.wrong(manifest.LockedPackage{}, "link", "%s has %q, which gal.lock has not", install.ListFile, p.ID)
+			v.otherLock(manifest.LockedPackage{}, "%s has %q, which gal.lock has not", install.ListFile, p.ID)
 			continue
 		}
 		if err := v.link(l, p.Folder); err != nil {
@@ -122,12 +122,22 @@ func (v *verifier) links() error {
 			continue
 		}
 		if name, ok := strayImport(x, l, p.Imports, byFolder); ok {
-			v.wrong(l, "link", "%s imports %q from a folder that gal.lock does not give it", install.ListFile, name)
+			v.otherLock(l, "%s imports %q from a folder that gal.lock does not give it", install.ListFile, name)
 			continue
 		}
 		v.Linked++
 	}
 	return nil
+}
+
+// otherLock tells of an installation for another gal.lock. Beside manifests that gal.lock does not fit either, that is no sign
+// that somebody altered it.
+func (v *verifier) otherLock(l manifest.LockedPackage, format string, args ...any) {
+	if v.Stale {
+		v.unchecked(l, "link", format, args...)
+	} else {
+		v.wrong(l, "link", format, args...)
+	}
 }
 
 // excuseUnused takes back that an archive is missing where the package is not installed: a build without an optional or

@@ -93,7 +93,7 @@ func rank(path string) int {
 
 // stageNote writes what the mirror is to hold.
 func (r *run) stageNote() error {
-	n := note{V: 1, Registry: r.report.Registry, Whole: r.o.Scope.Whole}
+	n := index.CopyNote{V: 1, Registry: r.report.Registry, Whole: r.o.Scope.Whole}
 	if r.o.Scope.Found {
 		if theirs, ok := parseNote(r.read(context.Background(), scopePath)); ok {
 			n.Whole = theirs.Whole
@@ -103,9 +103,9 @@ func (r *run) stageNote() error {
 		n.Releases = append(n.Releases, a.Name+" "+a.Version.String())
 	}
 	if old, ok := parseNote(r.tree.read(scopePath)); ok && r.o.Scope.Found && old.Registry == n.Registry {
-		n = n.with(old)
+		n = joined(n, old)
 	}
-	data, err := n.with(note{}).bytes()
+	data, err := joined(n, index.CopyNote{}).Bytes()
 	if err != nil {
 		return err
 	}

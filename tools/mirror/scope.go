@@ -47,30 +47,17 @@ func releasesOf(id string, locks []*manifest.Lock) ([]index.Want, error) {
 
 func releaseKey(name string, v version.Version) string { return manifest.Key(name) + " " + v.Key() }
 
-// note is mirror.json: what a mirror is to hold. Nothing vouches for it, and nothing is trusted by it.
-type note struct {
-	V        int      `json:"v"` // 1
-	Registry string   `json:"registry"`
-	Whole    bool     `json:"whole,omitempty"`
-	Releases []string `json:"releases,omitempty"` // "name version", sorted
-}
-
 // maxNote bounds mirror.json, in bytes.
 const maxNote = 64 << 20
 
-func (n note) bytes() ([]byte, error) {
-	data, err := json.Marshal(n)
-	return append(data, '\n'), err
-}
-
 // parseNote reads mirror.json; false where it is none: then what a tree is to hold is not known.
-func parseNote(data []byte) (n note, ok bool) {
+func parseNote(data []byte) (n index.CopyNote, ok bool) {
 	if len(data) == 0 || len(data) > maxNote || json.Unmarshal(data, &n) != nil || n.V != 1 {
-		return note{}, false
+		return index.CopyNote{}, false
 	}
 	for _, release := range n.Releases {
 		if _, ok := parseRelease(release); !ok {
-			return note{}, false
+			return index.CopyNote{}, false
 		}
 	}
 	return n, true
@@ -85,8 +72,8 @@ func parseRelease(text string) (w index.Want, ok bool) {
 	return index.Want{Name: name, Version: v}, err == nil
 }
 
-// with joins two notes of one registry.
-func (n note) with(o note) note {
+// joined is a note with what another of the same registry has; both have their releases in any order.
+func joined(n, o index.CopyNote) index.CopyNote {
 	n.Whole = n.Whole || o.Whole
 	n.Releases = append(slices.Clone(n.Releases), o.Releases...)
 	slices.Sort(n.Releases)
