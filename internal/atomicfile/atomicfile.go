@@ -30,10 +30,14 @@ func WriteSecret(path string, data []byte) error { return replace(path, parts(da
 
 // WriteCache is [Write] without the syncs, which cost milliseconds each: for files that carry their own digest and can be
 // made again, because after a power cut they may be there and hold something else. The parts stand one behind the other.
-func WriteCache(path string, data ...[]byte) error { return replace(path, parts(data...), 0o644, false) }
+func WriteCache(path string, data ...[]byte) error {
+	return replace(path, parts(data...), 0o644, false)
+}
 
 // WriteCacheFunc is [WriteCache] for what is too long to be in memory as a whole: write gets the file.
-func WriteCacheFunc(path string, write func(io.Writer) error) error { return replace(path, write, 0o644, false) }
+func WriteCacheFunc(path string, write func(io.Writer) error) error {
+	return replace(path, write, 0o644, false)
+}
 
 // parts writes data one behind the other.
 func parts(data ...[]byte) func(io.Writer) error {
