@@ -49,7 +49,7 @@ func TestScenarios(t *testing.T) {
 	want := []string{
 		"s1: cold cache", "s2: cold cache", "s3: warm cache", "s4: nothing to do", "s5: warm cache", "start: say the version",
 		"lock: choose versions", "lock: it is right", "search: offline",
-		"scale: first use", "scale: 30 package files", "scale: refresh", "scale: first use",
+		"scale: first use", "scale: 30 package files", "scale: 30 packages", "scale: refresh", "scale: first use",
 		"find: lock", "find: first search", "find: search", "find: search of a slip", "find: search of what is in every third package",
 		"grow: build after 1 publish", "grow: refresh after 100 publishes",
 	}
