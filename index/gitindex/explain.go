@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -90,6 +91,13 @@ func quoted(err error) string {
 func isServersWord(err error) bool {
 	var said *gitwire.ServerError
 	return errors.As(err, &said)
+}
+
+// isNoAnswer reports whether a server that has greeted did not answer a request as it should: it has said no, in a form of git's
+// or of its own, or broken off.
+func isNoAnswer(err error) bool {
+	var down *net.OpError
+	return fault.IsCode(err, "git-unreachable") && !errors.As(err, &down)
 }
 
 // isRefusal reports whether a server has refused to send an object by its id, by git's own words for it, which most

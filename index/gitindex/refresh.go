@@ -171,7 +171,7 @@ func (s *Store) fetchSnapshot(ctx context.Context, repo *gitrepo.Repo, want snap
 	if !cloned {
 		a, err = s.fetchCommit(ctx, repo, want)
 	}
-	if want.leave == gitwire.Upper && isServersWord(err) {
+	if want.leave == gitwire.Upper && isNoAnswer(err) {
 		want.base, want.leave = gitrepo.Hash{}, gitwire.NoFiles // the base has not all folders to build on
 		a, err = s.fetchCommit(ctx, repo, want)
 	}

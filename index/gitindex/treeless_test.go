@@ -249,6 +249,35 @@ func TestServersThatHaveNoFolders(t *testing.T) {
 	}
 }
 
+// TestServersThatChokeOnFolders: a server that does not know the filter need not say so as git does.
+func TestServersThatChokeOnFolders(t *testing.T) {
+	files := wide(50)
+	repo, _ := gittest.Repo(t, "dist", files)
+	for what, answer := range map[string]func(http.ResponseWriter){
+		"it breaks off":                   func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"it has a fault":                  func(w http.ResponseWriter) { http.Error(w, "no", http.StatusInternalServerError) },
+		"it says that the request is bad": func(w http.ResponseWriter) { http.Error(w, "no", http.StatusBadRequest) },
+	} {
+		srv := newServer(t, repo)
+		srv.setDoor(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			var body bytes.Buffer
+			body.ReadFrom(r.Body)
+			r.Body = readCloser{bytes.NewReader(body.Bytes())}
+			if strings.Contains(body.String(), "filter combine:") {
+				answer(w)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+		s := open(t, t.TempDir(), gitindex.Options{URL: srv.url})
+		refresh(t, s, true)
+		fetch(t, s, files, name(1), name(2))
+		if s.Tier() != gitindex.TierV2 {
+			t.Errorf("%s: tier %s", what, s.Tier())
+		}
+	}
+}
+
 // TestLyingAboutFolders: of a folder that was asked for, nothing else is taken, and the truth is found afterwards.
 func TestLyingAboutFolders(t *testing.T) {
 	files := wide(50)
