@@ -320,6 +320,7 @@ func TestSilentHostIsGivenUp(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, err := New(Options{
+				Jitter:  func() float64 { return 0.5 }, // a little more pause, and there are only two attempts in 3 s
 				Silence: tt.silence, AllowInsecure: func(string) bool { return true }, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
 				Dial: func(context.Context, string, string) (net.Conn, error) {
 					ours, theirs := net.Pipe()
