@@ -2,8 +2,6 @@ package index
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -103,11 +101,6 @@ func (t *Static) Announce(paths []string) {
 			})
 		}
 	}
-}
-
-func (t *Static) isKept(path string) bool {
-	_, err := os.Lstat(filepath.Join(t.dir, filepath.FromSlash(path)))
-	return err == nil
 }
 
 // readAhead asks for one file; it is its turn. What is too long for it is left to those who know how long it is; what else is

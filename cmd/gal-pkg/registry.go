@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/settings"
 )
 
@@ -79,4 +80,10 @@ func (a *app) withoutRegistry(err error) error {
 	f.Code, f.Message = "no-registry-configured", "no registry is configured, and the built-in one is not there: "+f.Message
 	f.WithHelp("gal-pkg registry add NAME URL --default")
 	return err
+}
+
+// forget drops what is kept of a registry, but for what another one that is configured needs.
+func forget(user *settings.User, r settings.Registry) error {
+	set := remote.New(remote.Options{Specs: specs(user.Registries.All), CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State})
+	return set.Forget(r.URL, r.ID)
 }
