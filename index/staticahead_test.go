@@ -39,6 +39,24 @@ func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
+// serving serves a host, and opens it with one cache, offline or not.
+func serving(t *testing.T, host http.Handler) func(offline bool) *index.Static {
+	server := httptest.NewServer(host)
+	t.Cleanup(server.Close)
+	client, err := web.New(web.Options{UserAgent: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	return func(offline bool) *index.Static {
+		s, err := index.NewStatic(client, server.URL, dir, offline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+}
+
 // taken returns the counts, and begins anew.
 func (c *counting) taken() map[string]int {
 	c.mu.Lock()
@@ -62,20 +80,7 @@ func TestAnnouncedFiles(t *testing.T) {
 		"index/right": says("right"), "index/grown": says("right and more"), "index/wrong": says("wrong"), "index/long": says(string(long)),
 		"index/refused": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 	}}
-	server := httptest.NewServer(host)
-	t.Cleanup(server.Close)
-	client, err := web.New(web.Options{UserAgent: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	open := func(offline bool) *index.Static {
-		s, err := index.NewStatic(client, server.URL, dir, offline)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
+	open := serving(t, host)
 	expect := func(path, text string) index.Expected {
 		return index.Expected{Path: path, File: listing.File{Length: int64(len(text)), SHA256: sha256.Sum256([]byte(text))}}
 	}
@@ -129,16 +134,7 @@ func TestAnnouncedBefore(t *testing.T) {
 			w.Write([]byte("right"))
 		},
 	}}
-	server := httptest.NewServer(host)
-	t.Cleanup(server.Close)
-	client, err := web.New(web.Options{UserAgent: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := index.NewStatic(client, server.URL, t.TempDir(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := serving(t, host)(false)
 	t.Cleanup(func() { s.Close() })
 	s.Announce([]string{"index/x"})
 	<-host.asked
@@ -159,23 +155,14 @@ func TestAnnouncedBefore(t *testing.T) {
 // TestCloseEndsAnnounced: nobody waits for a host that says nothing.
 func TestCloseEndsAnnounced(t *testing.T) {
 	asked, over := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := serving(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(asked)
 		select {
 		case <-r.Context().Done():
 		case <-over:
 		}
-	}))
-	t.Cleanup(server.Close)
+	}))(false)
 	defer close(over)
-	client, err := web.New(web.Options{UserAgent: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := index.NewStatic(client, server.URL, t.TempDir(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.Announce([]string{"index/slow"})
 	<-asked
 	if err := s.Close(); err != nil {

@@ -116,6 +116,24 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestUnusableServer: what is not there, or not what it should be, is told as that.
+func TestUnusableServer(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<!DOCTYPE html>login")) }))
+	t.Cleanup(page.Close)
+	foreign := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(foreign.Close)
+	for url, want := range map[string]string{
+		"git+http://127.0.0.1:1/r.git":  "cannot reach \"git+http://127.0.0.1:1/r.git\": connection refused",
+		"git+" + page.URL + "/r.git":    "answered with a web page",
+		"git+" + foreign.URL + "/r.git": "its certificate is from an unknown authority",
+	} {
+		s := open(t, t.TempDir(), gitindex.Options{URL: url})
+		if _, err := s.Refresh(t.Context()); fault.KindOf(err) != fault.Network || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 // TestRedirects: followed on the first request only, without the credentials once the origin is another, and never to a
 // weaker place. (Ports make two origins on one host.)
 func TestRedirects(t *testing.T) {

@@ -2,6 +2,7 @@ package gitindex
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/geeknik/gal-pkg/index/gitindex/gitwire"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
+	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 // errObjectFormat is matched where a server's ids are not SHA-1.
@@ -49,6 +51,14 @@ func (r *remote) explain(err error) error {
 	case r.at.scheme == "ssh" && isHandshake(err.Error()):
 		return fault.New(fault.Auth, "git-ssh-failed", "no ssh connection to %q", at).WithFact("%s", quoted(err)).
 			WithHelp("ssh-add -l").WithHelp("ssh %s", r.at.host)
+	}
+	switch {
+	case errors.Is(err, gitwire.ErrPage):
+		return fault.New(fault.Network, "captive-portal", "%q answered with a web page instead of git's protocol", at).
+			WithFact("a login page of the network stands in between, or the URL is not that of a repository").
+			WithHelp("gal-pkg registry list")
+	case isDown(err):
+		return fault.New(fault.Network, "git-unreachable", "cannot reach %q", at).Because(&serverError{web.Cause(err), err})
 	}
 	if errors.Is(err, gitwire.ErrMalformed) {
 		err = fmt.Errorf("%w (is it one of smart HTTP?)", err)
@@ -95,9 +105,13 @@ func isServersWord(err error) bool {
 
 // isNoAnswer reports whether a server that has greeted did not answer a request as it should: it has said no, in a form of git's
 // or of its own, or broken off.
-func isNoAnswer(err error) bool {
-	var down *net.OpError
-	return fault.IsCode(err, "git-unreachable") && !errors.As(err, &down)
+func isNoAnswer(err error) bool { return fault.IsCode(err, "git-unreachable") && !isDown(err) }
+
+// isDown reports whether there is no connection to a server, or none that can be trusted.
+func isDown(err error) bool {
+	var connection *net.OpError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &connection) || errors.As(err, &certificate)
 }
 
 // isRefusal reports whether a server has refused to send an object by its id, by git's own words for it, which most

@@ -28,11 +28,12 @@ func connectionError(ctx context.Context, target string, err error) *fault.Error
 	if f := fault.Of(err); f != nil {
 		return f
 	}
-	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", host(target), cause(err)).WithFact("url %s", Redact(target))
+	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", host(target), Cause(err)).WithFact("url %s", Redact(target))
 }
 
-// cause says what went wrong without the address that the libraries repeat, which may hold tokens.
-func cause(err error) string {
+// Cause says why there is no answer: in a few words that are safe to print, without the address that the libraries repeat,
+// which may hold tokens.
+func Cause(err error) string {
 	var dns *net.DNSError
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
@@ -41,7 +42,7 @@ func cause(err error) string {
 	var timeout net.Error
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
-		return "its proxy cannot be used: " + cause(op.Err)
+		return "its proxy cannot be used: " + Cause(op.Err)
 	}
 	switch {
 	case errors.Is(err, errStalled):

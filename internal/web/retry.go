@@ -106,5 +106,5 @@ func brief(t *transient) string {
 	if f := fault.Of(t.err); f != nil {
 		return f.Message
 	}
-	return cause(t.err)
+	return Cause(t.err)
 }

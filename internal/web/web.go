@@ -9,7 +9,8 @@
 //     address, never from a public host to one that is loopback, link-local or private.
 //   - Authorization belongs to one origin, which is scheme, host and port. It is sent there and nowhere else; once a
 //     redirect has left that origin it does not come back. It is the only header that carries a secret.
-//   - Heads of answers are at most [MaxHeader] bytes, bodies what the caller allows.
+//   - Heads of answers are at most [MaxHeader] bytes, bodies what the caller allows: a body that comes packed, as zstd
+//     (RFC 8878) or gzip (RFC 1952), before and after it is unpacked.
 //   - Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Through a proxy, names are resolved there, so only
 //     addresses and localhost can be judged as private.
 //   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.

@@ -23,6 +23,9 @@ const (
 // ErrMalformed is matched where a server does not speak as the protocol says.
 var ErrMalformed = errors.New("the server does not speak git's protocol")
 
+// ErrPage is matched where an answer is a web page, as a login page of a network is; so is [ErrMalformed].
+var ErrPage = fmt.Errorf("%w: it answers with a web page", ErrMalformed)
+
 // ServerError is what a server said before it gave up. It is not safe to print.
 type ServerError struct{ Text string }
 
@@ -56,6 +59,9 @@ func (l *lines) raw(n int) ([]byte, error) {
 
 // body returns the rest of the line whose four digits were read.
 func (l *lines) body(digits []byte) (kind, []byte, error) {
+	if digits[0] == '<' {
+		return 0, nil, ErrPage
+	}
 	n, err := strconv.ParseUint(string(digits), 16, 16)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%w: a line that begins with %q", ErrMalformed, digits)
