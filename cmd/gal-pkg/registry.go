@@ -26,7 +26,7 @@ EXAMPLES
   gal-pkg registry remove company`
 }
 
-// registryResult is the document of registry add, remove and set-default.
+// registryResult is the document of registry add, remove, reset and set-default.
 type registryResult struct {
 	Name    string `json:"name"`
 	URL     string `json:"url"`
