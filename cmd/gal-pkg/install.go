@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/install"
@@ -28,7 +29,7 @@ func (c choosing) choice() project.Choice {
 
 type installCmd struct {
 	choosing
-	LinkMode string `placeholder:"MODE" help:"How packages get into .gal/packages, for this time: auto, symlink, copy. Else store.link-mode says."`
+	LinkMode string `placeholder:"MODE" help:"How packages get into .gal/packages, for this time: auto, symlink, hardlink, copy, or on Windows junction. Else store.link-mode says."`
 	DryRun   bool   `short:"n" help:"Say what would change, and change nothing."`
 }
 
@@ -217,7 +218,7 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), a.amount(done.Bytes))
 	}
 	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
-	a.Status("Installed", "%s in .gal/packages", cmdline.Plural(count, "package"))
+	a.Status("Installed", "%s in .gal/packages%s", cmdline.Plural(count, "package"), inOtherWays(done.Links.Ways))
 	a.stamp(plan, choice)
 	rewritten, err := plan.Project.Rewritten()
 	if err != nil {
@@ -227,6 +228,19 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 		Packages: count, Downloaded: done.Downloaded, Bytes: done.Bytes, Signatures: done.Signed,
 		Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: orEmpty(done.Yanked),
 	}, func(io.Writer) {})
+}
+
+// inOtherWays says how packages got into a project, where not all are symbolic links.
+func inOtherWays(ways []install.LinkMode) string {
+	var words []string
+	for _, way := range ways {
+		words = append(words, map[install.LinkMode]string{install.Symlink: "symbolic links", install.Junction: "junctions",
+			install.Hardlink: "hard links", install.Copy: "copies"}[way])
+	}
+	if len(ways) == 0 || slices.Equal(ways, []install.LinkMode{install.Symlink}) {
+		return ""
+	}
+	return " as " + strings.Join(words, " and ")
 }
 
 // planned is the result of a command that has only chosen.

@@ -255,7 +255,11 @@ func TestDamagedTreesAreHealed(t *testing.T) {
 			if err := c.VerifyTree(item, level); err == nil {
 				t.Errorf("%s: level %d sees nothing", d.name, level)
 			}
+			before := c.Generation()
 			again, err := c.Tree(t.Context(), item, level)
+			if (c.Generation() == before) != (d.name == "tree removed") {
+				t.Errorf("%s: projects with files of the damaged tree do not look again", d.name)
+			}
 			if err != nil || again != tree || c.VerifyTree(item, Content) != nil {
 				t.Errorf("%s: not healed: %v, %v", d.name, err, c.VerifyTree(item, Content))
 			}

@@ -170,7 +170,8 @@ func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, leve
 	}
 	err = c.unpackTo(item, r, tmp)
 	if err == nil && !errors.Is(state, ErrAbsent) {
-		err = c.discard(path)
+		// Projects may have hard links to the files of the damaged one.
+		err = errors.Join(c.newGeneration(), c.discard(path))
 	}
 	if err == nil {
 		err = c.settleTree(item, tmp, path, level)

@@ -1,8 +1,9 @@
 // Package install makes a project's dependencies visible to the compiler: one link a package into the store, and a file
 // that says which package is where.
 //
-//	PROJECT/.gal/packages/<key>-<version>    a link to the package's read-only tree in the cache; with -<hex8>, the
-//	                                         first digits of its digest, where two sources share name and version
+//	PROJECT/.gal/packages/<key>-<version>    a link to the package's read-only tree in the cache, or a folder with its
+//	                                         files (see [LinkMode]); with -<hex8>, the first digits of its digest,
+//	                                         where two sources share name and version
 //	PROJECT/.gal/packages.json               {"v":1,"packages":[{"id","folder","features","imports":{name:folder}}]}
 //	PROJECT/.gal/state                       the stamp by which the next run sees that there is nothing to do
 //
@@ -19,6 +20,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -40,20 +42,46 @@ const (
 // LinkMode says how a package gets into a project.
 type LinkMode string
 
-// The zero LinkMode is Auto.
+// The zero LinkMode is Auto. All but Auto are an error where the system, or a file system, refuses them.
 const (
-	Auto    LinkMode = "auto"    // a symbolic link where the system allows one, else a copy
-	Symlink LinkMode = "symlink" // an error where it does not
-	Copy    LinkMode = "copy"
+	Auto     LinkMode = "auto"     // the first of the others, in this order, that is possible here
+	Symlink  LinkMode = "symlink"  // a symbolic link to the tree
+	Junction LinkMode = "junction" // a mount point that leads to the tree; on Windows alone, where it needs no privilege
+	Hardlink LinkMode = "hardlink" // a folder whose files are those of the tree: what is written into one changes the cache as well
+	Copy     LinkMode = "copy"     // a folder with files of its own, which may be written to
 )
 
-// Check reports whether there is such a mode: the error is of kind usage, with code bad-link-mode.
+// modes are those of this system: Auto, and then what it tries, in this order.
+func modes() []LinkMode {
+	if runtime.GOOS == "windows" {
+		return []LinkMode{Auto, Symlink, Junction, Hardlink, Copy}
+	}
+	return []LinkMode{Auto, Symlink, Hardlink, Copy}
+}
+
+// ways are what a mode stands for, in the order in which they are tried.
+func (m LinkMode) ways() []LinkMode {
+	if m == "" || m == Auto {
+		return modes()[1:]
+	}
+	return []LinkMode{m}
+}
+
+// Check reports whether this system has such a mode: the error is of kind usage, with code bad-link-mode.
 func (m LinkMode) Check() error {
-	switch m {
-	case "", Auto, Symlink, Copy:
+	if m == "" || slices.Contains(modes(), m) {
 		return nil
 	}
-	return fault.New(fault.Usage, "bad-link-mode", "%q is no way to link; use auto, symlink or copy", m)
+	var words []string
+	for _, mode := range modes() {
+		words = append(words, string(mode))
+	}
+	last := len(words) - 1
+	use := strings.Join(words[:last], ", ") + " or " + words[last]
+	if m == Junction {
+		return fault.New(fault.Usage, "bad-link-mode", "only Windows has junctions; use %s", use)
+	}
+	return fault.New(fault.Usage, "bad-link-mode", "%q is no way to link; use %s", m, use)
 }
 
 // Installed is one package of a build.
@@ -77,14 +105,14 @@ type Options struct {
 
 // Report is what a Link changed.
 type Report struct {
-	Linked  []string // folders that were made or replaced, sorted
-	Removed []string // folders that are no longer wanted, sorted
-	Copied  bool     // packages were copied, not linked
+	Linked  []string   // folders that were made or replaced, sorted
+	Removed []string   // folders that are no longer wanted, sorted
+	Ways    []LinkMode // how packages are there now, each way once; Auto may need several
 }
 
 // Link puts the packages into the project and removes those that are no longer wanted. Nothing outside of PROJECT/.gal is
-// touched; where .gal or packages is a link itself, the error is of kind config, as it is where the disk is full or may not
-// be written to. What is in place already stays as it is.
+// touched; where .gal or packages is a link itself, the error is of kind manifest, as it is where the disk is full, may not be
+// written to, or refuses the links of the mode: code link-not-possible. What is in place already stays as it is.
 func Link(project string, pkgs []Installed, o Options) (Report, error) {
 	report, err := link(project, pkgs, o)
 	if err != nil && fault.Of(err) == nil {

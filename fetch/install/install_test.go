@@ -66,7 +66,7 @@ func TestLink(t *testing.T) {
 	project, store := t.TempDir(), t.TempDir()
 	pkgs := build(t, store)
 	report, err := Link(project, pkgs, Options{})
-	if err != nil || !reflect.DeepEqual(report, Report{Linked: []string{"mailbox-1.0.0", "mailbox-2.0.0"}}) {
+	if err != nil || !reflect.DeepEqual(report, Report{Linked: []string{"mailbox-1.0.0", "mailbox-2.0.0"}, Ways: []LinkMode{Symlink}}) {
 		t.Fatalf("got %+v, %v", report, err)
 	}
 	if got := links(t, project); !reflect.DeepEqual(got, map[string]string{"mailbox-1.0.0": "mailbox-1.0.0-a", "mailbox-2.0.0": "mailbox-2.0.0-b"}) {
@@ -84,7 +84,7 @@ func TestLink(t *testing.T) {
 	}
 	before, err := os.Stat(filepath.Join(project, PackagesDir))
 	must(t, err)
-	if report, err := Link(project, pkgs, Options{}); err != nil || !reflect.DeepEqual(report, Report{}) {
+	if report, err := Link(project, pkgs, Options{}); err != nil || !reflect.DeepEqual(report, Report{Ways: []LinkMode{Symlink}}) {
 		t.Errorf("again: %+v, %v", report, err)
 	}
 	if after, err := os.Stat(filepath.Join(project, PackagesDir)); err != nil || !after.ModTime().Equal(before.ModTime()) {
@@ -144,7 +144,7 @@ func TestCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := Link(project, pkgs, Options{Mode: Copy})
-	if err != nil || !report.Copied || len(report.Linked) != 2 {
+	if err != nil || !reflect.DeepEqual(report.Ways, []LinkMode{Copy}) || len(report.Linked) != 2 {
 		t.Fatalf("got %+v, %v", report, err)
 	}
 	copied := filepath.Join(project, PackagesDir, "mailbox-1.0.0")
@@ -191,7 +191,7 @@ func TestLinkRefuses(t *testing.T) {
 		".gal is a file":         {func(p string) error { return os.WriteFile(filepath.Join(p, ".gal"), nil, 0o644) }, []Installed{good}, "", "bad-project"},
 		"packages is a link":     {linkBelow("packages", outside), []Installed{good}, "", "bad-project"},
 		"packages.json, a link":  {linkBelow("packages.json", filepath.Join(outside, "precious")), []Installed{good}, "", "bad-project"},
-		"mode":                   {nil, []Installed{good}, "hardlink", "bad-link-mode"},
+		"mode":                   {nil, []Installed{good}, "hard", "bad-link-mode"},
 		"the same id twice":      {nil, []Installed{good, good}, "", "bad-install"},
 		"an import of nothing":   {nil, []Installed{{ID: "app", Folder: ".", Imports: map[string]string{"x": "y"}}}, "", "bad-install"},
 		"a key that leads away":  {nil, []Installed{{ID: "x", Key: "../../x", Version: good.Version, Tree: good.Tree, Digest: good.Digest}}, "", "bad-name"},

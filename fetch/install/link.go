@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -13,13 +14,13 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// linker works in one project. Every path goes through root, so no link in a project leads it elsewhere.
+// linker works in one project. What it writes goes through root, so no link in a project leads it elsewhere; where root has
+// no call for it, into a folder that was just made through it.
 type linker struct {
 	project string
-	root    *os.Root // of .gal/packages
-	mode    LinkMode
+	root    *os.Root          // of .gal/packages
+	ways    []LinkMode        // that are left to try, none of them known to be impossible
 	names   map[string]string // package id -> name in packages/
-	there   map[string]fs.FileMode
 	report  Report
 }
 
@@ -36,16 +37,7 @@ func newLinker(project string, o Options) (*linker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &linker{project: project, root: root, mode: o.Mode, there: map[string]fs.FileMode{}}
-	entries, err := fs.ReadDir(root.FS(), ".")
-	if err != nil {
-		root.Close()
-		return nil, err
-	}
-	for _, e := range entries {
-		l.there[e.Name()] = e.Type()
-	}
-	return l, nil
+	return &linker{project: project, root: root, ways: o.Mode.ways()}, nil
 }
 
 // ownFolder makes a folder, or makes sure that it is one and not a link: a project that somebody else wrote may have a
@@ -87,97 +79,135 @@ func (l *linker) place(pkgs []Installed) (err error) {
 	return nil
 }
 
+// placeOne tries one way after the other. What is impossible for every package is not tried for the next.
 func (l *linker) placeOne(name, tree string) error {
-	if l.mode != Copy {
-		if old, err := l.readlink(name); err == nil && old == tree {
-			return nil
-		}
-		err := l.link(name, tree)
-		if err == nil || l.mode == Symlink || !noSymlinks(err) {
+	ways := l.ways
+	for i, way := range ways {
+		err := l.placeAs(way, name, tree)
+		var no *impossible
+		if !errors.As(err, &no) {
+			if err == nil && !slices.Contains(l.report.Ways, way) {
+				l.report.Ways = append(l.report.Ways, way)
+			}
 			return err
 		}
-		l.mode = Copy // the next ones need not try
+		if i == len(ways)-1 {
+			return l.refusal(way, tree, no)
+		}
+		if no.always {
+			l.ways = slices.DeleteFunc(slices.Clone(l.ways), func(w LinkMode) bool { return w == way })
+		}
 	}
-	l.report.Copied = true
-	if l.there[name] == fs.ModeDir && l.sameTree(name, tree) {
+	return nil
+}
+
+// placeAs leaves alone what is in place.
+func (l *linker) placeAs(way LinkMode, name, tree string) error {
+	switch way {
+	case Hardlink:
+		return l.realFolder(name, tree, true)
+	case Copy:
+		return l.realFolder(name, tree, false)
+	}
+	if l.leads(name, tree, way) {
 		return nil
 	}
-	return l.copy(name, tree)
-}
-
-func (l *linker) readlink(name string) (string, error) {
-	if l.there[name]&fs.ModeSymlink == 0 {
-		return "", fs.ErrNotExist
-	}
-	return l.root.Readlink(name)
-}
-
-// noSymlinks reports errors that mean that links cannot be made here at all, as on Windows without the privilege.
-func noSymlinks(err error) bool {
-	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || isPrivilege(err)
-}
-
-func (l *linker) link(name, tree string) error {
 	if err := failpoint.Fail(failpoint.LinkMade, name); err != nil {
-		return err
+		return refused(err)
 	}
-	if l.there[name] == 0 {
-		// Nothing was there, and a link is whole when it is there.
-		err := l.root.Symlink(tree, name)
-		if err == nil {
-			failpoint.Reach(failpoint.LinkPlaced)
-			l.report.Linked = append(l.report.Linked, name)
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
+	if way == Junction {
+		return l.junction(name, tree)
+	}
+	return l.symlink(name, tree)
+}
+
+// leads reports whether a name is a link of that kind to the tree.
+func (l *linker) leads(name, tree string, way LinkMode) bool {
+	info, err := l.root.Lstat(name)
+	if err != nil || (info.Mode().Type() == fs.ModeSymlink) != (way == Symlink) {
+		return false
+	}
+	old, err := l.root.Readlink(name)
+	return err == nil && old == tree
+}
+
+// symlink makes a link in its place: it is whole when it is there. Only what has the name already needs more.
+func (l *linker) symlink(name, tree string) error {
+	err := l.root.Symlink(tree, name)
+	if err == nil {
+		l.placed(name)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return refused(err)
 	}
 	tmp := atomicfile.TempPrefix + name
 	if err := l.root.RemoveAll(tmp); err != nil {
 		return err
 	}
 	if err := l.root.Symlink(tree, tmp); err != nil {
-		return err
+		return refused(err)
 	}
-	failpoint.Reach(failpoint.LinkMade)
 	return l.swap(tmp, name)
 }
 
-// swap renames tmp to name and removes what was there. A link replaces a link in one step; a folder has to go first.
-func (l *linker) swap(tmp, name string) error {
-	if l.there[name].IsDir() || l.there[tmp].IsDir() {
-		if err := l.remove(name); err != nil {
-			return err
-		}
+// junction makes a folder a junction, and makes sure that it leads to the tree: not every place can be led to.
+func (l *linker) junction(name, tree string) error {
+	tmp := atomicfile.TempPrefix + name
+	if err := l.root.RemoveAll(tmp); err != nil {
+		return err
 	}
-	err := l.root.Rename(tmp, name)
-	if err != nil && l.there[name] != 0 {
-		if err := l.remove(name); err != nil {
-			return err
-		}
-		err = l.root.Rename(tmp, name)
+	if err := l.root.Mkdir(tmp, 0o755); err != nil {
+		return err
+	}
+	path := filepath.Join(l.root.Name(), tmp)
+	err := makeJunction(path, tree)
+	if err == nil {
+		_, err = os.Stat(path)
 	}
 	if err != nil {
-		return errors.Join(err, l.root.RemoveAll(tmp))
+		return errors.Join(&impossible{err, true}, l.root.RemoveAll(tmp))
 	}
-	failpoint.Reach(failpoint.LinkPlaced)
-	l.report.Linked = append(l.report.Linked, name)
-	return nil
+	return l.swap(tmp, name)
 }
 
-// remove takes an entry away at once and then removes it, never following a link.
-func (l *linker) remove(name string) error {
+// swap gives what was made as tmp its name, in one step wherever the system can; what had the name goes.
+func (l *linker) swap(tmp, name string) error {
+	failpoint.Reach(failpoint.LinkMade)
+	err := l.root.Rename(tmp, name)
+	if err != nil {
+		err = exchange(l.root, tmp, name) // a folder takes the place of nothing but an empty one
+	}
+	if err != nil {
+		err = l.replace(tmp, name)
+	}
+	if err == nil {
+		l.placed(name)
+	}
+	return errors.Join(err, l.root.RemoveAll(tmp))
+}
+
+// replace is a swap of two steps: between them nothing has the name.
+func (l *linker) replace(tmp, name string) error {
 	old := atomicfile.TempPrefix + "old-" + name
 	if err := l.root.RemoveAll(old); err != nil {
 		return err
 	}
-	if err := l.root.Rename(name, old); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+	away := l.root.Rename(name, old)
+	if away != nil && !errors.Is(away, fs.ErrNotExist) {
+		return away
+	}
+	if err := l.root.Rename(tmp, name); err != nil {
+		if away == nil {
+			err = errors.Join(err, l.root.Rename(old, name))
 		}
 		return err
 	}
 	return l.root.RemoveAll(old)
+}
+
+func (l *linker) placed(name string) {
+	failpoint.Reach(failpoint.LinkPlaced)
+	l.report.Linked = append(l.report.Linked, name)
 }
 
 // removeOthers removes whatever no package has: former links, leftovers of a crash.

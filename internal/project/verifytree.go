@@ -117,7 +117,12 @@ func (v *verifier) links() error {
 			v.otherLock(manifest.LockedPackage{}, "%s has %q, which gal.lock has not", install.ListFile, p.ID)
 			continue
 		}
-		if err := v.link(l, p.Folder); err != nil {
+		err := v.link(l, p.Folder)
+		if errors.Is(err, errNothingToCompare) {
+			v.unchecked(l, "link", "%v", err)
+			continue
+		}
+		if err != nil {
 			v.wrong(l, "link", "%v", err)
 			continue
 		}
@@ -182,6 +187,8 @@ func strayImport(x *manifest.LockIndex, l manifest.LockedPackage, imports, byFol
 	return slices.Min(stray), true
 }
 
+var errNothingToCompare = errors.New("there is no archive to compare it with")
+
 // link checks that the folder of an installed package is the one that its entry in gal.lock stands for.
 func (v *verifier) link(l manifest.LockedPackage, folder string) error {
 	if l.Source.Kind == manifest.PathSource {
@@ -194,16 +201,15 @@ func (v *verifier) link(l manifest.LockedPackage, folder string) error {
 		return fmt.Errorf("%s has it in %q, which is not below %s", install.ListFile, folder, install.PackagesDir)
 	}
 	place := filepath.Join(v.project.Dir, filepath.FromSlash(folder))
-	info, err := os.Lstat(place)
-	if err != nil {
+	if _, err := os.Lstat(place); err != nil {
 		return fmt.Errorf("%s is not there", folder)
 	}
 	tree, err := v.store.TreePath(itemOf(l))
 	if err != nil {
 		return err
 	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		if target, err := os.Readlink(place); err != nil || filepath.Clean(target) != filepath.Clean(tree) {
+	if target, err := os.Readlink(place); err == nil {
+		if filepath.Clean(target) != filepath.Clean(tree) {
 			return fmt.Errorf("%s links to %s instead of %s", folder, target, tree)
 		}
 		if !v.store.HasTree(itemOf(l)) {
@@ -213,7 +219,7 @@ func (v *verifier) link(l manifest.LockedPackage, folder string) error {
 	}
 	entries, ok := v.entries[l.Checksum]
 	if !ok {
-		return fmt.Errorf("%s is a copy, and there is no archive to compare it with", folder)
+		return fmt.Errorf("%s is a folder, and %w", folder, errNothingToCompare)
 	}
 	if err := compareTree(place, entries); err != nil {
 		return fmt.Errorf("%s: %w", folder, err)

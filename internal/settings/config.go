@@ -29,7 +29,7 @@ type Values struct {
 	SigningKey  string // an absolute path, "" where none is set
 	SigningAuto bool
 	StoreVerify string // content (the default) or stat
-	LinkMode    string // auto (the default), symlink or copy
+	LinkMode    string // auto (the default), symlink, hardlink, copy, or on Windows junction
 	GitBinary   string // auto (the default), never or always
 	Shared      string // address of a cache that a team has in common, "" where none is set
 	SharedWrite bool   // give it what it does not have

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,9 +47,18 @@ func options() []option {
 		{name: "publisher", form: idForm},
 		{name: "signing.auto", form: flagForm},
 		{name: "signing.key", form: pathForm},
-		{name: "store.link-mode", form: wordForm, words: []string{"auto", "symlink", "copy"}},
+		{name: "store.link-mode", form: wordForm, words: linkModes()},
 		{name: "store.verify", form: wordForm, words: []string{"content", "stat"}},
 	}
+}
+
+// linkModes are the ways to link that this system has.
+func linkModes() []string {
+	modes := []string{"auto", "symlink", "hardlink", "copy"}
+	if runtime.GOOS == "windows" {
+		modes = append(modes, "junction")
+	}
+	return modes
 }
 
 func findOption(name string) option {
