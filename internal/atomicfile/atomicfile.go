@@ -120,14 +120,16 @@ func Create(path string, data []byte, perm fs.FileMode) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir makes a rename survive a power cut. Some file systems cannot sync a folder; that is not an error of ours.
+// syncDir makes a rename survive a power cut. Some file systems cannot sync a folder, and Windows does not let anybody; that is
+// not an error of ours.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) {
+	err = d.Sync()
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil
