@@ -30,7 +30,9 @@
 //	<f or x> <size> <hex sha256> <path>        for every file, sorted by path; x is executable
 //	end sha256:<hex of all lines above>
 //
-// The listing lies beside the folder, never in it: no file that a package brings can take its place.
+// The listing lies beside the folder, never in it: no file that a package brings can take its place. Where something was
+// found in a tree by other means, the line `gal-damaged 1` and one that says what was found stand in place of the listing,
+// until the tree is made anew.
 package cache
 
 import (

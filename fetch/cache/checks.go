@@ -9,8 +9,9 @@ import (
 // checks are the trees that were looked at since this process began to hold the cache: while it does, nobody removes them,
 // and one look is enough. It is so that looking can begin before it is certain what is needed.
 type checks struct {
-	mu sync.Mutex
-	of map[string]*check // by the tree's path
+	mu   sync.Mutex
+	of   map[string]*check // by the tree's path
+	told map[string]string // what was told of a tree, by its path
 }
 
 type check struct {
@@ -38,6 +39,21 @@ func (k *checks) clear() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.of)
+	clear(k.told)
+}
+
+// tell reports whether what was found in a tree is news: without its archive, it is met again once that has come.
+func (k *checks) tell(path, what string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.told[path] == what {
+		return false
+	}
+	if k.told == nil {
+		k.told = map[string]string{}
+	}
+	k.told[path] = what
+	return true
 }
 
 // Check looks at the item's tree as [Cache.VerifyTree] does. As long as the cache is held, [Cache.Tree] does not look

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -127,5 +128,35 @@ func TestATreeIsLookedAtOnceWhileTheCacheIsHeld(t *testing.T) {
 	}
 	if healed := log.take(); healed == "" || c.VerifyTree(item, Content) != nil {
 		t.Errorf("it was not healed: %q", healed)
+	}
+}
+
+// TestDistrust: whoever makes a tree anew that somebody else has found damaged says what that was.
+func TestDistrust(t *testing.T) {
+	c, log := open(t, t.TempDir())
+	item, data := sample(t, "mailbox")
+	tree := put(t, c, item, data)
+	before := c.Generation()
+	if err := c.Distrust(map[string]string{c.Dir(): "x", filepath.Join(c.Dir(), "lock"): "x"}); err != nil || c.Generation() != before {
+		t.Errorf("what is no tree: %v", err)
+	}
+	for what, want := range map[string]string{
+		`"src/lib.gal" was altered`: `"src/lib.gal" was altered`, "one\ntwo": "one", strings.Repeat("x", 2<<10): strings.Repeat("x", maxDamage), "": errListing.Error(),
+	} {
+		before = c.Generation()
+		if err := c.Distrust(map[string]string{tree: what}); err != nil || c.Generation() == before {
+			t.Errorf("%q: nobody looks again: %v", what, err)
+		}
+		for _, level := range []Level{Content, Stat} {
+			if err := c.VerifyTree(item, level); err == nil || err.Error() != want {
+				t.Errorf("%q: %v", what, err)
+			}
+		}
+		if _, err := c.Tree(t.Context(), item, Stat); err != nil || c.VerifyTree(item, Content) != nil {
+			t.Errorf("%q: it is not made anew: %v", what, err)
+		}
+		if told := log.take(); strings.Count(told, want) != 1 {
+			t.Errorf("%q: %q", what, told)
+		}
 	}
 }

@@ -3,12 +3,12 @@ package cache
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -53,19 +53,18 @@ func (c *Cache) kind(path string) kind {
 	return other
 }
 
-// Distrust makes the next check find trees damaged, at whatever level and whatever their listings say: the listings go, and
-// every project looks again at what it links to, so that whoever needs a tree makes it anew. It is for what was found by
-// other means than a listing; paths that are not those of trees are left alone.
-func (c *Cache) Distrust(paths ...string) error {
-	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return c.kind(path) != unpacked })
-	if len(paths) == 0 {
-		return nil
-	}
-	errs := []error{c.newGeneration()}
-	for _, path := range paths {
-		if err := os.Remove(path + listingSuffix); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+// Distrust makes the next check find trees damaged, at whatever level: in place of their listings it is noted what was found,
+// which whoever makes such a tree anew tells, and every project looks again at what it links to. It is for what was found by
+// other means than a listing. Found is by path; paths that are not those of trees are left alone.
+func (c *Cache) Distrust(found map[string]string) error {
+	var errs []error
+	for _, path := range slices.Sorted(maps.Keys(found)) {
+		if c.kind(path) == unpacked {
+			errs = append(errs, atomicfile.WriteCache(path+listingSuffix, formatDamage(found[path])))
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return errors.Join(append(errs, c.newGeneration())...)
 }

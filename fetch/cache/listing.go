@@ -76,6 +76,27 @@ func parseListing(data []byte) (*listing, error) {
 	return l, nil
 }
 
+const (
+	damageHead = "gal-damaged 1\n"
+	maxDamage  = 1 << 10 // bytes of what was found
+)
+
+// formatDamage notes in place of a tree's listing what was found in it.
+func formatDamage(what string) []byte {
+	what, _, _ = strings.Cut(what, "\n")
+	return []byte(damageHead + what[:min(len(what), maxDamage)] + "\n")
+}
+
+// ParseDamage returns what was found in a tree, where that is noted in place of its listing ([Cache.Distrust]).
+func ParseDamage(listing []byte) (what string, ok bool) {
+	text, ok := strings.CutPrefix(string(listing[:min(len(listing), len(damageHead)+maxDamage+1)]), damageHead)
+	what, rest, ended := strings.Cut(text, "\n")
+	if !ok || !ended || rest != "" || what == "" {
+		return "", false
+	}
+	return what, true
+}
+
 func headLine(text, key string) (value, rest string, ok bool) {
 	line, rest, ok := strings.Cut(text, "\n")
 	value, found := strings.CutPrefix(line, key)

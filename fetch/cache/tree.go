@@ -60,7 +60,9 @@ func (c *Cache) Tree(ctx context.Context, item fetch.Item, level Level) (string,
 	case err == nil:
 		return path, nil
 	case errors.As(err, &damage):
-		c.heal(item, damage.what)
+		if c.checks.tell(path, damage.what) {
+			c.heal(item, damage.what)
+		}
 	case !errors.Is(err, ErrAbsent):
 		return "", err
 	}
@@ -135,6 +137,9 @@ func loadListing(path string) (*listing, time.Time, error) {
 	data, err := atomicfile.ReadFrom(f, maxListing)
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	if what, ok := ParseDamage(data); ok {
+		return nil, time.Time{}, damagef("%s", what)
 	}
 	list, err := parseListing(data)
 	if errors.Is(err, errListing) {

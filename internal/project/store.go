@@ -77,11 +77,11 @@ func VerifyStore(ctx context.Context, store *cache.Cache) (*Stored, error) {
 			v.tree(t.Name())
 		}
 	}
-	var paths []string
+	found := map[string]string{}
 	for _, d := range v.Damaged {
-		paths = append(paths, d.Path)
+		found[d.Path] = d.Message
 	}
-	_ = store.Distrust(paths...) // in a cache that cannot be written to, an install mends nothing either
+	_ = store.Distrust(found) // in a cache that cannot be written to, an install mends nothing either
 	return v.Stored, nil
 }
 
@@ -174,6 +174,9 @@ func (v *storeVerifier) byListing(path, folder string) error {
 	data, err := atomicfile.Read(path+".tree", maxListing)
 	if err != nil {
 		return errors.New("it has no listing")
+	}
+	if what, ok := cache.ParseDamage(data); ok {
+		return errors.New(what)
 	}
 	_, rest, _ := bytes.Cut(data, []byte("archive "))
 	digest, _, _ := bytes.Cut(rest, []byte("\n"))

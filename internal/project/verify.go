@@ -51,8 +51,8 @@ type Trouble struct {
 // Verify checks everything about the project's packages again, and believes nothing that an earlier run found out: the
 // lines of the index and their signatures, the checksums of gal.lock, the archives, the unpacked trees, and the links. It
 // mends nothing, and sees to it that the next install does: a damaged archive goes out of the cache, as whenever one is met,
-// a damaged tree loses its listing, and the project the stamp by which an install would find nothing to do. The error is
-// for what keeps it from looking, such as a network that fails.
+// a damaged tree loses its listing to a note of what was found, and the project the stamp by which an install would find
+// nothing to do. The error is for what keeps it from looking, such as a network that fails.
 func (p *Project) Verify(ctx context.Context, set *remote.Set, store *cache.Cache) (*Verified, error) {
 	if p.Lock == nil {
 		return nil, p.ErrNoLock()
@@ -299,7 +299,7 @@ func (v *verifier) tree(l manifest.LockedPackage, item fetch.Item) error {
 	}
 	if err != nil {
 		v.wrong(l, "store", "%s: %v", path, err)
-		_ = v.store.Distrust(path) // in a cache that cannot be written to, an install mends nothing either
+		_ = v.store.Distrust(map[string]string{path: err.Error()}) // in a cache that cannot be written to, an install mends nothing either
 		return nil
 	}
 	v.Trees++
