@@ -12,6 +12,13 @@ const (
 	SightingSize = sha256.Size + 5*binary.MaxVarintLen64
 )
 
+// Hold and Holds are what a snapshot does once [Seen] has files, and asks before it does without; Keep and Knows, to have
+// it remember a file, and to ask for one.
+func (c *FoldCache) Hold(paths ...string)   { c.hold(paths) }
+func (c *FoldCache) Holds(path string) bool { return c.holds(path) }
+func (c *FoldCache) Keep(path string)       { c.note(path, "sum", "lists") }
+func (c *FoldCache) Knows(path string) bool { _, ok := c.speakers(path); return ok }
+
 // Fold and Unfold are the two directions of a record of a [FoldCache].
 func Fold(p *Package) []byte { return appendFolded(nil, p) }
 

@@ -2,9 +2,11 @@ package index
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -24,6 +26,7 @@ import (
 // A FoldCache is for use by several goroutines at once.
 type FoldCache struct {
 	path    string
+	sum     string        // of the file as it was read, "" for none
 	ready   chan struct{} // closed once the file has been read
 	scratch sync.Pool     // of *[]byte, where records are made
 
@@ -41,6 +44,7 @@ type folded struct {
 	speakers []string
 	record   string
 	used     bool
+	here     bool // held is what this process says
 }
 
 const foldHeader = "gal folded packages 3\n"
@@ -51,7 +55,7 @@ const maxFolded = 128 << 20
 // OpenFoldCache returns the cache at path, and begins to read it: whoever asks it first waits for that. A file that is
 // not there, or cannot be read, is an empty cache.
 func OpenFoldCache(path string) *FoldCache {
-	c := &FoldCache{path: path, folded: map[string]folded{}, ready: make(chan struct{}), scratch: sync.Pool{New: func() any { return new([]byte) }}}
+	c := &FoldCache{path: path, ready: make(chan struct{}), scratch: sync.Pool{New: func() any { return new([]byte) }}}
 	go func() {
 		defer close(c.ready)
 		c.read()
@@ -60,9 +64,22 @@ func OpenFoldCache(path string) *FoldCache {
 }
 
 func (c *FoldCache) read() {
-	if text, err := readSealed(c.path, foldHeader, maxFolded); err != nil || !c.parse(text) {
-		clear(c.folded)
+	var ok bool
+	if c.folded, c.sum, ok = readFolded(c.path); !ok {
+		c.folded = map[string]folded{}
 	}
+}
+
+// readFolded reads a cache, and the digest that it is sealed with; false for one that is not there, or damaged.
+func readFolded(path string) (files map[string]folded, sum string, ok bool) {
+	text, sum, err := readSealedSum(path, foldHeader, maxFolded)
+	if err != nil {
+		return nil, "", false
+	}
+	if files, ok = parseFiles(text); !ok {
+		return nil, "", false
+	}
+	return files, sum, true
 }
 
 // lock waits until the cache is read, and takes it.
@@ -71,13 +88,13 @@ func (c *FoldCache) lock() {
 	c.mu.Lock()
 }
 
-func (c *FoldCache) parse(text string) bool {
-	r := &unfolder{text: text}
+func parseFiles(text string) (map[string]folded, bool) {
+	r, files := &unfolder{text: text}, map[string]folded{}
 	for r.text != "" {
 		path := r.string()
-		c.folded[path] = folded{key: r.string(), sum: r.string(), under: r.string(), held: r.flag(), speakers: r.strings(), record: r.string()}
+		files[path] = folded{key: r.string(), sum: r.string(), under: r.string(), held: r.flag(), speakers: r.strings(), record: r.string()}
 	}
-	return !r.broken
+	return files, !r.broken
 }
 
 // speakers returns whose files a package's file was folded with, where the cache knows the path at all.
@@ -118,7 +135,7 @@ func (c *FoldCache) note(path, sum, lists string) {
 	defer c.mu.Unlock()
 	f := c.folded[path]
 	c.changed = c.changed || f.sum != sum || f.under != lists
-	c.folded[path] = folded{sum: sum, under: lists, held: f.held && f.sum == sum, used: true}
+	c.folded[path] = folded{sum: sum, under: lists, held: f.held && f.sum == sum, here: f.here && f.sum == sum, used: true}
 }
 
 // hold remembers that [Seen] has the files.
@@ -129,8 +146,9 @@ func (c *FoldCache) hold(paths []string) {
 	c.lock()
 	defer c.mu.Unlock()
 	for _, path := range paths {
-		if f, ok := c.folded[path]; ok && !f.held {
-			f.held, c.changed = true, true
+		if f, ok := c.folded[path]; ok {
+			c.changed = c.changed || !f.held
+			f.held, f.here = true, true
 			c.folded[path] = f
 		}
 	}
@@ -142,8 +160,9 @@ func (c *FoldCache) Release(paths []string) {
 	c.lock()
 	defer c.mu.Unlock()
 	for _, path := range paths {
-		if f := c.folded[path]; f.held {
-			f.held, c.changed = false, true
+		if f, ok := c.folded[path]; ok {
+			c.changed = c.changed || f.held
+			f.held, f.here = false, true
 			c.folded[path] = f
 		}
 	}
@@ -185,19 +204,30 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 	c.lock()
 	defer c.mu.Unlock()
 	if before := c.folded[path]; before.sum == f.sum {
-		f.under, f.held = cmp.Or(f.under, before.under), before.held
+		f.under, f.held, f.here = cmp.Or(f.under, before.under), before.held, before.here
 	}
 	c.folded[path] = f
 	c.changed = true
 }
 
-// Save writes the cache where something was added. Of two processes that save at once one wins; what the other had is
-// folded again next time.
-func (c *FoldCache) Save() error {
+// Save writes the cache where something was added, one process at a time. What others have written since it was read stays,
+// but for what this process has used; and a file that [Seen] no longer has, as they say, does not pass for held.
+//
+// Errors: those of the context where another process keeps what is to be written, and of writing.
+func (c *FoldCache) Save(ctx context.Context) error {
 	c.lock()
 	defer c.mu.Unlock()
 	if !c.changed {
 		return nil
+	}
+	lock, err := lockState(ctx, filepath.Dir(c.path))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if sealedSum(c.path, foldHeader) != c.sum {
+		there, _, _ := readFolded(c.path)
+		c.folded = join(there, c.folded)
 	}
 	size := 0
 	for path, f := range c.folded {
@@ -212,6 +242,7 @@ func (c *FoldCache) Save() error {
 	if n, err := c.write(sum, paths); err != nil || n > maxFolded {
 		return err // one process used more than a cache holds
 	}
+	c.sum = string(sum.Sum(nil))
 	return atomicfile.WriteCacheFunc(c.path, func(w io.Writer) error {
 		if _, err := w.Write(sum.Sum([]byte(foldHeader))); err != nil {
 			return err
@@ -219,6 +250,27 @@ func (c *FoldCache) Save() error {
 		_, err := c.write(w, paths)
 		return err
 	})
+}
+
+// join is what a process has of a file that others have written since, which is there now. It uses up there.
+func join(there, ours map[string]folded) map[string]folded {
+	if there == nil {
+		there = map[string]folded{}
+	}
+	for path, f := range ours {
+		now, ok := there[path]
+		switch same := ok && now.sum == f.sum; {
+		case !f.used && !ok, !f.used && !f.here:
+			continue
+		case !f.used: // only noted to be held, or not to be
+			now.held, now.here = f.held && same, true
+			f = now
+		case !f.here:
+			f.held = f.held && same && now.held
+		}
+		there[path] = f
+	}
+	return there
 }
 
 // write writes what is sealed, a piece at a time, and returns its length: it is never in memory twice.

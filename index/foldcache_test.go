@@ -111,7 +111,7 @@ func TestFoldCacheVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Save(); err != nil {
+	if err := cache.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	counting := &counted{FileMemory: memory}
@@ -161,7 +161,7 @@ func TestFoldCacheDamaged(t *testing.T) {
 	if _, _, err := wanted(t, p, o, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Save(); err != nil {
+	if err := cache.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -178,11 +178,100 @@ func TestFoldCacheDamaged(t *testing.T) {
 		if _, _, err := wanted(t, p, o, ""); err != nil {
 			t.Fatalf("byte %d: %v", n, err)
 		}
-		if err := cache.Save(); err != nil {
+		if err := cache.Save(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if mended, err := os.ReadFile(file); err != nil || !bytes.Equal(mended, data) {
 			t.Fatalf("byte %d: the cache was not made anew, %v", n, err)
 		}
 	}
+}
+
+// TestFoldCacheBeside: of two processes that save one behind the other, the second brings back nothing that the first has
+// found to be otherwise, and loses nothing that it has added.
+func TestFoldCacheBeside(t *testing.T) {
+	p := newPublished(t)
+	mailbox, ada := index.PackagePath("mailbox"), index.PublisherPath("ada")
+	save := func(t *testing.T, c *index.FoldCache) {
+		t.Helper()
+		if err := c.Save(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(t *testing.T, o index.Options) {
+		t.Helper()
+		if _, _, err := wanted(t, p, o, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		who           string
+		first, second func(t *testing.T, o index.Options, c *index.FoldCache)
+		removed       bool // the file, between the two
+		holds, knows  bool // of mailbox, at the end; before it is held
+	}{
+		{who: "nobody else has written", second: func(t *testing.T, o index.Options, _ *index.FoldCache) { look(t, o) }, holds: true, knows: true},
+		{who: "the second has not asked for it", first: func(_ *testing.T, _ index.Options, c *index.FoldCache) { c.Release([]string{mailbox}) }, knows: true},
+		{
+			who:    "the second has read it",
+			first:  func(_ *testing.T, _ index.Options, c *index.FoldCache) { c.Release([]string{mailbox}) },
+			second: func(t *testing.T, o index.Options, _ *index.FoldCache) { look(t, o) }, knows: true,
+		},
+		{
+			who:    "the second has had it kept",
+			first:  func(_ *testing.T, _ index.Options, c *index.FoldCache) { c.Release([]string{mailbox}) },
+			second: func(t *testing.T, o index.Options, c *index.FoldCache) { look(t, o); c.Hold(mailbox) }, holds: true, knows: true,
+		},
+		{
+			who:    "the second has left it out",
+			first:  func(_ *testing.T, _ index.Options, c *index.FoldCache) { c.Release([]string{ada}) },
+			second: func(_ *testing.T, _ index.Options, c *index.FoldCache) { c.Release([]string{mailbox}) }, knows: true,
+		},
+		{who: "all was forgotten, and it was not asked for", removed: true},
+		{who: "all was forgotten, and it was read", second: func(t *testing.T, o index.Options, _ *index.FoldCache) { look(t, o) }, removed: true, knows: true},
+	} {
+		t.Run(row.who, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "folded")
+			o, c := cached(t, file, nil)
+			look(t, o)
+			c.Hold(mailbox, ada)
+			save(t, c)
+			o1, first := cached(t, file, nil)
+			o2, second := cached(t, file, nil)
+			if !first.Holds(mailbox) || !second.Holds(mailbox) {
+				t.Fatal("it is not held to begin with")
+			}
+			if row.first != nil {
+				row.first(t, o1, first)
+				save(t, first)
+			}
+			if row.removed {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if row.second != nil {
+				row.second(t, o2, second)
+			}
+			second.Release([]string{ada}) // so that there is something to write
+			save(t, second)
+			if _, c = cached(t, file, nil); c.Holds(mailbox) != row.holds || c.Knows(mailbox) != row.knows || c.Holds(ada) {
+				t.Errorf("held %v, known %v; want %v, %v", c.Holds(mailbox), c.Knows(mailbox), row.holds, row.knows)
+			}
+		})
+	}
+	t.Run("what the first has added stays", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "folded")
+		_, second := cached(t, file, nil)
+		second.Holds(mailbox) // once it is read
+		o, first := cached(t, file, nil)
+		look(t, o)
+		first.Hold(mailbox)
+		save(t, first)
+		second.Keep("packages/x")
+		save(t, second)
+		if _, c := cached(t, file, nil); !c.Holds(mailbox) || !c.Knows("packages/x") {
+			t.Errorf("held %v, known %v", c.Holds(mailbox), c.Knows("packages/x"))
+		}
+	})
 }

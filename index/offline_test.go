@@ -43,7 +43,7 @@ func (v *visitor) visit(t *testing.T, offline bool, use func(s *index.Snapshot))
 	}
 	use(s)
 	_, err = seen.Save(t.Context())
-	if err = errors.Join(err, folded.Save(), memory.Save()); err != nil {
+	if err = errors.Join(err, folded.Save(t.Context()), memory.Save()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -30,34 +30,54 @@ func seal(buf []byte, header string) []byte {
 // readSealed reads the rest of a sealed file of at most limit bytes, into the only copy that is ever made of it. The error
 // is errUnsealed, or that of opening or reading.
 func readSealed(path, header string, limit int64) (string, error) {
+	text, _, err := readSealedSum(path, header, limit)
+	return text, err
+}
+
+// sealedSum is the digest that a sealed file bears, without looking whether it is right; "" for a file that has none.
+func sealedSum(path, header string) string {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, len(header)+sha256.Size)
+	if _, err := io.ReadFull(f, head); err != nil || string(head[:len(header)]) != header {
+		return ""
+	}
+	return string(head[len(header):])
+}
+
+// readSealedSum is readSealed with the digest that the file bears.
+func readSealedSum(path, header string, limit int64) (text, digest string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	rest := info.Size() - int64(len(header)) - sha256.Size
 	if info.Size() > limit || rest < 0 {
-		return "", errUnsealed
+		return "", "", errUnsealed
 	}
 	head := make([]byte, len(header)+sha256.Size)
 	if _, err := io.ReadFull(f, head); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if string(head[:len(header)]) != header {
-		return "", errUnsealed
+		return "", "", errUnsealed
 	}
-	var text strings.Builder
-	text.Grow(int(rest))
+	var whole strings.Builder
+	whole.Grow(int(rest))
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), io.LimitReader(f, rest), make([]byte, min(rest+1, 1<<17))); err != nil {
-		return "", err
+	if _, err := io.CopyBuffer(io.MultiWriter(&whole, sum), io.LimitReader(f, rest), make([]byte, min(rest+1, 1<<17))); err != nil {
+		return "", "", err
 	}
 	if string(sum.Sum(nil)) != string(head[len(header):]) {
-		return "", errUnsealed
+		return "", "", errUnsealed
 	}
-	return text.String(), nil
+	return whole.String(), string(head[len(header):]), nil
 }

@@ -221,7 +221,7 @@ func (v *caller) visit(shown tree, look func(*caller, *index.Snapshot, *index.Se
 	}
 	left, err := seen.Save(v.t.Context())
 	folded.Release(left)
-	return errors.Join(err, memory.Save(), folded.Save())
+	return errors.Join(err, memory.Save(), folded.Save(v.t.Context()))
 }
 
 func (v *caller) read(s *index.Snapshot, _ *index.Seen) error {
@@ -329,7 +329,7 @@ func TestUnchangedFilesAreNotRead(t *testing.T) {
 		if _, _, err := wanted(t, p, o, ""); err != nil {
 			return err
 		}
-		if err := cache.Save(); err != nil {
+		if err := cache.Save(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		_, err := seen.Save(t.Context())

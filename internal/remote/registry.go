@@ -205,5 +205,5 @@ func (r *Registry) saveSeen(ctx context.Context) error {
 		return err
 	}
 	r.folded.Release(left)
-	return r.folded.Save()
+	return r.folded.Save(ctx)
 }
