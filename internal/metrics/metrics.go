@@ -23,9 +23,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
 // Limits of a file.
@@ -33,7 +32,6 @@ const (
 	maxFile  = 16 << 10
 	maxCount = 1<<53 - 1
 	maxWait  = time.Second // for the lock: a run does not take longer because another one stands still
-	poll     = 5 * time.Millisecond
 )
 
 // Counts are what is counted.
@@ -97,11 +95,11 @@ func Add(ctx context.Context, path string, c Counts, now time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, path+".lock")
+	held, err := lock(ctx, path+".lock")
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer held.Release()
 	c.Runs = 1
 	data, err := atomicfile.Read(path, 2*maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,37 +122,27 @@ func Reset(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	unlock, err := lock(ctx, path+".lock")
+	held, err := lock(ctx, path+".lock")
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer held.Release()
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// lock takes the file's lock. Where there is none to have, on a file system without locks, it does without.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// lock takes the file's lock. Of the errors of opening it, only those count after which nothing can be written either; after
+// others it does without.
+func lock(ctx context.Context, path string) (*filelock.Lock, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxWait)
 	defer cancel()
-	f := flock.New(path, flock.SetPermissions(0o600))
-	if ok, err := f.TryLockContext(ctx, poll); !ok {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return func() {}, ignored(err)
+	held, err := filelock.Acquire(ctx, path, filelock.Options{})
+	if ctx.Err() == nil && !errors.Is(err, fs.ErrPermission) {
+		err = nil
 	}
-	return func() { _ = f.Unlock() }, nil
-}
-
-// ignored keeps only those errors of a lock after which nothing can be written either.
-func ignored(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
+	return held, err
 }
 
 func appendLine(path string, line []byte) error {

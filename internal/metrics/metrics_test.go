@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -76,6 +79,33 @@ func TestBeside(t *testing.T) {
 	all.Wait()
 	if got := Load(path).Counts; got != (Counts{Runs: 400, CacheMisses: 400, Healed: 800}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestHeldElsewhere: a run gives up on a lock that another one stands still with, even if it was interrupted itself, and does
+// without one that cannot be.
+func TestHeldElsewhere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics")
+	held, err := filelock.Acquire(t.Context(), path+".lock", filelock.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Add(t.Context(), path, Counts{CacheHits: 1}, start); !errors.Is(err, context.DeadlineExceeded) || !Load(path).IsZero() {
+		t.Errorf("while another one holds it: %v, %+v", err, Load(path))
+	}
+	held.Release()
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if err := Add(interrupted, path, Counts{CacheHits: 1}, start); err != nil || Load(path).CacheHits != 1 {
+		t.Errorf("afterwards: %v, %+v", err, Load(path))
+	}
+	other := filepath.Join(t.TempDir(), "metrics")
+	if err := os.Mkdir(other+".lock", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	add(t, other, Counts{CacheHits: 1}, start)
+	if Load(other).CacheHits != 1 {
+		t.Errorf("without a lock: %+v", Load(other))
 	}
 }
 

@@ -8,22 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"github.com/gofrs/flock"
+	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/filelock"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
 // MaxSize bounds each of the three files, in bytes.
 const MaxSize = manifest.MaxManifestSize
 
-const (
-	lockName  = ".lock"
-	pollEvery = 5 * time.Millisecond
-)
+const lockName = ".lock"
 
 // file is one of the three files. A secret one is for its owner alone.
 type file struct {
@@ -71,11 +67,11 @@ func (f file) edit(ctx context.Context, change func(old []byte) ([]byte, error))
 		info, err := os.Lstat(f.path)
 		target.path, linked = real, err == nil && info.Mode()&fs.ModeSymlink != 0
 	}
-	unlock, err := target.lock(ctx)
+	held, err := target.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer held.Release()
 	if !linked {
 		sweep(filepath.Dir(target.path))
 	}
@@ -105,8 +101,9 @@ func (f file) unwritten(err error) error {
 	return fault.New(fault.Manifest, "settings-not-written", "%s was not changed", f.path).Because(err)
 }
 
-// lock makes the folder, for its owner alone, and takes its lock.
-func (f file) lock(ctx context.Context) (unlock func(), err error) {
+// lock makes the folder, for its owner alone, and takes its lock. Without one nothing is written: what another process has
+// just written would be lost.
+func (f file) lock(ctx context.Context) (*filelock.Lock, error) {
 	dir := filepath.Dir(f.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, f.unwritten(err)
@@ -116,14 +113,17 @@ func (f file) lock(ctx context.Context) (unlock func(), err error) {
 			return nil, err
 		}
 	}
-	l := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(ctx, pollEvery); err != nil {
-		if ctx.Err() != nil {
-			return nil, fault.New(fault.Cancelled, "lock-wait", "gave up waiting for %s, which another process holds", l.Path()).Because(ctx.Err())
-		}
+	path := filepath.Join(dir, lockName)
+	held, err := filelock.Acquire(ctx, path, filelock.Options{})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fault.New(fault.Cancelled, "lock-wait", "gave up waiting for %s, which another process holds", path).Because(ctx.Err())
+	case err != nil:
 		return nil, f.unwritten(err)
+	case held == nil:
+		return nil, f.unwritten(syscall.ENOLCK)
 	}
-	return func() { l.Unlock() }, nil
+	return held, nil
 }
 
 // sweep removes what writers that were killed have left, which may hold secrets. Every writer of the folder holds its lock,
