@@ -92,7 +92,7 @@ func (c *addCmd) Run(a *app) error {
 		return err
 	}
 	if !c.DryRun {
-		if err := next.Write(plan.Lock); err != nil {
+		if err := next.Write(a.ctx, plan.Lock, a.events()); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func (c *fetchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := p.WriteLock(plan.Lock); err != nil {
+	if err := p.Write(a.ctx, plan.Lock, fetching.Events); err != nil {
 		return err
 	}
 	done := fetchResult{Packages: len(results)}

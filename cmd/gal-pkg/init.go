@@ -55,7 +55,7 @@ func (c *initCmd) Run(a *app) error {
 		r.Kind = "library"
 	}
 	a.Status("Created", "%s %s in %s", r.Kind, name, a.relative(dir))
-	if r.Workspace, err = project.Join(dir); err != nil {
+	if r.Workspace, err = project.Join(a.ctx, dir, a.events()); err != nil {
 		a.Warn("it is not made a member of the workspace that it is in: %v", err)
 	} else if r.Workspace != "" {
 		a.Status("Joined", "the workspace of %s", a.fromHere(r.Workspace))

@@ -204,6 +204,7 @@ type freshResult struct {
 
 // install carries a plan out and says what it did.
 func (a *app) install(plan *project.Plan, choice project.Choice, fetching project.Fetching, command string) error {
+	fetching.Words = func() ([]string, string, error) { return a.stampWords(choice) }
 	done, err := plan.Install(a.ctx, choice, fetching)
 	if err != nil {
 		return err
@@ -219,7 +220,9 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	}
 	a.Status("Verified", "%s, %s", cmdline.Plural(done.Hashed, "checksum"), cmdline.Plural(done.Signed, "signature"))
 	a.Status("Installed", "%s in .gal/packages%s", cmdline.Plural(count, "package"), inOtherWays(done.Links.Ways))
-	a.stamp(plan, choice)
+	if done.Unstamped != nil {
+		a.Debug("%v", fmt.Errorf("writing .gal/state: %w", done.Unstamped))
+	}
 	rewritten, err := plan.Project.Rewritten()
 	if err != nil {
 		return err
@@ -250,20 +253,6 @@ func (a *app) planned(plan *project.Plan, command string) error {
 		return err
 	}
 	return a.Result(command, installResult{Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: []project.Yanked{}}, nil)
-}
-
-// stamp lets the next install see that there is nothing to do. Without it that install only takes longer.
-func (a *app) stamp(plan *project.Plan, choice project.Choice) {
-	words, store, err := a.stampWords(choice)
-	if err == nil {
-		var stamp install.Stamp
-		if stamp, err = plan.Project.WithLock(plan.Lock).Stamp(words...); err == nil {
-			err = stamp.Record(plan.Project.Dir, store)
-		}
-	}
-	if err != nil {
-		a.Debug("%v", fmt.Errorf("writing .gal/state: %w", err))
-	}
 }
 
 func orEmpty[T any](list []T) []T {

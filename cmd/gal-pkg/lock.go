@@ -69,7 +69,7 @@ func (c *lockCmd) Run(a *app) error {
 		return err
 	}
 	if !c.DryRun && !c.Check {
-		if err := p.WriteLock(plan.Lock); err != nil {
+		if err := p.Write(a.ctx, plan.Lock, a.events()); err != nil {
 			return err
 		}
 		if err := p.WithLock(plan.Lock).RecordLock(words...); err != nil {

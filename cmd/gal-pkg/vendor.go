@@ -64,7 +64,7 @@ func (c *vendorCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := p.WriteLock(plan.Lock); err != nil {
+	if err := p.Write(a.ctx, plan.Lock, fetching.Events); err != nil {
 		return err
 	}
 	for _, v := range done {

@@ -2,13 +2,17 @@ package project
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -24,17 +28,43 @@ type edited struct {
 // edits are the manifests that the project is to have otherwise than they are on disk: those of the members in their order,
 // then that of a root which is none.
 func (p *Project) edits() []edited {
+	return slices.DeleteFunc(p.manifests(), func(e edited) bool { return bytes.Equal(e.disk, e.text) })
+}
+
+// manifests are all that the project is made of: those of the members in their order, then that of a root which is none.
+func (p *Project) manifests() []edited {
 	var list []edited
 	for _, m := range p.Members {
 		list = append(list, edited{p.Path(m), m.disk, m.text})
 	}
-	return slices.DeleteFunc(append(list, p.above), func(e edited) bool { return bytes.Equal(e.disk, e.text) })
+	if p.above.path != "" {
+		list = append(list, p.above)
+	}
+	return list
 }
 
-// Write puts the edited manifests and then the lock on disk, each only where it differs from what is there. Where one of
-// them cannot be written, those before it are put back. The note of several stays, for [Project.settle]. The errors are those
-// of [Project.WriteLock].
-func (p *Project) Write(lock Locked) error {
+// Write puts the edited manifests and then the lock on disk, each only where it differs from what is there, and keeps other
+// processes from doing so meanwhile. Where one of them cannot be written, those before it are put back. Nothing is touched
+// where there is nothing to write.
+//
+// Errors: fault.Negative "changed-meanwhile", where somebody else has written the lock or a manifest since they were read;
+// fault.Manifest "not-writable"; those of the context.
+func (p *Project) Write(ctx context.Context, lock Locked, events fetch.Events) error {
+	if len(p.edits()) == 0 && !p.Changed(lock) {
+		return nil
+	}
+	free, err := hold(ctx, p.Dir, events)
+	if err != nil {
+		return err
+	}
+	defer free()
+	p.sweep()
+	defer p.settle()
+	return p.write(lock)
+}
+
+// write is Write for those who hold the project. The note of several edits stays, for [Project.settle].
+func (p *Project) write(lock Locked) error {
 	if err := p.unchanged(lock); err != nil {
 		return err
 	}
@@ -47,7 +77,10 @@ func (p *Project) Write(lock Locked) error {
 			return putBack(edits[:i+1], err)
 		}
 	}
-	if err := p.WriteLock(lock); err != nil {
+	if !p.Changed(lock) {
+		return nil
+	}
+	if err := write(p.LockPath(), LockName, lock.text); err != nil {
 		return putBack(edits, err)
 	}
 	return nil
@@ -62,11 +95,11 @@ func putBack(edits []edited, err error) error {
 }
 
 // unchanged holds that nobody has written something else into the manifests or the lock since they were read: what was made
-// from them would undo that.
+// from them would undo that, or not fit it.
 func (p *Project) unchanged(lock Locked) error {
-	for _, e := range append(p.edits(), edited{p.Path(p.Current), p.Current.disk, p.Current.text}) {
+	for _, e := range p.manifests() {
 		now, err := atomicfile.Read(e.path, manifest.MaxManifestSize)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if !bytes.Equal(now, e.disk) && !bytes.Equal(now, e.text) {

@@ -4,10 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -37,10 +41,7 @@ func fleet(t *testing.T) (p *Project, before, after map[string]string) {
 		t.Fatal(err)
 	}
 	p.Current.text = []byte(after["b/gal.toml"])
-	root, err := p.rootText()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := p.rootText()
 	root.text = []byte(after["gal.toml"])
 	if err := p.reread(root); err != nil {
 		t.Fatal(err)
@@ -72,9 +73,8 @@ func TestWriteAllOrNone(t *testing.T) {
 			}
 			return nil
 		})
-		err := p.Write(locked(&manifest.Lock{Version: 1}))
+		err := p.Write(t.Context(), locked(&manifest.Lock{Version: 1}), fetch.Events{})
 		stop()
-		p.settle()
 		if at < step {
 			if err != nil {
 				t.Fatal(err)
@@ -95,19 +95,117 @@ func TestWriteAllOrNone(t *testing.T) {
 	}
 }
 
-// TestWriteChangedMeanwhile edits each of the manifests while they are worked on.
+// TestWriteChangedMeanwhile edits each of the manifests while they are worked on; also where the lock alone is to be written, and
+// where that is right as it is and is only noted to be so.
 func TestWriteChangedMeanwhile(t *testing.T) {
 	for _, name := range []string{"gal.toml", "b/gal.toml"} {
 		p, before, _ := fleet(t)
+		q, err := OpenFile(filepath.Join(p.Dir, "b", "gal.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		before[name] += "# mine\n"
 		if err := os.WriteFile(filepath.Join(p.Dir, name), []byte(before[name]), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		err := p.Write(locked(&manifest.Lock{Version: 1}))
+		err = p.Write(t.Context(), locked(&manifest.Lock{Version: 1}), fetch.Events{})
 		if !fault.IsCode(err, "changed-meanwhile") || !strings.HasPrefix(err.Error(), name+" ") {
 			t.Errorf("%s: %v", name, err)
 		}
+		if err := q.Write(t.Context(), locked(&manifest.Lock{Version: 1}), fetch.Events{}); !fault.IsCode(err, "changed-meanwhile") {
+			t.Errorf("the lock beside %s: %v", name, err)
+		}
+		if err := q.WithLock(locked(&manifest.Lock{Version: 1})).RecordLock(); !fault.IsCode(err, "changed-meanwhile") {
+			t.Errorf("a note of the lock beside %s: %v", name, err)
+		}
 		holds(t, p, before)
+		if _, err := os.Lstat(p.LockPath()); err == nil {
+			t.Errorf("beside %s: gal.lock is there", name)
+		}
+	}
+}
+
+// TestWriteBeside stops a writer halfway, and has another one begin: that waits, and then says that it came too late.
+func TestWriteBeside(t *testing.T) {
+	for _, row := range []struct {
+		what  string
+		write func(p *Project, events fetch.Events) error
+	}{
+		{"a manifest and the lock", func(p *Project, events fetch.Events) error {
+			next, err := p.WithManifest([]byte("[package]\nname = \"b\"\nversion = \"0.2.0\"\n"))
+			if err != nil {
+				return err
+			}
+			return next.Write(t.Context(), locked(&manifest.Lock{Version: 1}), events)
+		}},
+		{"the lock", func(p *Project, events fetch.Events) error {
+			return p.Write(t.Context(), locked(&manifest.Lock{Version: 1, Root: "b"}), events)
+		}},
+		{"a new member", func(p *Project, events fetch.Events) error {
+			dir := filepath.Join(p.Dir, "c")
+			if _, err := Init(dir, NewPackage{Name: "c"}); err != nil {
+				return err
+			}
+			_, err := Join(t.Context(), dir, events)
+			return err
+		}},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			p, _, after := fleet(t)
+			q, err := OpenFile(filepath.Join(p.Dir, "b", "gal.toml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			late, waits := make(chan error, 1), make(chan bool, 1)
+			var begun atomic.Bool
+			stop := failpoint.Rehearse(func(_ failpoint.Point, file string) error {
+				if p.rel(file) != "gal.toml" || !begun.CompareAndSwap(false, true) {
+					return nil
+				}
+				go func() { late <- row.write(q, fetch.Events{Waiting: func(string) { waits <- true }}) }()
+				select {
+				case <-waits:
+				case err := <-late:
+					late <- err
+					t.Errorf("it was written beside another: %v", err)
+				}
+				return nil
+			})
+			defer stop()
+			if err := p.Write(t.Context(), locked(&manifest.Lock{Version: 1}), fetch.Events{}); err != nil {
+				t.Error(err)
+			}
+			if err := <-late; !fault.IsCode(err, "changed-meanwhile") {
+				t.Errorf("who came second: %v", err)
+			}
+			holds(t, p, after)
+		})
+	}
+}
+
+// TestInitBeside: of many that make a package in one folder, one has made it.
+func TestInitBeside(t *testing.T) {
+	for range 20 {
+		dir, made, begin := t.TempDir(), make(chan string, 8), make(chan bool)
+		var all sync.WaitGroup
+		for i := range cap(made) {
+			all.Go(func() {
+				<-begin
+				name := "p" + strconv.Itoa(i)
+				if _, err := Init(dir, NewPackage{Name: name}); err == nil {
+					made <- name
+				} else if !fault.IsCode(err, "manifest-exists") {
+					t.Error(err)
+				}
+			})
+		}
+		close(begin)
+		all.Wait()
+		close(made)
+		name := <-made
+		if p, err := Open(dir); err != nil || p.Current.Manifest.Package.Name != name || len(made) > 0 {
+			t.Fatalf("%s and %d others say that they have made it: %v", name, len(made), err)
+		}
 	}
 }
 

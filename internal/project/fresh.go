@@ -68,9 +68,10 @@ func manifestAbove(dir string) bool {
 	return false
 }
 
-// RecordLock notes that gal.lock, as it was written just now, is right.
+// RecordLock notes that gal.lock, as it was read, or written just now, is right. Where somebody has written a manifest or
+// the lock since, there is nothing to note: the error is "changed-meanwhile".
 func (p *Project) RecordLock(words ...string) error {
-	stamp, err := p.Stamp(words...)
+	stamp, err := p.sound(words)
 	if err != nil {
 		return err
 	}

@@ -4,47 +4,30 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
-const (
-	holdPoll   = 20 * time.Millisecond
-	holdNotice = time.Second // then the user is told why nothing happens
-)
-
-// hold keeps other processes out of the project's .gal, and from writing gal.toml and gal.lock, until release is called.
-// The lock is one of the kernel's on .gal/lock: nothing is left of it when a process dies. Where there is none to have, on a
-// file system without locks or in a .gal that is no folder, whoever writes finds out what is wrong.
-func (p *Project) hold(ctx context.Context, events fetch.Events) (release func(), err error) {
-	dir := filepath.Join(p.Dir, install.Dir)
+// hold keeps other processes out of the .gal of a project, and from writing gal.toml and gal.lock, until release is called. The
+// lock is .gal/lock. Where there is none to have, on a file system without locks or in a .gal that is no folder, whoever
+// writes finds out what is wrong.
+func hold(ctx context.Context, project string, events fetch.Events) (release func(), err error) {
+	dir := filepath.Join(project, install.Dir)
 	file := filepath.Join(dir, "lock")
 	if err := os.Mkdir(dir, 0o755); err != nil && !isFolder(dir) || isLink(file) {
 		return func() {}, nil
 	}
-	lock := flock.New(file, flock.SetPermissions(0o644))
-	notice := time.After(holdNotice)
-	for {
-		ok, err := lock.TryLock()
-		if ok {
-			return func() { _ = lock.Unlock() }, nil
-		}
-		if err != nil {
-			return func() {}, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-notice:
-			events.Wait("another process, which is installing " + p.Dir)
-		case <-time.After(holdPoll):
-		}
+	lock, err := filelock.Acquire(ctx, file, filelock.Options{
+		Perm:   0o644,
+		Notice: func() { events.Wait("another process, which is installing " + project) },
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
+	return lock.Release, nil
 }
 
 // Hold keeps others from removing what is in the cache until release is called.

@@ -38,15 +38,18 @@ func Init(dir string, n NewPackage) ([]string, error) {
 	}
 	path := filepath.Join(dir, manifest.FileName)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Manifest, "manifest-exists", "there is a gal.toml in %s already", dir).WithHelp("gal-pkg check")
+		return nil, manifestExists(dir)
 	}
 	files := n.files()
 	if _, err := manifest.Parse(manifest.FileName, []byte(files[0].text)); err != nil {
 		return nil, fault.New(fault.Usage, "bad-package", "the package cannot be described so").Because(err)
 	}
 	var written []string
-	for _, f := range files {
+	for i, f := range files {
 		ok, err := create(filepath.Join(dir, filepath.FromSlash(f.path)), f.text)
+		if i == 0 && err == nil && !ok {
+			return nil, manifestExists(dir) // somebody else makes a package here at this moment
+		}
 		if err != nil {
 			return nil, fault.New(fault.Manifest, "not-writable", "%s cannot be written", f.path).Because(err)
 		}
@@ -56,6 +59,10 @@ func Init(dir string, n NewPackage) ([]string, error) {
 	}
 	slices.Sort(written)
 	return written, nil
+}
+
+func manifestExists(dir string) error {
+	return fault.New(fault.Manifest, "manifest-exists", "there is a gal.toml in %s already", dir).WithHelp("gal-pkg check")
 }
 
 // create writes a file unless there is one, and reports whether it did.

@@ -52,6 +52,10 @@ type Fetching struct {
 	ArchivesOnly bool
 	Events       fetch.Events
 	Ahead        *Ahead // what was begun before; nil for nothing
+
+	// Words are all that an installation follows from besides the project's own files, and the cache's folder with the
+	// trees. It is asked once all is done; nil leaves the installation without a stamp.
+	Words func() (words []string, store string, err error)
 }
 
 // options are those of downloads from a registry.
@@ -71,6 +75,7 @@ type Installed struct {
 	Signed     int   // packages whose signatures were verified
 	Yanked     []Yanked
 	Links      install.Report
+	Unstamped  error // why the next install will look at everything again; nil where it need not
 }
 
 // profile checks the choice's profile and what follows from it: release, and what inherits it, is built without
@@ -247,7 +252,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 			done.Bytes += r.Item.Size
 		}
 	}
-	free, err := p.Project.hold(ctx, o.Events)
+	free, err := hold(ctx, p.Project.Dir, o.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -260,10 +265,28 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 	if done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{Mode: o.Links}); err != nil {
 		return nil, err
 	}
-	if err := p.Project.Write(p.Lock); err != nil {
+	if err := p.Project.write(p.Lock); err != nil {
 		return nil, err
 	}
+	done.Unstamped = p.stamp(o)
 	return done, nil
+}
+
+// stamp lets the next install see that there is nothing to do. It is for those who hold the project: nobody else changes
+// what the stamp is of.
+func (p *Plan) stamp(o Fetching) error {
+	if o.Words == nil {
+		return nil
+	}
+	words, store, err := o.Words()
+	if err != nil {
+		return err
+	}
+	stamp, err := p.Project.WithLock(p.Lock).sound(words)
+	if err != nil {
+		return err
+	}
+	return stamp.Record(p.Project.Dir, store)
 }
 
 // signed counts the packages whose registries had their signatures verified.
@@ -353,6 +376,16 @@ func (p *Project) Stamp(words ...string) (install.Stamp, error) {
 		}
 	}
 	return install.NewStamp(p.Dir, files, words...)
+}
+
+// sound is the stamp of the project as it was read: where its files were written since, it would be of something else, and the
+// error is "changed-meanwhile".
+func (p *Project) sound(words []string) (install.Stamp, error) {
+	stamp, err := p.Stamp(words...)
+	if err != nil {
+		return "", err
+	}
+	return stamp, p.unchanged(Locked{p.Lock, p.lockText})
 }
 
 // ErrNoLock is the error of what needs a lock where there is none.

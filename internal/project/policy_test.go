@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
@@ -101,7 +102,7 @@ func TestLockedReleaseIsTooYoung(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := plan.Project.WriteLock(plan.Lock); err != nil {
+	if err := plan.Project.Write(t.Context(), plan.Lock, fetch.Events{}); err != nil {
 		t.Fatal(err)
 	}
 	manifestIn(t, dir, "[security]\nmin_release_age = \"7 days\"")

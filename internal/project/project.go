@@ -36,7 +36,7 @@ type Project struct {
 
 	root     *manifest.Manifest // of Dir
 	lockText []byte
-	above    edited // manifest of a root that is no member, once [Project.reread] has had one to read
+	above    edited // manifest of a root that is no member; the zero value for none
 	torn     bool   // by a merge: Lock is what is left of lockText
 	vague    bool   // Current is only the first of several members: the manifest itself has no package
 }
@@ -105,54 +105,69 @@ func openWithoutLock(file string) (*Project, error) {
 	}
 	dir := filepath.Dir(file)
 	p := &Project{Dir: dir, root: own}
+	rootText := text
 	if own.Workspace == nil {
-		root, found, err := workspaceAbove(dir)
+		root, above, found, err := workspaceAbove(dir)
 		if err != nil {
 			return nil, err
 		}
 		if found != "" {
-			p.Dir, p.root = found, root
+			p.Dir, p.root, rootText = found, root, above
 		}
+	}
+	if p.root.Workspace != nil && p.root.Package == nil {
+		p.above = edited{filepath.Join(p.Dir, manifest.FileName), rootText, rootText}
 	}
 	return p, p.addMembers(dir, own, text)
 }
 
+// load reads a manifest once: the text is what the rest was made from, whoever writes beside us.
 func load(file string) (*manifest.Manifest, []byte, error) {
-	m, err := manifest.Load(file)
+	text, err := readRegular(file, manifest.MaxManifestSize)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fault.New(fault.Manifest, "manifest-unreadable", "%s cannot be read", file).Because(err)
 	}
-	text, err := atomicfile.Read(file, manifest.MaxManifestSize)
+	m, err := manifest.Parse(file, text)
 	return m, text, err
 }
 
-// workspaceAbove looks for a workspace root in the folders above dir that has dir as a member.
-func workspaceAbove(dir string) (*manifest.Manifest, string, error) {
+func readRegular(file string, limit int64) ([]byte, error) {
+	f, err := atomicfile.OpenRegular(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return atomicfile.ReadFrom(f, limit)
+}
+
+// workspaceAbove looks for a workspace root in the folders above dir that has dir as a member, and returns it with its text
+// and its folder; "" for none.
+func workspaceAbove(dir string) (*manifest.Manifest, []byte, string, error) {
 	for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
 		file := filepath.Join(above, manifest.FileName)
 		if _, err := os.Stat(file); err == nil {
-			m, err := manifest.Load(file)
+			m, text, err := load(file)
 			if err != nil {
-				return nil, "", err
+				return nil, nil, "", err
 			}
 			if m.Workspace != nil {
 				folders, err := m.Workspace.Folders(os.DirFS(above))
 				if err != nil {
-					return nil, "", err
+					return nil, nil, "", err
 				}
 				rel, err := filepath.Rel(above, dir)
 				if err != nil {
-					return nil, "", err
+					return nil, nil, "", err
 				}
 				for _, f := range folders {
 					if f == filepath.ToSlash(rel) {
-						return m, above, nil
+						return m, text, above, nil
 					}
 				}
 			}
 		}
 		if above == filepath.Dir(above) {
-			return nil, "", nil
+			return nil, nil, "", nil
 		}
 	}
 }
@@ -252,10 +267,12 @@ type Locked struct {
 
 func locked(lock *manifest.Lock) Locked { return Locked{lock, lock.Format()} }
 
-// WithLock returns the project as it is once a lock has been written.
+// WithLock returns the project as it is once a lock has been written, where it says something else.
 func (p *Project) WithLock(lock Locked) *Project {
 	next := *p
-	next.Lock, next.lockText = lock.Lock, lock.text
+	if next.Lock = lock.Lock; p.Changed(lock) {
+		next.lockText = lock.text
+	}
 	return &next
 }
 
@@ -276,18 +293,6 @@ func (p *Project) lockUnchanged(text []byte) error {
 func changedMeanwhile(name string) error {
 	return fault.New(fault.Negative, "changed-meanwhile", "%s was changed while this ran; nothing was written", name).
 		WithHelp("run the command again")
-}
-
-// WriteLock puts the lock on disk where it differs from what is there. The errors are of kind Negative with code
-// "changed-meanwhile", where somebody else has written it, or Manifest with code "not-writable".
-func (p *Project) WriteLock(lock Locked) error {
-	if !p.Changed(lock) {
-		return nil
-	}
-	if err := p.lockUnchanged(lock.text); err != nil {
-		return err
-	}
-	return write(p.LockPath(), LockName, lock.text)
 }
 
 // write puts text into a file, which the error calls name.

@@ -3,13 +3,11 @@ package project
 import (
 	"context"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/geeknik/gal-pkg/index"
-	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
@@ -54,10 +52,8 @@ func (p *Project) RaiseAll(ctx context.Context, set *remote.Set, o Raising) (*Pr
 			return nil, nil, err
 		}
 	}
-	root, err := next.rootText()
-	if err != nil {
-		return nil, nil, err
-	}
+	root := next.rootText()
+	var err error
 	if root.text, err = r.workspace(ctx, root); err != nil {
 		return nil, nil, err
 	}
@@ -65,15 +61,13 @@ func (p *Project) RaiseAll(ctx context.Context, set *remote.Set, o Raising) (*Pr
 }
 
 // rootText is the manifest of the project's folder: of a member, or of a workspace without a package of its own.
-func (p *Project) rootText() (edited, error) {
+func (p *Project) rootText() edited {
 	for _, m := range p.Members {
 		if m.Rel == "." {
-			return edited{p.Path(m), m.disk, m.text}, nil
+			return edited{p.Path(m), m.disk, m.text}
 		}
 	}
-	file := filepath.Join(p.Dir, manifest.FileName)
-	text, err := atomicfile.Read(file, manifest.MaxManifestSize)
-	return edited{file, text, text}, err
+	return p.above
 }
 
 // raising is the work on a project.
