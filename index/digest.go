@@ -31,10 +31,19 @@ func (d Digest) Hex() string { return strings.TrimPrefix(string(d), "sha256:") }
 // Check reports whether d is well formed.
 func (d Digest) Check() error {
 	digits, ok := strings.CutPrefix(string(d), "sha256:")
-	if !ok || len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
+	if !ok || len(digits) != 64 || !isHex(digits) {
 		return fmt.Errorf("%q is not sha256: and 64 hexadecimal digits", string(d))
 	}
 	return nil
+}
+
+func isHex(digits string) bool {
+	for i := range len(digits) {
+		if c := digits[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 func decodeDigest(into *Digest, s *scanner) error {

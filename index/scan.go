@@ -3,7 +3,6 @@ package index
 import (
 	"fmt"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/geeknik/gal-pkg/version"
@@ -168,35 +167,50 @@ func (s *scanner) text() (string, error) {
 	start := s.pos
 	for s.pos < len(s.data) {
 		switch c := s.data[s.pos]; {
+		case isPlain(c):
+			s.pos++
 		case c == '"':
 			raw := s.data[start:s.pos]
 			s.pos++
-			return s.checked(raw)
+			return s.word(raw)
 		case c == '\\':
 			return s.escapedText(start)
 		case c < 0x20:
 			return "", s.failf("a control character stands in a string")
+		default:
+			s.pos++
 		}
-		s.pos++
 	}
 	return "", s.failf("a string does not end")
 }
 
-func (s *scanner) checked(raw []byte) (string, error) {
+// isPlain reports whether a byte stands for itself in a string, whatever is around it.
+func isPlain(c byte) bool { return 0x20 <= c && c < 0x7f && c != '"' && c != '\\' }
+
+// word returns a text, the same one for the same bytes where it is short.
+func (s *scanner) word(raw []byte) (string, error) {
+	if s.words == nil || len(raw) > maxWord {
+		return s.checked(raw)
+	}
 	if word, ok := s.words[string(raw)]; ok {
 		return word, nil
 	}
+	text, err := s.checked(raw)
+	if err != nil {
+		return "", err
+	}
+	if len(s.words) == maxWords {
+		clear(s.words)
+	}
+	s.words[text] = text
+	return text, nil
+}
+
+func (s *scanner) checked(raw []byte) (string, error) {
 	if err := checkText(raw); err != nil {
 		return "", s.failf("%v", err)
 	}
-	text := string(raw)
-	if s.words != nil && len(text) <= maxWord {
-		if len(s.words) == maxWords {
-			clear(s.words)
-		}
-		s.words[text] = text
-	}
-	return text, nil
+	return string(raw), nil
 }
 
 func (s *scanner) escapedText(start int) (string, error) {
@@ -206,7 +220,7 @@ func (s *scanner) escapedText(start int) (string, error) {
 		s.pos++
 		switch {
 		case c == '"':
-			return s.checked(value)
+			return s.word(value)
 		case c < 0x20:
 			return "", s.failf("a control character stands in a string")
 		case c != '\\':
@@ -267,12 +281,11 @@ func (s *scanner) end() error {
 // (CVE-2021-42574).
 func checkText(text []byte) error {
 	for i := 0; i < len(text); {
-		if text[i] < utf8.RuneSelf {
-			if text[i] == 0x7f {
-				return fmt.Errorf("a string holds DEL")
-			}
+		if c := text[i]; c < 0x7f {
 			i++
 			continue
+		} else if c == 0x7f {
+			return fmt.Errorf("a string holds DEL")
 		}
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
@@ -288,18 +301,6 @@ func checkText(text []byte) error {
 
 func isBidiControl(r rune) bool {
 	return r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-}
-
-func (s *scanner) time() (time.Time, error) {
-	text, err := s.text()
-	if err != nil {
-		return time.Time{}, err
-	}
-	t, err := time.Parse(timeLayout, text)
-	if err != nil || formatTime(t) != text {
-		return time.Time{}, s.failf("%q is not a time of the form YYYY-MM-DDTHH:MM:SSZ", text)
-	}
-	return t, nil
 }
 
 // maxDepth bounds the nesting of members that are passed over.

@@ -14,8 +14,15 @@ const hexDigits = "0123456789abcdef"
 // quote appends a string with the only escapes of the canonical form.
 func (w *writer) quote(text string) {
 	w.buf = append(w.buf, '"')
+	done := 0 // of what needs no escape, and is appended at once
 	for i := range len(text) {
-		switch c := text[i]; c {
+		c := text[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		w.buf = append(w.buf, text[done:i]...)
+		done = i + 1
+		switch c {
 		case '"', '\\':
 			w.buf = append(w.buf, '\\', c)
 		case '\b':
@@ -29,13 +36,10 @@ func (w *writer) quote(text string) {
 		case '\r':
 			w.buf = append(w.buf, '\\', 'r')
 		default:
-			if c < 0x20 {
-				w.buf = append(w.buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			} else {
-				w.buf = append(w.buf, c)
-			}
+			w.buf = append(w.buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
+	w.buf = append(w.buf, text[done:]...)
 	w.buf = append(w.buf, '"')
 }
 
@@ -77,7 +81,10 @@ func (w *writer) flag(name string, value bool) {
 }
 
 func (w *writer) time(name string, value time.Time) {
-	w.text(name, formatTime(value))
+	if !value.IsZero() {
+		w.name(name)
+		w.buf = append(appendTime(append(w.buf, '"'), value), '"')
+	}
 }
 
 func (w *writer) list(name string, values []string) {
@@ -115,13 +122,4 @@ func (w *writer) lists(name string, values map[string][]string) {
 		w.array(values[key])
 	}
 	w.close()
-}
-
-const timeLayout = "2006-01-02T15:04:05Z"
-
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(timeLayout)
 }
