@@ -20,13 +20,21 @@ const (
 type ahead struct {
 	ctx   context.Context
 	stop  context.CancelFunc
-	slots chan struct{} // taken while a request is under way
 	group sync.WaitGroup
 
-	mu   sync.Mutex
-	got  map[string]early
-	held int // bytes of got
-	age  int // how often got was cleared
+	mu    sync.Mutex
+	queue []announced // that nobody has asked for yet
+	busy  int         // of those who ask
+	got   map[string]early
+	held  int // bytes of got
+	age   int // how often got was cleared
+}
+
+// announced is a file that is to be asked for; it is its turn until done.
+type announced struct {
+	path string
+	age  int
+	done func()
 }
 
 // early is what came of a request, for the first who asks.
@@ -37,7 +45,7 @@ type early struct {
 
 func newAhead() *ahead {
 	ctx, stop := context.WithCancel(context.Background())
-	return &ahead{ctx: ctx, stop: stop, slots: make(chan struct{}, slotsAhead), got: map[string]early{}}
+	return &ahead{ctx: ctx, stop: stop, got: map[string]early{}}
 }
 
 // close ends all requests.
@@ -89,29 +97,47 @@ func (t *Static) Announce(paths []string) {
 	if t.offline {
 		return
 	}
-	age := t.ahead.now()
+	a := t.ahead
+	age := a.now()
 	for _, path := range paths {
 		if CheckPath(path) != nil || t.isKept(path) || t.isAbsent(path) {
 			continue
 		}
 		if done, _ := t.tryTurn(path); done != nil {
-			t.ahead.group.Go(func() {
-				defer done()
-				t.readAhead(path, age)
-			})
+			a.mu.Lock()
+			a.queue = append(a.queue, announced{path, age, done})
+			if a.busy < slotsAhead {
+				a.busy++
+				a.group.Go(t.readQueue)
+			}
+			a.mu.Unlock()
 		}
+	}
+}
+
+// readQueue asks for what was announced until nothing is left.
+func (t *Static) readQueue() {
+	a := t.ahead
+	for {
+		a.mu.Lock()
+		if len(a.queue) == 0 {
+			a.busy--
+			a.mu.Unlock()
+			return
+		}
+		next := a.queue[0]
+		a.queue = a.queue[1:]
+		a.mu.Unlock()
+		if a.ctx.Err() == nil {
+			t.readAhead(next.path, next.age)
+		}
+		next.done()
 	}
 }
 
 // readAhead asks for one file; it is its turn. What is too long for it is left to those who know how long it is; what else is
 // wrong is told to the first of them, who would otherwise find out once more.
 func (t *Static) readAhead(path string, age int) {
-	select {
-	case t.ahead.slots <- struct{}{}:
-		defer func() { <-t.ahead.slots }()
-	case <-t.ahead.ctx.Done():
-		return
-	}
 	response, err := t.get(t.ahead.ctx, path, web.GetOptions{MaxBytes: maxAhead})
 	if t.ahead.ctx.Err() != nil || fault.IsCode(err, web.TooLarge) {
 		return

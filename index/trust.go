@@ -6,6 +6,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +33,7 @@ type Trust struct {
 type checker struct {
 	snapshot    *Snapshot
 	obligations []Obligation
+	memos       []Digest // of the obligations
 	seen        map[Digest]bool
 	heard       map[string]bool // publishers whose own obligations are among them
 	warnings    []string
@@ -96,7 +98,7 @@ func (c *checker) add(list iter.Seq[Obligation]) {
 	for o := range list {
 		if memo := o.memo(); !c.seen[memo] {
 			c.seen[memo] = true
-			c.obligations = append(c.obligations, o)
+			c.obligations, c.memos = append(c.obligations, o), append(c.memos, memo)
 		}
 	}
 }
@@ -134,9 +136,10 @@ func (c *checker) complain(trust Trust, err *fault.Error) error {
 func (c *checker) discharge(ctx context.Context) error {
 	memory := c.snapshot.state.Verified
 	var open []Obligation
-	for _, o := range c.obligations {
-		if memory == nil || !memory.Has(o.memo()) {
-			open = append(open, o)
+	var memos []Digest
+	for i, o := range c.obligations {
+		if memory == nil || !memory.Has(c.memos[i]) {
+			open, memos = append(open, o), append(memos, c.memos[i])
 		}
 	}
 	bundles, err := c.snapshot.bundles(ctx, open)
@@ -144,15 +147,17 @@ func (c *checker) discharge(ctx context.Context) error {
 		return err
 	}
 	results := make([]error, len(open))
+	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, o := range open {
+	for range min(runtime.GOMAXPROCS(0), len(open)) { // a goroutine for each would have each make its stack anew, for curves want a deep one
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if results[i] = o.VerifyWith(bundles); results[i] == nil && memory != nil {
-				memory.Add(o.memo())
+			for i := int(next.Add(1)) - 1; i < len(open); i = int(next.Add(1)) - 1 {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if results[i] = open[i].VerifyWith(bundles); results[i] == nil && memory != nil {
+					memory.Add(memos[i])
+				}
 			}
 			return nil
 		})

@@ -19,10 +19,12 @@ type Early struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
-	free chan struct{} // as many as may run at once
+	most int // how many may run at once
 
-	mu sync.Mutex
-	of map[string]*early // by digest
+	mu    sync.Mutex
+	of    map[string]*early // by digest
+	queue []*early          // that nobody has begun yet
+	busy  int               // of those who download
 }
 
 type early struct {
@@ -39,7 +41,7 @@ func NewEarly(ctx context.Context, o Options) *Early {
 	o.Early = nil
 	o.Offline = o.Offline || !o.Cache.HasPlenty()
 	e := &Early{f: newFetcher(o), of: map[string]*early{}}
-	e.free = make(chan struct{}, max(e.f.connections(), 1))
+	e.most = max(e.f.connections(), 1)
 	e.ctx, e.stop = context.WithCancel(ctx)
 	return e
 }
@@ -56,16 +58,30 @@ func (e *Early) Begin(item Item) {
 	}
 	begun := &early{done: make(chan struct{}), result: Result{Item: item}}
 	e.of[item.Digest] = begun
-	e.work.Go(func() {
-		defer close(begun.done)
-		select {
-		case e.free <- struct{}{}:
-			begun.err = e.f.bring(e.ctx, &begun.result)
-			<-e.free
-		case <-e.ctx.Done():
-			begun.err = context.Cause(e.ctx)
+	e.queue = append(e.queue, begun)
+	if e.busy < e.most {
+		e.busy++
+		e.work.Go(e.each)
+	}
+}
+
+// each downloads what is in the queue until nothing is left.
+func (e *Early) each() {
+	for {
+		e.mu.Lock()
+		if len(e.queue) == 0 {
+			e.busy--
+			e.mu.Unlock()
+			return
 		}
-	})
+		next := e.queue[0]
+		e.queue = e.queue[1:]
+		e.mu.Unlock()
+		if next.err = context.Cause(e.ctx); next.err == nil {
+			next.err = e.f.bring(e.ctx, &next.result)
+		}
+		close(next.done)
+	}
 }
 
 // Stop ends what is still on its way and waits for it.
