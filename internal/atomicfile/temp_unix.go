@@ -42,11 +42,20 @@ func takeTemp(name string) (*os.File, error) {
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 		// Its writer may have renamed it between our opening and our locking.
 		info, err := f.Stat()
-		if err == nil && isOurs(info, name) && f.Truncate(0) == nil {
+		if err == nil && isOurs(info, name) && empty(f, info) == nil {
 			return f, nil
 		}
 	}
 	return nil, f.Close()
+}
+
+// empty makes a file empty that was left behind. A new one is not to be touched: ext4 takes a file that was cut to nothing
+// for one that is being replaced, and writes it to the disk when it is closed.
+func empty(f *os.File, info fs.FileInfo) error {
+	if info.Size() == 0 {
+		return nil
+	}
+	return f.Truncate(0)
 }
 
 // Sweep removes what a crash has left of writing the files, and nothing that somebody is writing now.
