@@ -8,12 +8,13 @@
 //	DIR/store/<key>-<version>-<hex32>.tree  the listing of that folder (below)
 //	DIR/tmp/                                what is being made, and locks
 //	DIR/lock                                held shared by whoever uses the cache, exclusive by whoever removes from it
+//	DIR/lock-objects                        a lock for each number that the name of an object may come to; Linux only
 //	DIR/generation                          a number that changes whenever something was removed
 //	DIR/hosts                               which hosts failed lately; package download's
 //
 // What is in blobs and store was complete and had its digest when it got its name: it is written in tmp and renamed. A
 // process may be killed at any moment; the next that has the cache for itself sweeps tmp. There are no flags to be left
-// behind: locks are flock(2) locks, which the kernel drops. Where a file system has none, the renames alone keep the
+// behind: locks are the kernel's, which drops them. Where a file system has none, the renames alone keep the
 // cache right and two processes may do the same work twice.
 //
 // # Checks

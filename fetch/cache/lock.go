@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"sync"
@@ -45,25 +46,45 @@ func (k *keyedMutex) unlock(key string) {
 	delete(k.held, key)
 }
 
-// lockObject takes the lock of one object, by name, across goroutines and processes. The lock's file is removed with it.
+// lockObject takes the lock of one object, by name, across goroutines and processes. The caller holds the cache.
 func (c *Cache) lockObject(ctx context.Context, name, what string) (unlock func(), err error) {
 	if err := c.keys.lock(ctx, name); err != nil {
 		return nil, err
 	}
-	path := c.path("tmp", "lock-"+name)
-	l, err := c.acquireFile(ctx, path, what)
+	release, err := c.lockName(ctx, name, what)
 	if err != nil {
 		c.keys.unlock(name)
 		return nil, err
 	}
 	failpoint.Reach(failpoint.ObjectLocked)
 	return func() {
-		if l != nil {
-			// While we hold it, nobody else can have this very file; who waits for it looks again.
-			os.Remove(path)
-			l.Release()
-		}
+		release()
 		c.keys.unlock(name)
+	}, nil
+}
+
+// lockName keeps other processes from an object: by the number that its name comes to, where there are locks of numbers; two
+// names of one number only wait for each other. Else by a file, which is removed with the lock.
+func (c *Cache) lockName(ctx context.Context, name, what string) (release func(), err error) {
+	numbers, err := c.use.objects(c)
+	switch {
+	case err == nil:
+		h := fnv.New64a()
+		h.Write([]byte(name))
+		return numbers.Acquire(ctx, h.Sum64(), func() { c.events.Wait(what) })
+	case readOnly(err):
+		return func() {}, nil
+	case !errors.Is(err, errors.ErrUnsupported):
+		return nil, err
+	}
+	path := c.path("tmp", "lock-"+name)
+	l, err := c.acquireFile(ctx, path, what)
+	if l == nil || err != nil {
+		return func() {}, err
+	}
+	return func() {
+		os.Remove(path) // while we hold it, nobody else can have this very file; who waits for it looks again
+		l.Release()
 	}, nil
 }
 
@@ -105,9 +126,30 @@ func (c *Cache) waitLock(ctx context.Context, path, what string, shared bool) (*
 
 // usage is this process's share in the lock of the whole cache.
 type usage struct {
-	mu    sync.Mutex
-	count int
-	file  *filelock.Lock // nil where there is no lock to have
+	mu      sync.Mutex
+	count   int
+	file    *filelock.Lock    // nil where there is no lock to have
+	numbers *filelock.Numbers // locks of objects, nil before the first
+}
+
+// objects opens the locks of objects.
+func (u *usage) objects(c *Cache) (*filelock.Numbers, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.numbers != nil {
+		return u.numbers, nil
+	}
+	var err error
+	path := c.path("lock-objects")
+	if u.numbers, err = filelock.OpenNumbers(path, 0o644); !errors.Is(err, fs.ErrNotExist) {
+		return u.numbers, err
+	}
+	// The folder of the cache was removed beside us.
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return nil, err
+	}
+	u.numbers, err = filelock.OpenNumbers(path, 0o644)
+	return u.numbers, err
 }
 
 // acquire takes the shared lock for the first user. Whoever finds the cache unused sweeps what crashes have left.
@@ -134,6 +176,10 @@ func (u *usage) release(c *Cache) {
 	}
 	c.work.clear()
 	c.checks.clear()
+	if u.numbers != nil {
+		u.numbers.Close()
+		u.numbers = nil
+	}
 	u.file.Release()
 	u.file = nil
 }

@@ -41,25 +41,35 @@ func Acquire(ctx context.Context, path string, o Options) (*Lock, error) {
 	if o.Shared {
 		try = f.TryRLock
 	}
-	notice := time.NewTimer(noticeAfter)
-	defer notice.Stop()
+	err := poll(ctx, o.Notice, try)
+	switch {
+	case err == nil:
+		return &Lock{f}, nil
+	case lockless(err):
+		return nil, nil
+	}
+	return nil, err
+}
+
+// poll calls try until it does not have to wait any more.
+func poll(ctx context.Context, notice func(), try func() (done bool, err error)) error {
+	if done, err := try(); done || err != nil {
+		return err
+	}
+	told := time.NewTimer(noticeAfter)
+	defer told.Stop()
 	for {
-		switch ok, err := try(); {
-		case ok:
-			return &Lock{f}, nil
-		case lockless(err):
-			return nil, nil
-		case err != nil:
-			return nil, err
-		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-notice.C:
-			if o.Notice != nil {
-				o.Notice()
+			return ctx.Err()
+		case <-told.C:
+			if notice != nil {
+				notice()
 			}
 		case <-time.After(pollEvery):
+			if done, err := try(); done || err != nil {
+				return err
+			}
 		}
 	}
 }
