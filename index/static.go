@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -142,7 +141,7 @@ func (t *Static) Forget(paths []string) {
 		}
 		t.doubts[path] = true
 		delete(t.fresh, path)
-		_ = os.Remove(filepath.Join(t.dir, filepath.FromSlash(path))) // what cannot be removed is found to be wrong again
+		_ = os.Remove(t.keptName(path)) // what cannot be removed is found to be wrong again
 	}
 }
 

@@ -20,13 +20,30 @@ func (t *Static) keep(path, etag string, data []byte) {
 	if strings.ContainsAny(etag, "\r\n") {
 		etag = "" // no validator that a host could have meant
 	}
-	name := filepath.Join(t.dir, filepath.FromSlash(path))
-	if os.MkdirAll(filepath.Dir(name), 0o755) != nil || !t.unmark(path) {
+	if !t.unmark(path) {
 		return
 	}
 	sum := sha256.Sum256(data)
-	_ = atomicfile.WriteCache(name, fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
+	write := func() error {
+		return atomicfile.WriteCache(t.keptName(path), fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
+	}
+	if err := write(); errors.Is(err, fs.ErrNotExist) && os.MkdirAll(t.dir, 0o755) == nil {
+		_ = write()
+	}
 }
+
+// keptName is where a file is kept. All lie in one folder, for a folder costs more to make than a file, and most of a
+// registry's have one file that is wanted. No path of a registry has a percent sign.
+func (t *Static) keptName(path string) string {
+	name := strings.ReplaceAll(path, "/", "%")
+	if len(name) > maxKeptName {
+		name = "%" + markOf(path)
+	}
+	return filepath.Join(t.dir, name)
+}
+
+// maxKeptName leaves room for what is put before and behind the name of a file that is being written.
+const maxKeptName = 200
 
 // keptFile is a file as it is kept; ok is false where it is not.
 type keptFile struct {
@@ -36,7 +53,7 @@ type keptFile struct {
 }
 
 func (t *Static) kept(path string) keptFile {
-	file, err := atomicfile.Read(filepath.Join(t.dir, filepath.FromSlash(path)), MaxFile+1<<10)
+	file, err := atomicfile.Read(t.keptName(path), MaxFile+1<<10)
 	if err != nil {
 		return keptFile{}
 	}
@@ -53,12 +70,12 @@ func (t *Static) kept(path string) keptFile {
 
 // isKept reports whether something is kept of a file, right or not.
 func (t *Static) isKept(path string) bool {
-	_, err := os.Lstat(filepath.Join(t.dir, filepath.FromSlash(path)))
+	_, err := os.Lstat(t.keptName(path))
 	return err == nil
 }
 
 // absentDir has a file for each path of which the host said that it does not have it: so a search works offline although
-// most of its catalogue may not exist. It lies apart from the files, because nothing can be below a path that is a file.
+// most of its catalogue may not exist. It lies apart from the files, to be read as a whole.
 const absentDir = ".absent"
 
 func markOf(path string) string { return DigestOf([]byte(path)).Hex()[:32] }
