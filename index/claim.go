@@ -1,8 +1,8 @@
 package index
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"strconv"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/sign"
@@ -120,12 +120,15 @@ func (o Obligation) memo() Digest {
 	if o.remembered != "" {
 		return o.remembered
 	}
-	h := sha256.New() // of every line of a file that is read: nothing is put together first
+	var room [2048]byte // this is done for every line of a file that is read
+	b := room[:0]
 	if o.bundle != "" {
-		fmt.Fprintf(h, "identity\n%d\n%s\n%s\n%q\n", o.log, o.registry, o.bundle, o.identities)
+		b = fmt.Appendf(b, "identity\n%d\n%s\n%s\n%q\n", o.log, o.registry, o.bundle, o.identities)
 	} else {
-		fmt.Fprintf(h, "%d\n%s\n%s\n%s\n", o.log, o.registry, o.Key.Hint(), o.value)
+		b = append(strconv.AppendInt(b, o.log, 10), '\n')
+		b = append(append(b, o.registry...), '\n')
+		b = append(append(b, o.Key.Hint()...), '\n')
+		b = append(append(b, o.value...), '\n')
 	}
-	h.Write(o.Line.Bytes())
-	return digestOf(h)
+	return DigestOf(append(b, o.Line.Bytes()...))
 }

@@ -147,7 +147,10 @@ func (c *Config) CopyURLs(base, name string, p *Publish) []string {
 
 // expand fills a template. What it puts in comes from checked names, versions and digests, so it cannot leave its place.
 func expand(template, name, version, sha256 string) (string, error) {
-	out := strings.NewReplacer("{name}", name, "{key}", manifest.Key(name), "{version}", version, "{sha256}", sha256).Replace(template)
+	out := template
+	for _, part := range [][2]string{{"{name}", name}, {"{key}", manifest.Key(name)}, {"{version}", version}, {"{sha256}", sha256}} {
+		out = strings.ReplaceAll(out, part[0], part[1])
+	}
 	if strings.ContainsAny(out, "{}") {
 		return "", fmt.Errorf("download template %q has a part that is not {name}, {key}, {version} or {sha256}", template)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"strings"
 )
 
@@ -13,16 +12,15 @@ type Digest string
 
 // DigestOf returns the digest of data.
 func DigestOf(data []byte) Digest {
-	sum := sha256.Sum256(data)
-	text := append(make([]byte, 0, 7+hex.EncodedLen(len(sum))), "sha256:"...)
-	return Digest(hex.AppendEncode(text, sum[:]))
+	return newDigest(sha256.Sum256(data))
 }
 
-// digestOf returns the digest that a sha256 has come to.
-func digestOf(h hash.Hash) Digest {
-	var sum [sha256.Size]byte
-	text := append(make([]byte, 0, 7+hex.EncodedLen(len(sum))), "sha256:"...)
-	return Digest(hex.AppendEncode(text, h.Sum(sum[:0])))
+func newDigest(sum [sha256.Size]byte) Digest {
+	const prefix = "sha256:"
+	var text [len(prefix) + 2*sha256.Size]byte
+	copy(text[:], prefix)
+	hex.Encode(text[len(prefix):], sum[:])
+	return Digest(text[:])
 }
 
 // Hex returns the digits alone.

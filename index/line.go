@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,10 +82,8 @@ func (l *Line) Digest() Digest {
 		return DigestOf(w.buf)
 	}
 	cut := bytes.LastIndex(l.raw, []byte(`,"sig":`))
-	h := sha256.New()
-	h.Write(l.raw[:cut])
-	h.Write([]byte{'}'})
-	return digestOf(h)
+	var room [2048]byte
+	return DigestOf(append(append(room[:0], l.raw[:cut]...), '}'))
 }
 
 // Version returns the version that the line is about, "" where it is about none.

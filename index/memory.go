@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -51,10 +50,9 @@ func (m *FileMemory) has(key [sha256.Size]byte) bool {
 	if _, found := m.fresh[key]; found {
 		return true
 	}
-	_, found := sort.Find(len(m.kept)/sha256.Size, func(i int) int {
-		return strings.Compare(string(key[:]), m.kept[i*sha256.Size:][:sha256.Size])
-	})
-	return found
+	n := len(m.kept) / sha256.Size
+	i := sort.Search(n, func(i int) bool { return m.kept[i*sha256.Size:][:sha256.Size] >= string(key[:]) })
+	return i < n && m.kept[i*sha256.Size:][:sha256.Size] == string(key[:])
 }
 
 // Add remembers a digest; [FileMemory.Save] makes it last.

@@ -62,6 +62,8 @@ func badRune(r rune) string {
 	switch {
 	case strings.ContainsRune("\\<>:\"|?*", r):
 		return "the reserved character"
+	case ' ' <= r && r <= '~':
+		return ""
 	case unicode.IsControl(r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
 		return "the control character"
 	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r):

@@ -178,13 +178,14 @@ func readEnd(t *tarReader) error {
 
 func checksumFits(b []byte) bool {
 	want, ok := octal(b[148:156])
-	sum := int64(8 * ' ')
-	for i, c := range b {
-		if i < 148 || i >= 156 {
-			sum += int64(c)
-		}
+	return ok && want == sumOf(b[:148])+8*' '+sumOf(b[156:])
+}
+
+func sumOf(b []byte) (sum int64) {
+	for _, c := range b {
+		sum += int64(c)
 	}
-	return ok && sum == want
+	return sum
 }
 
 // text reads a field that a NUL ends; after it there may only be more of them, so that nothing hides there.

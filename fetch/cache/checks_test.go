@@ -61,7 +61,7 @@ func TestQuickFindsWhatRunFinds(t *testing.T) {
 			item, data := sample(t, "mailbox", archive.File{Path: "src-x", Data: []byte("x")}, archive.File{Path: "src/deep/a/b", Data: make([]byte, 300<<10)},
 				archive.File{Path: "src/lib", Data: []byte("y")}, archive.File{Path: "empty"})
 			tree := put(t, c, item, data)
-			list, made, err := loadListing(tree + listingSuffix)
+			list, made, err := loadListing(tree+listingSuffix, make([]byte, checkBuffer))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,26 +29,30 @@ type listing struct {
 
 // format writes the listing as the package comment says.
 func (l *listing) format() []byte {
-	var b bytes.Buffer
-	b.WriteString(listingHead)
-	fmt.Fprintf(&b, "archive %s\nboot %s\n", l.archive, l.boot)
+	const perFile = 160 // most lines are shorter
+	b := make([]byte, 0, 256+perFile*len(l.files))
+	b = fmt.Appendf(b, "%sarchive %s\nboot %s\n", listingHead, l.archive, l.boot)
 	for _, e := range l.files {
-		kind := byte('f')
+		kind := "f "
 		if e.Executable {
-			kind = 'x'
+			kind = "x "
 		}
-		fmt.Fprintf(&b, "%c %d %x %s\n", kind, e.Size, e.SHA256, e.Path)
+		b = strconv.AppendInt(append(b, kind...), e.Size, 10)
+		b = hex.AppendEncode(append(b, ' '), e.SHA256[:])
+		b = append(append(append(b, ' '), e.Path...), '\n')
 	}
-	fmt.Fprintf(&b, "end sha256:%x\n", sha256.Sum256(b.Bytes()))
-	return b.Bytes()
+	return append(b, listingEnd(b)...)
 }
+
+// listingEnd is the last line of a listing, from those before it.
+func listingEnd(above []byte) string { return fmt.Sprintf("end sha256:%x\n", sha256.Sum256(above)) }
 
 var errListing = errors.New("its listing was damaged")
 
 // parseListing reads a listing; whatever is not exactly as format writes it is errListing.
 func parseListing(data []byte) (*listing, error) {
 	end := len(data) - len("end sha256:\n") - sha256.Size*2
-	if end < 0 || string(data[end:]) != fmt.Sprintf("end sha256:%x\n", sha256.Sum256(data[:end])) {
+	if end < 0 || string(data[end:]) != listingEnd(data[:end]) {
 		return nil, errListing
 	}
 	text, ok := strings.CutPrefix(string(data[:end]), listingHead)

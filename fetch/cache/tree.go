@@ -83,7 +83,12 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	} else if !info.IsDir() {
 		return damagef("its folder was no folder")
 	}
-	list, made, err := loadListing(path + listingSuffix)
+	buf, ok := c.buffers.Get().(*[checkBuffer]byte)
+	if !ok {
+		buf = new([checkBuffer]byte)
+	}
+	defer c.buffers.Put(buf)
+	list, made, err := loadListing(path+listingSuffix, buf[:])
 	if err != nil {
 		return err
 	}
@@ -95,11 +100,6 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	if stale {
 		level = Content
 	}
-	buf, ok := c.buffers.Get().(*[checkBuffer]byte)
-	if !ok {
-		buf = new([checkBuffer]byte)
-	}
-	defer c.buffers.Put(buf)
 	check := &treeCheck{dir: path, want: list, level: level, made: made, buf: buf[:]}
 	if !check.quick() {
 		if err := check.run(); err != nil {
@@ -117,8 +117,8 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 // checkBuffer is how much of a file is read at once: all of it, mostly.
 const checkBuffer = 128 << 10
 
-// loadListing reads a listing, and returns when it was written.
-func loadListing(path string) (*listing, time.Time, error) {
+// loadListing reads a listing, through buf where that is long enough, and returns when it was written.
+func loadListing(path string, buf []byte) (*listing, time.Time, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, damagef("its listing was missing")
@@ -134,7 +134,16 @@ func loadListing(path string) (*listing, time.Time, error) {
 	if info.Size() > maxListing || !info.Mode().IsRegular() {
 		return nil, time.Time{}, damagef("%v", errListing)
 	}
-	data, err := atomicfile.ReadFrom(f, maxListing)
+	data := buf
+	if info.Size() < int64(len(buf)) {
+		var n int
+		if n, err = io.ReadFull(f, buf[:info.Size()]); err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = nil // it is damaged, which its digest tells
+		}
+		data = buf[:n]
+	} else {
+		data, err = atomicfile.ReadFrom(f, maxListing)
+	}
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -104,13 +104,24 @@ type fetcher struct {
 	hosts    *windows
 	health   *health
 
-	tars tars
+	tars    tars
+	buffers sync.Pool // of *[copyBuffer]byte, one for each archive that is coming
 
 	shares    sync.WaitGroup // archives on their way to the shared cache
 	uploading chan struct{}
 
 	mu     sync.Mutex
 	errors map[int]error // by the item's index
+}
+
+// copyBuffer is how much of an archive is handed on at once.
+const copyBuffer = 32 << 10
+
+func (f *fetcher) buffer() *[copyBuffer]byte {
+	if buf, ok := f.buffers.Get().(*[copyBuffer]byte); ok {
+		return buf
+	}
+	return new([copyBuffer]byte)
 }
 
 // plan fills in the items and returns the indexes of those that differ, biggest first, so that the longest download does

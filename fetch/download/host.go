@@ -110,7 +110,9 @@ func (r *request) take(b web.Body) error {
 			return err
 		}
 	}
-	_, err := io.Copy(&progress{f: r.f, item: r.item, w: r.p, n: r.p.Len()}, b)
+	buf := r.f.buffer()
+	defer r.f.buffers.Put(buf)
+	_, err := io.CopyBuffer(&progress{f: r.f, item: r.item, w: r.p, n: r.p.Len()}, b, buf[:])
 	if isPage && !r.p.Matches() {
 		return fault.New(fault.Network, codePage, "%s sends a web page instead of an archive", r.from).
 			WithHelp("a network that asks for a login may have answered in its place")
