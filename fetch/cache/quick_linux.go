@@ -3,8 +3,10 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io/fs"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -127,6 +129,15 @@ func countEntries(b []byte) int {
 	return count
 }
 
+// lastChange is when a file was changed, or its name or mode, whatever time it has been given since.
+func lastChange(info fs.FileInfo) time.Time {
+	changed := info.ModTime()
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && changed.Before(time.Unix(stat.Ctim.Unix())) {
+		changed = time.Unix(stat.Ctim.Unix())
+	}
+	return changed
+}
+
 // file compares one file of the folder that is open last.
 func (q *quickWalk) file(name string, want *archive.Entry) bool {
 	top := &q.open[len(q.open)-1]
@@ -136,9 +147,10 @@ func (q *quickWalk) file(name string, want *archive.Entry) bool {
 		if unix.Fstatat(top.fd, name, &info, unix.AT_SYMLINK_NOFOLLOW) != nil || !asListed(&info, want) {
 			return false
 		}
-		if info.Mtim.Nano() <= q.made.UnixNano() {
+		if max(info.Mtim.Nano(), info.Ctim.Nano()) < q.made.UnixNano() {
 			return true
 		}
+		q.renew = true
 	}
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(top.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -106,7 +106,7 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 			return err
 		}
 	}
-	if stale {
+	if stale || check.renew {
 		// Only saves work; a cache that cannot be written to is checked in full each time.
 		list.boot = boot
 		_ = atomicfile.WriteCache(path+listingSuffix, list.format())

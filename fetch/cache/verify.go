@@ -18,8 +18,9 @@ type Level uint8
 const (
 	// Content hashes every byte. It finds a flipped bit.
 	Content Level = iota
-	// Stat looks at names, sizes, modes and times alone, but hashes a file that was changed after its listing, and the whole
-	// tree once after each start of the system.
+	// Stat looks at names, sizes, modes and times alone, but hashes a file that was changed since its listing was written, or in
+	// the same moment, and the whole tree once after each start of the system. On Linux a file that was given its former time
+	// again counts as changed.
 	Stat
 )
 
@@ -40,6 +41,7 @@ type treeCheck struct {
 	made  time.Time // when the listing was written
 	buf   []byte
 	seen  int
+	renew bool // a file was hashed that the listing might have been younger than
 }
 
 // run reports the first difference: anything missing, added or changed.
@@ -117,9 +119,10 @@ func (t *treeCheck) file(path string, want archive.Entry) error {
 		if !sameShape(info.Size(), info.Mode()&0o100 != 0, want) {
 			return damagef("%q was changed", want.Path)
 		}
-		if !info.ModTime().After(t.made) {
+		if lastChange(info).Before(t.made) {
 			return nil
 		}
+		t.renew = true
 	}
 	got, err := digestFile(path, want.Size, t.buf)
 	if err != nil {
