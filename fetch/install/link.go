@@ -19,6 +19,7 @@ import (
 type linker struct {
 	project string
 	root    *os.Root          // of .gal/packages
+	made    bool              // .gal/packages was made just now: nothing is in place
 	ways    []LinkMode        // that are left to try, none of them known to be impossible
 	names   map[string]string // package id -> name in packages/
 	report  Report
@@ -28,8 +29,10 @@ func newLinker(project string, o Options) (*linker, error) {
 	if err := o.Mode.Check(); err != nil {
 		return nil, err
 	}
+	made := false
 	for _, dir := range []string{Dir, PackagesDir} {
-		if err := ownFolder(filepath.Join(project, filepath.FromSlash(dir))); err != nil {
+		var err error
+		if made, err = ownFolder(filepath.Join(project, filepath.FromSlash(dir))); err != nil {
 			return nil, err
 		}
 	}
@@ -37,27 +40,26 @@ func newLinker(project string, o Options) (*linker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &linker{project: project, root: root, ways: o.Mode.ways()}, nil
+	return &linker{project: project, root: root, made: made, ways: o.Mode.ways()}, nil
 }
 
 // ownFolder makes a folder, or makes sure that it is one and not a link: a project that somebody else wrote may have a
 // .gal that leads to the user's files.
-func ownFolder(dir string) error {
-	err := os.Mkdir(dir, 0o755)
-	if err == nil {
-		return nil
+func ownFolder(dir string) (made bool, err error) {
+	if err = os.Mkdir(dir, 0o755); err == nil {
+		return true, nil
 	}
 	if !errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.Manifest, "bad-project", "%s cannot be made", dir).Because(err)
+		return false, fault.New(fault.Manifest, "bad-project", "%s cannot be made", dir).Because(err)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !info.IsDir() {
-		return fault.New(fault.Manifest, "bad-project", "%s is no folder of its own", dir).WithHelp("remove it and run the command again")
+		return false, fault.New(fault.Manifest, "bad-project", "%s is no folder of its own", dir).WithHelp("remove it and run the command again")
 	}
-	return nil
+	return false, nil
 }
 
 // place makes what is missing or leads elsewhere.
@@ -109,7 +111,7 @@ func (l *linker) placeAs(way LinkMode, name, tree string) error {
 	case Copy:
 		return l.realFolder(name, tree, false)
 	}
-	if l.leads(name, tree, way) {
+	if !l.made && l.leads(name, tree, way) {
 		return nil
 	}
 	if err := failpoint.Fail(failpoint.LinkMade, name); err != nil {
