@@ -50,7 +50,9 @@ func newAhead() *ahead {
 
 // close ends all requests.
 func (a *ahead) close() {
+	a.mu.Lock() // nobody begins from here on
 	a.stop()
+	a.mu.Unlock()
 	a.group.Wait()
 }
 
@@ -104,31 +106,45 @@ func (t *Static) Announce(paths []string) {
 			continue
 		}
 		if done, _ := t.tryTurn(path); done != nil {
-			a.mu.Lock()
-			a.queue = append(a.queue, announced{path, age, done})
-			if a.busy < slotsAhead {
-				a.busy++
-				a.group.Go(t.readQueue)
+			if !a.enqueue(announced{path, age, done}, t.readQueue) {
+				done()
 			}
-			a.mu.Unlock()
 		}
 	}
 }
 
+// enqueue has read called for what is in the queue, by as many as may at once; false means that all has ended.
+func (a *ahead) enqueue(next announced, read func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx.Err() != nil {
+		return false
+	}
+	a.queue = append(a.queue, next)
+	if a.busy < slotsAhead {
+		a.busy++
+		a.group.Go(read)
+	}
+	return true
+}
+
+// next takes what is first in the queue; false means that nothing is, and that the caller is done.
+func (a *ahead) next() (announced, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.queue) == 0 {
+		a.busy--
+		return announced{}, false
+	}
+	first := a.queue[0]
+	a.queue = a.queue[1:]
+	return first, true
+}
+
 // readQueue asks for what was announced until nothing is left.
 func (t *Static) readQueue() {
-	a := t.ahead
-	for {
-		a.mu.Lock()
-		if len(a.queue) == 0 {
-			a.busy--
-			a.mu.Unlock()
-			return
-		}
-		next := a.queue[0]
-		a.queue = a.queue[1:]
-		a.mu.Unlock()
-		if a.ctx.Err() == nil {
+	for next, ok := t.ahead.next(); ok; next, ok = t.ahead.next() {
+		if t.ahead.ctx.Err() == nil {
 			t.readAhead(next.path, next.age)
 		}
 		next.done()

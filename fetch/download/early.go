@@ -86,7 +86,9 @@ func (e *Early) each() {
 
 // Stop ends what is still on its way and waits for it.
 func (e *Early) Stop() {
+	e.mu.Lock() // nobody begins from here on
 	e.stop()
+	e.mu.Unlock()
 	e.work.Wait()
 	e.f.tars.close()
 }
