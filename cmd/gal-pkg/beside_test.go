@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,20 +15,22 @@ import (
 	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
-// TestBeside has commands meet another that holds the project: each waits, finds that gal.toml is another one meanwhile, and
-// says so. What the other has written stays.
+// TestBeside has commands meet another that holds the project: each waits, finds that gal.toml, or that of a folder that the
+// project depends on, is another one meanwhile, and says so. What the other has written stays.
 func TestBeside(t *testing.T) {
+	const own, dependency = "gal.toml", "one/gal.toml"
 	for _, row := range []struct {
 		command string
-		late    bool // with nothing to write it has come first
+		theirs  string // what is another one meanwhile; "": with nothing to write it has come first
 	}{
-		{"add two --path two --no-install", true}, {"add two --path two", true}, {"remove one", true}, {"lock", true}, {"fetch", true}, {"vendor", true},
-		{"install", true}, {"update", true}, {"lock --dry-run", false}, {"lock --check", false},
+		{"add two --path two --no-install", own}, {"add two --path two", own}, {"remove one", own}, {"lock", own}, {"fetch", own}, {"vendor", own},
+		{"install", own}, {"update", own}, {"lock --dry-run", ""}, {"lock --check", ""},
+		{"add two --path two --no-install", dependency}, {"lock", dependency}, {"fetch", dependency}, {"install", dependency},
 	} {
-		t.Run(row.command, func(t *testing.T) {
+		t.Run(row.command+" "+row.theirs, func(t *testing.T) {
 			t.Parallel()
 			w := newBeside(t)
-			if !row.late {
+			if row.theirs == "" {
 				w.must("lock")
 			}
 			held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
@@ -35,7 +38,7 @@ func TestBeside(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := w.command(strings.Fields(row.command)...)
-			if !row.late {
+			if row.theirs == "" {
 				if out, err := c.CombinedOutput(); err != nil {
 					t.Errorf("it waits, or fails: %v\n%s", err, out)
 				}
@@ -49,26 +52,84 @@ func TestBeside(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- c.Wait(); from.Close() }()
-			text := waitFor(t, said, "waiting for another process, which is installing "+w.dir)
-			theirs := strings.Replace(w.read("gal.toml"), "one = ", "# theirs\none = ", 1)
-			w.write("gal.toml", theirs)
+			text := waitFor(t, said, "waiting for another process, which is working in "+w.dir)
+			theirs := strings.Replace(w.read(row.theirs), "[package]\n", "[package]\ndescription = \"theirs\"\n", 1)
+			w.write(row.theirs, theirs)
 			held.Release()
 			rest, err := io.ReadAll(said)
 			if err != nil {
 				t.Fatal(err)
 			}
 			err = <-ended
-			if text += string(rest); c.ProcessState.ExitCode() != 1 || !strings.Contains(text, "error[changed-meanwhile]: gal.toml was changed while this ran; nothing was written\n") {
+			if text += string(rest); c.ProcessState.ExitCode() != 1 || !strings.Contains(text, "error[changed-meanwhile]: "+row.theirs+" was changed while this ran; nothing was written\n") {
 				t.Errorf("%v\n%s", err, text)
 			}
-			if now := w.read("gal.toml"); now != theirs {
-				t.Errorf("gal.toml is now\n%s", now)
+			if now := w.read(row.theirs); now != theirs {
+				t.Errorf("%s is now\n%s", row.theirs, now)
 			}
 			if _, err := os.Lstat(w.path("gal.lock")); err == nil {
 				t.Error("gal.lock is there")
 			}
 			w.must("install")
 		})
+	}
+}
+
+// TestCommentBeside has commands meet somebody who writes a comment into gal.toml: what does not write it goes on, and what
+// does would undo it.
+func TestCommentBeside(t *testing.T) {
+	for command, code := range map[string]int{"lock": 0, "install": 0, "add two --path two": 1} {
+		w := newBeside(t)
+		held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := w.command(strings.Fields(command)...)
+		said, from := io.Pipe()
+		c.Stderr = from
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait(); from.Close() }()
+		waitFor(t, said, "waiting for another process, which is working in "+w.dir)
+		w.write("gal.toml", w.read("gal.toml")+"# theirs\n")
+		held.Release()
+		rest, err := io.ReadAll(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if <-ended; c.ProcessState.ExitCode() != code || !strings.HasSuffix(w.read("gal.toml"), "# theirs\n") {
+			t.Errorf("%s: exit code %d\n%s", command, c.ProcessState.ExitCode(), rest)
+		}
+	}
+}
+
+// TestCleanBeside has clean meet another that holds the project: it waits, and then removes everything.
+func TestCleanBeside(t *testing.T) {
+	w := newBeside(t)
+	w.must("install")
+	held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.command("clean")
+	said, from := io.Pipe()
+	c.Stderr = from
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait(); from.Close() }()
+	waitFor(t, said, "waiting for another process, which is working in "+w.dir)
+	w.read(".gal/packages.json")
+	held.Release()
+	rest, err := io.ReadAll(said)
+	if err := errors.Join(err, <-ended); err != nil {
+		t.Errorf("%v\n%s", err, rest)
+	}
+	if _, err := os.Lstat(w.path(".gal")); err == nil {
+		t.Error(".gal is there")
 	}
 }
 

@@ -19,7 +19,8 @@ type cleanCmd struct {
 
 func (cleanCmd) Help() string {
 	return `Removes what can be made again. Without flags that is target and .gal of the project. Configuration, credentials, keys
-and what is remembered about trust always stay. It waits until no other gal-pkg uses the cache.
+and what is remembered about trust always stay. It waits until no other gal-pkg
+works in the project, or uses the cache.
 
 EXAMPLES
   gal-pkg clean              # target and .gal of this project
@@ -63,7 +64,9 @@ func (c *cleanCmd) Run(a *app) error {
 		if c.DryRun {
 			continue
 		}
-		if err := project.RemoveFolder(folder); err != nil {
+		if err := project.RemoveOutput(a.ctx, folder, a.events()); a.ctx.Err() != nil {
+			return a.ctx.Err()
+		} else if err != nil {
 			return fault.New(fault.Manifest, "not-writable", "%s cannot be removed", folder).Because(err)
 		}
 	}

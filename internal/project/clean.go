@@ -1,11 +1,13 @@
 package project
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/install"
 )
 
@@ -19,7 +21,8 @@ func (p *Project) Outputs(links bool) []string {
 	return folders
 }
 
-// FolderSize adds up the files in a folder, without following links; a folder that is not there has none.
+// FolderSize adds up the files in a folder, without following links; a folder that is not there has none. Files that have other
+// names as well, as hard links to a cache have, are not counted: nothing is free when one of the names goes.
 func FolderSize(folder string) (int64, error) {
 	var total int64
 	err := filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
@@ -33,7 +36,7 @@ func FolderSize(folder string) (int64, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err == nil {
+		if err == nil && !hasOtherNames(info) {
 			total += info.Size()
 		}
 		return err
@@ -41,8 +44,41 @@ func FolderSize(folder string) (int64, error) {
 	return total, err
 }
 
-// RemoveFolder removes a folder with all that is in it, read-only folders too, and follows no link.
-func RemoveFolder(folder string) error {
+// RemoveOutput removes one of the [Project.Outputs] with all that is in it, read-only folders too, and follows no link. For
+// .gal it waits until no other process holds the project. The errors are those of the files, and of the context.
+func RemoveOutput(ctx context.Context, folder string, events fetch.Events) error {
+	if filepath.Base(folder) != install.Dir || isOther(folder, fs.ModeDir) {
+		return removeFolder(folder)
+	}
+	if !isFolder(folder) {
+		return nil
+	}
+	free, err := hold(ctx, filepath.Dir(folder), events)
+	if err != nil {
+		return err
+	}
+	defer free()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return removeFolder(folder)
+	}
+	for _, e := range entries {
+		if e.Name() != lockFile {
+			err = errors.Join(err, removeFolder(filepath.Join(folder, e.Name())))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// Whoever waits for the lock looks whether it still has its name. Where it cannot be removed, it stays, and so does .gal.
+	_ = removeFolder(filepath.Join(folder, lockFile))
+	if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func removeFolder(folder string) error {
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			if info, infoErr := d.Info(); infoErr == nil && info.Mode()&0o300 != 0o300 {

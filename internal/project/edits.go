@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -94,19 +95,31 @@ func putBack(edits []edited, err error) error {
 	return err
 }
 
-// unchanged holds that nobody has written something else into the manifests or the lock since they were read: what was made
-// from them would undo that, or not fit it.
+// unchanged holds that nobody has written something else into the manifests, those of path dependencies among them, or the
+// lock since they were read: what was made from them would undo that, or not fit it. Comments and spaces in a manifest that is
+// not going to be written are nobody's business.
 func (p *Project) unchanged(lock Locked) error {
-	for _, e := range p.manifests() {
+	for _, e := range slices.Concat(p.manifests(), lock.beside) {
 		now, err := atomicfile.Read(e.path, manifest.MaxManifestSize)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if !bytes.Equal(now, e.disk) && !bytes.Equal(now, e.text) {
+		if !bytes.Equal(now, e.disk) && !bytes.Equal(now, e.text) && !(bytes.Equal(e.disk, e.text) && sameMeaning(now, e.disk)) {
 			return changedMeanwhile(p.rel(e.path))
 		}
 	}
 	return p.lockUnchanged(lock.text)
+}
+
+// sameMeaning reports whether two manifests have the same keys with the same values.
+func sameMeaning(a, b []byte) bool {
+	var both [2]map[string]any
+	for i, text := range [][]byte{a, b} {
+		if _, err := manifest.DecodeTOML(manifest.FileName, text, manifest.MaxManifestSize, &both[i]); err != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(both[0], both[1])
 }
 
 // rel is a file of the project as it is from the project's folder, with forward slashes.

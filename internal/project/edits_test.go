@@ -104,7 +104,7 @@ func TestWriteChangedMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before[name] += "# mine\n"
+		before[name] += "mine = 1\n"
 		if err := os.WriteFile(filepath.Join(p.Dir, name), []byte(before[name]), 0o644); err != nil {
 			t.Fatal(err)
 		}

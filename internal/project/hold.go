@@ -2,6 +2,8 @@ package project
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -11,23 +13,40 @@ import (
 	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
+// lockFile is the lock of a project, in .gal.
+const lockFile = "lock"
+
 // hold keeps other processes out of the .gal of a project, and from writing gal.toml and gal.lock, until release is called. The
-// lock is .gal/lock. Where there is none to have, on a file system without locks or in a .gal that is no folder, whoever
-// writes finds out what is wrong.
+// lock is .gal/lock, and whoever holds it may remove it. Where there is none to have, on a file system without locks or in a
+// .gal that is no folder, whoever writes finds out what is wrong.
 func hold(ctx context.Context, project string, events fetch.Events) (release func(), err error) {
 	dir := filepath.Join(project, install.Dir)
-	file := filepath.Join(dir, "lock")
-	if err := os.Mkdir(dir, 0o755); err != nil && !isFolder(dir) || isLink(file) {
-		return func() {}, nil
+	file := filepath.Join(dir, lockFile)
+	o := filelock.Options{Perm: 0o644, Notice: func() { events.Wait("another process, which is working in " + project) }}
+	for {
+		err := os.Mkdir(dir, 0o755)
+		if err != nil && !errors.Is(err, fs.ErrExist) && !isFolder(dir) || isOther(dir, fs.ModeDir) || isOther(file, 0) {
+			return func() {}, nil
+		}
+		lock, err := filelock.Acquire(ctx, file, o)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // .gal was removed in between
+		case err != nil && ctx.Err() == nil, err == nil && (lock == nil || isNamed(lock, file)):
+			return lock.Release, nil
+		default:
+			lock.Release() // who had it has removed it, and others may have made another
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 	}
-	lock, err := filelock.Acquire(ctx, file, filelock.Options{
-		Perm:   0o644,
-		Notice: func() { events.Wait("another process, which is installing " + project) },
-	})
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return lock.Release, nil
+}
+
+// isNamed reports whether a lock is still that of the file of this name.
+func isNamed(lock *filelock.Lock, file string) bool {
+	held, err := lock.Stat()
+	named, nameErr := os.Lstat(file)
+	return err == nil && nameErr == nil && os.SameFile(held, named)
 }
 
 // Hold keeps others from removing what is in the cache until release is called.
@@ -44,7 +63,8 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-func isLink(name string) bool {
+// isOther reports whether a name is that of something else than a kind of file.
+func isOther(name string, kind fs.FileMode) bool {
 	info, err := os.Lstat(name)
-	return err == nil && !info.Mode().IsRegular()
+	return err == nil && info.Mode().Type() != kind
 }

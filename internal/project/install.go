@@ -385,7 +385,7 @@ func (p *Project) sound(words []string) (install.Stamp, error) {
 	if err != nil {
 		return "", err
 	}
-	return stamp, p.unchanged(Locked{p.Lock, p.lockText})
+	return stamp, p.unchanged(Locked{p.Lock, p.lockText, p.beside})
 }
 
 // ErrNoLock is the error of what needs a lock where there is none.

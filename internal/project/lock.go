@@ -81,6 +81,7 @@ func (p *Project) plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 		return nil, err
 	}
 	plan.Lock = locked(plan.lock(s.cutoff(o)))
+	plan.Lock.beside = s.read
 	plan.Changes = Diff(p.Lock, plan.Lock.Lock)
 	return plan, nil
 }

@@ -36,9 +36,10 @@ type Project struct {
 
 	root     *manifest.Manifest // of Dir
 	lockText []byte
-	above    edited // manifest of a root that is no member; the zero value for none
-	torn     bool   // by a merge: Lock is what is left of lockText
-	vague    bool   // Current is only the first of several members: the manifest itself has no package
+	beside   []edited // that Lock was made from, where it was made just now
+	above    edited   // manifest of a root that is no member; the zero value for none
+	torn     bool     // by a merge: Lock is what is left of lockText
+	vague    bool     // Current is only the first of several members: the manifest itself has no package
 }
 
 // One returns the package that a command is about which acts on one. At the root of a workspace with several
@@ -262,15 +263,16 @@ func (p *Project) WithManifest(text []byte) (*Project, error) {
 // Locked is a lock together with what its file holds.
 type Locked struct {
 	*manifest.Lock
-	text []byte
+	text   []byte
+	beside []edited // the manifests of path dependencies, from which it was made too
 }
 
-func locked(lock *manifest.Lock) Locked { return Locked{lock, lock.Format()} }
+func locked(lock *manifest.Lock) Locked { return Locked{Lock: lock, text: lock.Format()} }
 
 // WithLock returns the project as it is once a lock has been written, where it says something else.
 func (p *Project) WithLock(lock Locked) *Project {
 	next := *p
-	if next.Lock = lock.Lock; p.Changed(lock) {
+	if next.Lock, next.beside = lock.Lock, lock.beside; p.Changed(lock) {
 		next.lockText = lock.text
 	}
 	return &next

@@ -25,6 +25,7 @@ type source struct {
 
 	mu      sync.Mutex
 	folders map[string]*manifest.Manifest // path dependencies, by folder relative to the project
+	read    []edited                      // their manifests, as they were read
 	cached  map[resolve.PackageID][]resolve.Candidate
 	commits map[manifest.Source]manifest.Source // git dependencies, by what is asked for: the same with a commit
 	packed  map[manifest.Ref]string             // digests of what was packed of them
@@ -215,12 +216,14 @@ func (s *source) folder(rel string) (*manifest.Manifest, error) {
 	if ok {
 		return m, nil
 	}
-	m, err := manifest.Load(filepath.Join(s.project.Dir, filepath.FromSlash(rel), manifest.FileName))
+	file := filepath.Join(s.project.Dir, filepath.FromSlash(rel), manifest.FileName)
+	m, text, err := load(file)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	s.folders[rel] = m
+	s.read = append(s.read, edited{file, text, text})
 	s.mu.Unlock()
 	return m, nil
 }
