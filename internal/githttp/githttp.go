@@ -203,7 +203,8 @@ func isProtocol(text string) bool {
 }
 
 // run hands a request to git http-backend. The request that git sees is made anew: what is not set here does not exist
-// for git or for hooks, above all no Authorization and no Cookie.
+// for git or for hooks, above all no Authorization and no Cookie. Git waits for the disk, which by itself it does not: what was
+// pushed would be empty files after a power cut.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, service, user string, body []byte) {
 	env := []string{
 		"GIT_PROJECT_ROOT=" + h.dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_TERMINAL_PROMPT=0",
@@ -227,7 +228,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, service, user stri
 	in.Body = io.NopCloser(bytes.NewReader(body))
 	in.ContentLength = int64(len(body))
 	backend := &cgi.Handler{
-		Path: h.git, Args: []string{"http-backend"}, Dir: h.dir, Env: env, InheritEnv: []string{"HOME"},
+		Path: h.git, Args: []string{"-c", "core.fsync=all", "http-backend"}, Dir: h.dir, Env: env, InheritEnv: []string{"HOME"},
 		Stderr: h.opts.Stderr, Logger: log.New(h.opts.Stderr, "", 0),
 	}
 	backend.ServeHTTP(w, in)

@@ -6,10 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/gitrepo"
@@ -171,6 +175,38 @@ func TestSwapsExcludeEachOther(t *testing.T) {
 		t.Errorf("%s commits for %d successes", got, won.Load())
 	}
 	gittest.Fsck(t, repo.Dir())
+}
+
+// TestAbandonedLock: what a power cut has left of moving a ref is in nobody's way, once it is older than git would hold it.
+func TestAbandonedLock(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no telling here")
+	}
+	repo, first := gittest.Repo(t, "main", map[string]string{"a": "1"})
+	lock := filepath.Join(repo.Dir(), "refs", "heads", "main.lock")
+	if err := os.WriteFile(lock, make([]byte, 41), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(lock, before, before); err != nil {
+		t.Fatal(err)
+	}
+	holder := flock.New(lock)
+	if ok, err := holder.TryLock(); !ok || err != nil {
+		t.Fatal(err)
+	}
+	if err := repo.CompareAndSwap("refs/heads/main", first, first); !fault.IsCode(err, "git-ref-locked") {
+		t.Errorf("its owner lives: %v", err)
+	}
+	if err := holder.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := repo.CompareAndSwap("refs/heads/main", first, first); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(lock); err == nil {
+		t.Error("the lock is still there")
+	}
 }
 
 func TestForeignLock(t *testing.T) {

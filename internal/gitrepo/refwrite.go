@@ -131,7 +131,9 @@ func (r *Repo) unpackRef(name string) error {
 	return lock.commit([]byte(kept.String()))
 }
 
-// refLock is git's lock on a file: the file with ".lock" appended, made exclusively, in which the new content is written.
+// refLock is git's lock on a file: the file with ".lock" appended, made exclusively, in which the new content is written. What
+// a crash or a power cut has left of one is removed by who needs it next, where that can be told: on a ref, of which git too
+// holds the lock for milliseconds alone.
 type refLock struct {
 	path string
 	file *os.File // nil after release
@@ -145,9 +147,12 @@ func (r *Repo) lock(name string) (*refLock, error) {
 	for try := 0; ; try++ {
 		f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err == nil {
+			mark(f)
 			return &refLock{path, f}, nil
 		}
 		switch {
+		case os.IsExist(err) && strings.HasPrefix(name, "refs/") && removeAbandoned(path+".lock"):
+			continue
 		case isNotExist(err): // a Delete has removed the folder meanwhile
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return nil, err
@@ -174,10 +179,7 @@ func (l *refLock) commit(data []byte) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(l.path+".lock", l.path); err != nil {
+	if err := putLock(f, l.path); err != nil {
 		return err
 	}
 	l.file = nil
@@ -189,8 +191,7 @@ func (l *refLock) release() {
 	if l.file == nil {
 		return
 	}
-	l.file.Close()
-	os.Remove(l.path + ".lock")
+	dropLock(l.file)
 	l.file = nil
 }
 

@@ -3,8 +3,10 @@ package site_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/gitrepo/gittest"
@@ -99,6 +101,35 @@ func TestHalfWrittenTree(t *testing.T) {
 	}
 	if _, err := r.Build(t.Context(), sitetest.Now); err != nil {
 		t.Fatal(err)
+	}
+	sameTrees(t, r)
+}
+
+// A power cut may leave the notes of what expires filled with zeros: what is noted behind them goes, and builds go on.
+func TestTornNotes(t *testing.T) {
+	r, ada := started(t)
+	week := sitetest.Now.Add(7 * 24 * time.Hour)
+	notes := r.Path("state", "expiring", week.UTC().Format(time.DateOnly))
+	if err := os.Remove(notes); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(notes), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(notes, make([]byte, 50), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.Propose(ada, r.Main(), r.Publish(ada, sitetest.Draft(t, "mailbox", "1.1.0", "")))
+	r.Merge("pass")
+	first, _, _ := strings.Cut(strings.TrimLeft(file(t, notes), "\x00\n"), "\n")
+	if !exists(r.Path(site.PublicDir, filepath.FromSlash(first))) {
+		t.Fatalf("%s is noted, and not there", first)
+	}
+	if _, err := r.Build(t.Context(), week.Add(48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if exists(r.Path(site.PublicDir, filepath.FromSlash(first))) {
+		t.Errorf("%s is there", first)
 	}
 	sameTrees(t, r)
 }

@@ -19,7 +19,7 @@ const recentLife = 7 * 24 * time.Hour
 const maxExpiring = 64 << 20
 
 // What is to be removed from public/ stands in state/expiring/<day>, a path a line, appended to: a file for each day on
-// which something expires, which goes as a whole.
+// which something expires, which goes as a whole. They begin with an empty line: a power cut may have left anything before it.
 func (s *Site) noteExpiring(paths []string, now time.Time) error {
 	if len(paths) == 0 {
 		return nil
@@ -32,8 +32,8 @@ func (s *Site) noteExpiring(paths []string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(strings.Join(paths, "\n") + "\n")
-	return errors.Join(err, f.Close())
+	_, err = f.WriteString("\n" + strings.Join(paths, "\n") + "\n")
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -86,7 +86,8 @@ func (s *Site) expire(dist gitrepo.Hash, now time.Time) error {
 	return nil
 }
 
-// expiring returns the paths in some of the files, sorted, each once.
+// expiring returns the paths in some of the files, sorted, each once. What is none is left out: a file that should have gone
+// does less harm than a registry that does not build.
 func (s *Site) expiring(names []string) ([]string, error) {
 	var paths []string
 	for _, name := range names {
@@ -95,7 +96,8 @@ func (s *Site) expiring(names []string) ([]string, error) {
 			return nil, err
 		}
 		for line := range strings.Lines(string(data)) {
-			if path, whole := strings.CutSuffix(line, "\n"); whole && path != "" {
+			path, whole := strings.CutSuffix(line, "\n")
+			if whole && fs.ValidPath(path) && !strings.Contains(path, "\x00") {
 				paths = append(paths, path)
 			}
 		}

@@ -155,8 +155,9 @@ func (s *Site) ours(c gitrepo.Commit) bool {
 	return err == nil && signature.Verify(s.commit.Public(), bytes.NewReader(c.Signed)) == nil
 }
 
-// append puts the lines on main. The author's own commit is kept where it stands on the tip and is signed with the key
-// that signed the lines; otherwise the registry makes one that names it.
+// append puts the lines on main, where they stay: what they need was pushed, and may not be on the disk. The author's own
+// commit is kept where it stands on the tip and is signed with the key that signed the lines; otherwise the registry makes one
+// that names it.
 func (s *Site) append(ctx context.Context, now time.Time, p *proposal, lines []*index.Line) (gitrepo.Hash, error) {
 	signed, err := s.signedByAuthor(p, lines)
 	if err != nil {
@@ -167,6 +168,9 @@ func (s *Site) append(ctx context.Context, now time.Time, p *proposal, lines []*
 		if next, err = s.rewrite(ctx, now, p, lines); err != nil {
 			return next, err
 		}
+	}
+	if err := s.repo.Settle(ctx, p.tip, next); err != nil {
+		return next, err
 	}
 	return next, s.repo.CompareAndSwap(mainRef, p.tip, next)
 }
