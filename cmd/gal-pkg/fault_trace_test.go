@@ -16,23 +16,57 @@ type tracer struct {
 	files map[string]int // number of each file by its path
 	given int            // numbers given so far
 	steps []step
+
+	working map[string]string // where each process works, as AT_FDCWD</path>
 }
 
 // traceLine is `PID  call(arguments) = result`, the result with the path of a file descriptor.
-var traceLine = regexp.MustCompile(`^\d+ +(\w+)\((.*)\) += (\d+)`)
+var traceLine = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (\d+)`)
 
 func parseTrace(text string, below ...string) ([]step, error) {
-	t := &tracer{below: below, files: map[string]int{}}
+	t := &tracer{below: below, files: map[string]int{}, working: map[string]string{}}
 	for line := range strings.Lines(text) {
 		m := traceLine.FindStringSubmatch(line)
+		if m == nil && strings.Contains(line, " ???(") {
+			continue // a thread that ended with its process before it called anything
+		}
 		if m == nil {
 			return nil, fmt.Errorf("a line of the trace that says nothing: %.200s", line)
 		}
-		if err := t.call(m[1], strings.Split(m[2], ", ")); err != nil {
+		name, args, err := t.placed(m[1], m[2], strings.Split(m[3], ", "))
+		if err == nil {
+			err = t.call(name, args)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%w: %.200s", err, line)
 		}
 	}
 	return t.steps, nil
+}
+
+// placed turns a call of a process that goes by where it works into the same one that says where: rename into renameat. A process
+// has opened something there before.
+func (t *tracer) placed(process, name string, args []string) (string, []string, error) {
+	if strings.HasPrefix(args[0], "AT_FDCWD<") {
+		t.working[process] = args[0]
+	}
+	at := map[string]string{
+		"rename": "renameat", "unlink": "unlinkat", "rmdir": "unlinkat", "mkdir": "mkdirat", "link": "linkat", "chmod": "fchmodat", "symlink": "symlinkat",
+	}[name]
+	if at == "" {
+		return name, args, nil
+	}
+	where, ok := t.working[process]
+	if !ok {
+		return name, args, fmt.Errorf("it is not known where process %s works", process)
+	}
+	switch name {
+	case "symlink":
+		return at, []string{args[0], where, args[1]}, nil
+	case "rename", "link":
+		return at, []string{where, args[0], where, args[1]}, nil
+	}
+	return at, append([]string{where}, args...), nil
 }
 
 // call notes one call that succeeded. One that is not understood must not be left out.
@@ -47,7 +81,7 @@ func (t *tracer) call(name string, args []string) error {
 			return err
 		}
 		mode, err := strconv.ParseUint(args[3], 8, 32)
-		t.note(step{kind: "create", path: path, mode: fs.FileMode(mode)})
+		t.note(step{kind: "create", path: path, mode: fs.FileMode(mode), fresh: strings.Contains(args[2], "O_EXCL")})
 		if strings.Contains(args[2], "O_TRUNC") {
 			t.note(step{kind: "cut", path: path})
 		}
@@ -76,6 +110,12 @@ func (t *tracer) call(name string, args []string) error {
 		}
 		t.note(step{kind: "mode", path: path, mode: fs.FileMode(mode)})
 		return err
+	case "sendfile":
+		path, err := descriptor(args[0])
+		if err != nil || t.counts(path) {
+			return fmt.Errorf("what was sent to %s is not known: %w", path, err)
+		}
+		return nil
 	case "fsync", "fdatasync":
 		path, err := descriptor(args[0])
 		t.note(step{kind: "sync", path: path})
@@ -87,13 +127,17 @@ func (t *tracer) call(name string, args []string) error {
 // named notes a call that is about names.
 func (t *tracer) named(name string, args []string) error {
 	switch name {
-	case "renameat", "renameat2":
+	case "renameat", "renameat2", "linkat":
 		from, err := at(args[0], args[1])
 		to, toErr := at(args[2], args[3])
 		if err == nil {
 			err = toErr
 		}
-		t.note(step{kind: "rename", path: from, to: to})
+		kind := "rename"
+		if name == "linkat" {
+			kind = "name"
+		}
+		t.note(step{kind: kind, path: from, to: to})
 		return err
 	case "unlinkat":
 		path, err := at(args[0], args[1])
@@ -138,7 +182,12 @@ func (t *tracer) note(s step) {
 		s.into = t.number(filepath.Dir(s.to))
 		t.move(s.path, s.to)
 	}
+	if s.kind == "name" {
+		s.into = t.number(filepath.Dir(s.to))
+		t.files[s.to] = s.file
+	}
 	if s.kind == "remove" {
+		s.into = t.number(filepath.Dir(s.path))
 		delete(t.files, s.path)
 	}
 	t.steps = append(t.steps, s)
