@@ -64,18 +64,13 @@ func (c *Cache) lockObject(ctx context.Context, name, what string) (unlock func(
 }
 
 // lockName keeps other processes from an object: by the number that its name comes to, where there are locks of numbers; two
-// names of one number only wait for each other. Else by a file, which is removed with the lock.
+// names of one number only wait for each other. Else by a file, which is removed with the lock: so do those who share a cache
+// with the user whose the file of the numbers is.
 func (c *Cache) lockName(ctx context.Context, name, what string) (release func(), err error) {
-	numbers, err := c.use.objects(c)
-	switch {
-	case err == nil:
+	if numbers := c.use.objects(c); numbers != nil {
 		h := fnv.New64a()
 		h.Write([]byte(name))
 		return numbers.Acquire(ctx, h.Sum64(), func() { c.events.Wait(what) })
-	case readOnly(err):
-		return func() {}, nil
-	case !errors.Is(err, errors.ErrUnsupported):
-		return nil, err
 	}
 	path := c.path("tmp", "lock-"+name)
 	l, err := c.acquireFile(ctx, path, what)
@@ -130,26 +125,19 @@ type usage struct {
 	count   int
 	file    *filelock.Lock    // nil where there is no lock to have
 	numbers *filelock.Numbers // locks of objects, nil before the first
+	without bool              // there are none to have
 }
 
-// objects opens the locks of objects.
-func (u *usage) objects(c *Cache) (*filelock.Numbers, error) {
+// objects opens the locks of objects, nil where there are none to have.
+func (u *usage) objects(c *Cache) *filelock.Numbers {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.numbers != nil {
-		return u.numbers, nil
+	if u.numbers == nil && !u.without {
+		var err error
+		u.numbers, err = filelock.OpenNumbers(c.path("lock-objects"), 0o644)
+		u.without = err != nil
 	}
-	var err error
-	path := c.path("lock-objects")
-	if u.numbers, err = filelock.OpenNumbers(path, 0o644); !errors.Is(err, fs.ErrNotExist) {
-		return u.numbers, err
-	}
-	// The folder of the cache was removed beside us.
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return nil, err
-	}
-	u.numbers, err = filelock.OpenNumbers(path, 0o644)
-	return u.numbers, err
+	return u.numbers
 }
 
 // acquire takes the shared lock for the first user. Whoever finds the cache unused sweeps what crashes have left.
@@ -178,8 +166,8 @@ func (u *usage) release(c *Cache) {
 	c.checks.clear()
 	if u.numbers != nil {
 		u.numbers.Close()
-		u.numbers = nil
 	}
+	u.numbers, u.without = nil, false
 	u.file.Release()
 	u.file = nil
 }
