@@ -23,27 +23,25 @@ func (t *Static) keep(path, etag string, data []byte) {
 	if !t.unmark(path) {
 		return
 	}
-	sum := sha256.Sum256(data)
+	name, sum := t.keptName(path), sha256.Sum256(data)
 	write := func() error {
-		return atomicfile.WriteCache(t.keptName(path), fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
+		return atomicfile.WriteCache(name, fmt.Appendf(nil, "1 %x %s\n", sum, etag), data)
 	}
-	if err := write(); errors.Is(err, fs.ErrNotExist) && os.MkdirAll(t.dir, 0o755) == nil {
+	err := write()
+	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(filepath.Dir(name), 0o755) == nil {
+		err = write()
+	}
+	if err != nil && isFolder(name) && os.RemoveAll(name) == nil {
 		_ = write()
 	}
 }
 
-// keptName is where a file is kept. All lie in one folder, for a folder costs more to make than a file, and most of a
-// registry's have one file that is wanted. No path of a registry has a percent sign.
-func (t *Static) keptName(path string) string {
-	name := strings.ReplaceAll(path, "/", "%")
-	if len(name) > maxKeptName {
-		name = "%" + markOf(path)
-	}
-	return filepath.Join(t.dir, name)
-}
+func (t *Static) keptName(path string) string { return filepath.Join(t.dir, filepath.FromSlash(path)) }
 
-// maxKeptName leaves room for what is put before and behind the name of a file that is being written.
-const maxKeptName = 200
+func isFolder(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.IsDir()
+}
 
 // keptFile is a file as it is kept; ok is false where it is not.
 type keptFile struct {
@@ -75,7 +73,7 @@ func (t *Static) isKept(path string) bool {
 }
 
 // absentDir has a file for each path of which the host said that it does not have it: so a search works offline although
-// most of its catalogue may not exist. It lies apart from the files, to be read as a whole.
+// most of its catalogue may not exist. It lies apart from the files, because nothing can be below a path that is a file.
 const absentDir = ".absent"
 
 func markOf(path string) string { return DigestOf([]byte(path)).Hex()[:32] }

@@ -23,7 +23,7 @@ func TestKnownIsDamaged(t *testing.T) {
 		{"nothing", nil, nil, "", "key-compromised", ""},
 		{"what was seen, and what it folds to", []string{"folded"}, []string{"seen"}, "", "standing-damaged", ""},
 		{"the standing", nil, []string{"standing"}, "", "standing-damaged", ""},
-		{"the signatures that were good, and the file", []string{"verified"}, nil, "index%ma%il%mailbox", "", "what was seen of mailbox 1.1.0 is not in the cache any more"},
+		{"the signatures that were good, and the file", []string{"verified"}, nil, "index/ma/il/mailbox", "", "what was seen of mailbox 1.1.0 is not in the cache any more"},
 	} {
 		m := m.again(t)
 		dir := filepath.Join(m.state, "trust", sitetest.ID)
