@@ -208,12 +208,28 @@ func (c *Cache) diskError(item fetch.Item, err error) error {
 		return fault.New(fault.Manifest, "disk-full", "no space left in the cache %s for %s", c.dir, item).Because(err).
 			WithFact("needed %d bytes and %d unpacked", item.Size, item.Unpacked).WithHelp("gal-pkg cache prune")
 	case errors.Is(err, fs.ErrNotExist):
-		return fault.New(fault.Manifest, "cache-unusable", "files of the cache %s were removed while it was in use", c.dir).Because(err).
-			WithHelp("run the command again")
+		return c.gone(err)
 	case readOnly(err):
-		return fault.New(fault.Manifest, "cache-read-only", "the cache %s cannot be written to", c.dir).Because(err)
+		return fault.New(fault.Manifest, "cache-read-only", "the cache %s cannot be written to", c.dir).Because(err).
+			WithHelp("export GAL_CACHE_DIR=FOLDER          # one that can be written to")
 	}
 	return fmt.Errorf("%s: %w", item, err)
+}
+
+func (c *Cache) gone(err error) error {
+	return fault.New(fault.Manifest, "cache-unusable", "files of the cache %s were removed while it was in use", c.dir).Because(err).
+		WithHelp("run the command again")
+}
+
+// Blame turns an error of whoever used the trees of items into one of the cache, where a tree is not what it was when its path
+// was given out: then nobody else is to blame.
+func (c *Cache) Blame(err error, items ...fetch.Item) error {
+	for _, item := range items {
+		if err != nil && c.VerifyTree(item, Content) != nil {
+			return c.gone(err)
+		}
+	}
+	return err
 }
 
 // Count notes that a package was asked for, and whether the cache had it.

@@ -607,3 +607,21 @@ func TestStatForgetsWhatIsRight(t *testing.T) {
 		t.Errorf("the listing is not younger than what was looked at: %v", info.ModTime())
 	}
 }
+
+// TestBlame: whoever used a tree that is not what it was any more has not found what is wrong with something else.
+func TestBlame(t *testing.T) {
+	c, _ := open(t, t.TempDir())
+	item, data := sample(t, "mailbox")
+	tree := put(t, c, item, data)
+	found := fault.New(fault.Integrity, "manifest-mismatch", "SECURITY")
+	if err := c.Blame(found, item); err != error(found) {
+		t.Errorf("of a tree that is whole: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(tree, "gal.toml")))
+	if err := c.Blame(found, item); !fault.IsCode(err, "cache-unusable") || fault.KindOf(err) != fault.Manifest {
+		t.Errorf("of one that is not: %v", err)
+	}
+	if err := c.Blame(nil, item); err != nil {
+		t.Error(err)
+	}
+}

@@ -44,6 +44,8 @@ func (l *linker) refusal(way LinkMode, tree string, no *impossible) error {
 		why = "the two are on different file systems"
 	case tooManyLinks(no):
 		why = "one of its files has as many as its file system allows"
+	case way == Hardlink && errors.Is(no, fs.ErrPermission):
+		why = "the system refuses them; it may be that its files belong to another user"
 	}
 	cause := no.err
 	var at *os.LinkError

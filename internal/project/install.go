@@ -186,7 +186,7 @@ func (p *Plan) fetchFrom(ctx context.Context, r *remote.Registry, items []fetch.
 		if err != nil {
 			return err
 		}
-		return p.checkManifests(ctx, r, artifacts, results)
+		return p.checkManifests(ctx, r, artifacts, results, o.Cache)
 	})
 	return results, group.Wait()
 }
@@ -263,13 +263,23 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 		return nil, err
 	}
 	if done.Links, err = install.Link(p.Project.Dir, p.installed(selected, trees), install.Options{Mode: o.Links}); err != nil {
-		return nil, err
+		return nil, o.Cache.Blame(err, itemsOf(results)...)
 	}
 	if err := p.Project.write(p.Lock); err != nil {
 		return nil, err
 	}
 	done.Unstamped = p.stamp(o)
 	return done, nil
+}
+
+// itemsOf are those of which there are trees.
+func itemsOf(results []download.Result) (items []fetch.Item) {
+	for _, r := range results {
+		if r.Tree != "" {
+			items = append(items, r.Item)
+		}
+	}
+	return items
 }
 
 // stamp lets the next install see that there is nothing to do. It is for those who hold the project: nobody else changes

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -21,7 +22,7 @@ import (
 // checkManifests holds the gal.toml of every unpacked package of a registry against the line by which its version was
 // chosen: a line that names other dependencies than builds will read would deceive the resolver, and whoever looks at one
 // of the two. It is done once for a line and an archive, and remembered with the registry's other proofs.
-func (p *Plan) checkManifests(ctx context.Context, r *remote.Registry, artifacts []index.Artifact, results []download.Result) error {
+func (p *Plan) checkManifests(ctx context.Context, r *remote.Registry, artifacts []index.Artifact, results []download.Result, store *cache.Cache) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, result := range results {
@@ -34,7 +35,7 @@ func (p *Plan) checkManifests(ctx context.Context, r *remote.Registry, artifacts
 				return context.Cause(ctx)
 			}
 			if err := checkManifest(artifacts[i], result.Tree); err != nil {
-				return err
+				return store.Blame(err, result.Item)
 			}
 			r.Prove(proof)
 			return nil

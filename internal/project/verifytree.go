@@ -16,6 +16,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 	"github.com/geeknik/gal-pkg/fetch/install"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/manifest"
 )
 
@@ -93,6 +94,9 @@ func (v *verifier) links() error {
 			v.unchecked(manifest.LockedPackage{}, "link", "nothing is installed here: there is no %s", install.ListFile)
 		}
 		return nil
+	}
+	if dir := filepath.Join(v.project.Dir, install.Dir); err != nil && !isFolder(dir) {
+		return fault.New(fault.Manifest, "bad-project", "%s is no folder of its own", dir).WithHelp("remove it and run gal-pkg install")
 	}
 	if err != nil {
 		return err

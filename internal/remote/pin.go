@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
@@ -80,7 +81,8 @@ func (s *Set) Forget(address, id string) error {
 	if id == "" {
 		id, _ = s.pinned(address) // a pin that is damaged is what this is for
 	}
-	if err := os.RemoveAll(filepath.Join(s.o.CacheDir, "index", addressKey(address))); err != nil {
+	index := filepath.Join(s.o.CacheDir, "index")
+	if err := os.RemoveAll(filepath.Join(index, addressKey(address))); err != nil && !errors.Is(err, syscall.ENOTDIR) {
 		return err
 	}
 	if id != "" {

@@ -133,7 +133,10 @@ func (s *Set) openTransport(r *Registry) (err error) {
 			return fault.New(fault.NotFound, "registry-not-found", "there is no file %s", r.Location.URL)
 		}
 	case KindStatic:
-		r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline)
+		if r.transport, err = index.NewStatic(r.Client, r.Location.URL, dir, s.o.Offline); err != nil && fault.Of(err) == nil {
+			return fault.New(fault.Manifest, "cache-unusable", "the folder %s for what a registry sends cannot be made", dir).Because(err).
+				WithHelp("remove what is in its place, or export GAL_CACHE_DIR=FOLDER")
+		}
 	default:
 		r.git, err = s.openGit(r, dir)
 		r.transport = r.git

@@ -36,7 +36,7 @@ func (r *report) err() error {
 	for _, p := range r.problems[1:] {
 		e.WithFact("%s: %s", r.path, p)
 	}
-	return e
+	return e.WithHelp("edit %s", r.path)
 }
 
 // decode reads TOML behind the limits of a manifest.
