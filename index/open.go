@@ -46,6 +46,9 @@ func (s *Snapshot) open(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if standing.First == "" {
+		s.announce(raw)
+	}
 	if err := s.vouch(ctx, raw, &standing); err != nil {
 		return err
 	}
@@ -73,6 +76,19 @@ func (s *Snapshot) open(ctx context.Context, id string) error {
 		}
 	}
 	return s.keep(ctx, standing)
+}
+
+// announce tells which packages are wanted, before it is known what their files must be.
+func (s *Snapshot) announce(raw Transport) {
+	a, ok := raw.(Announced)
+	if !ok || batches(raw) {
+		return
+	}
+	paths := make([]string, len(s.options.Wanted))
+	for i, name := range s.options.Wanted {
+		paths[i] = PackagePath(name)
+	}
+	a.Announce(paths)
 }
 
 func (s *Snapshot) openState(id string) (err error) {

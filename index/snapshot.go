@@ -22,6 +22,9 @@ type Options struct {
 	// MaxAge is for how long after it has expired metadata is taken from a host all the same; zero is not at all. A copy on
 	// this machine, and what is read without a network, may always be old ([Lenient]).
 	MaxAge time.Duration
+	// Wanted are the names of packages that will be asked for: where nothing is known of the registry yet, their files are asked
+	// for beside its metadata, if the transport is [Announced] and each file costs a request.
+	Wanted []string
 	// VerifyBundle verifies signatures of identities; nil refuses what rests on one.
 	VerifyBundle VerifyBundle
 	// State opens what this user keeps of the registry with an id; nil keeps nothing.

@@ -56,6 +56,7 @@ func (p *Project) plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	defer s.wait()
 	s.early = o.Ahead
 	o.Ahead.locked(p.Lock)
+	set.Expect(p.lockedNames())
 	request, err := s.request(ctx, o)
 	if err != nil {
 		return nil, err
@@ -84,6 +85,20 @@ func (p *Project) plan(ctx context.Context, set *remote.Set, o Locking) (*Plan, 
 	plan.Lock.beside = s.read
 	plan.Changes = Diff(p.Lock, plan.Lock.Lock)
 	return plan, nil
+}
+
+// lockedNames are the packages that gal.lock has from registries, by the ids of these.
+func (p *Project) lockedNames() map[string][]string {
+	names := map[string][]string{}
+	if p.Lock == nil {
+		return names
+	}
+	for _, l := range p.Lock.Packages {
+		if l.Source.Kind == manifest.RegistrySource {
+			names[l.Source.Location] = append(names[l.Source.Location], l.Name)
+		}
+	}
+	return names
 }
 
 // locks reports whether gal.lock has any version of a package.

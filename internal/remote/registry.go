@@ -157,6 +157,9 @@ func (s *Set) openGit(r *Registry, dir string) (*index.Git, error) {
 
 func (s *Set) openSnapshot(ctx context.Context, r *Registry, pin string) (err error) {
 	o := index.Options{Pin: pin, Root: r.Spec.Root, Trust: r.Spec.Trust, Now: s.o.Now, MaxAge: r.Spec.MaxAge, VerifyBundle: s.helper.Verify}
+	if pin != "" {
+		o.Wanted = s.expected[pin]
+	}
 	o.State = func(id string) (index.State, error) { return r.openState(s.homeOf(id)) }
 	if err := s.settle(ctx, r, &o); err != nil {
 		return err

@@ -82,6 +82,8 @@ type Set struct {
 	clients []*web.Client        // all that were made, for counting
 	retired []*Registry          // that were opened before more was required of them
 
+	expected map[string][]string // names of packages that will be asked for, by the id of their registry
+
 	required string // who requires signatures of every registry, "" for nobody
 
 	helper keyless.Helper // for signatures of identities
@@ -96,6 +98,14 @@ func New(o Options) *Set {
 		o.Warning = o.Notice
 	}
 	return &Set{o: o, open: map[string]*Registry{}, byID: map[string]*Registry{}}
+}
+
+// Expect says which packages will be asked for, by the ids of their registries. What is opened afterwards, and was never seen
+// before, can ask for them before it is known what there is.
+func (s *Set) Expect(names map[string][]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected = names
 }
 
 // Default returns the name, or the address, of the registry that is used where nothing says otherwise.
