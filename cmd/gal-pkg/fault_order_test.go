@@ -221,9 +221,9 @@ func (p *powered) tryAll(steps []step) (int, error) {
 	return len(seen), nil
 }
 
-// age makes the files of steps as old as they are when the power comes back: a minute.
+// age makes the files of steps as old as they are when the power comes back: an hour.
 func age(steps []step) error {
-	before := time.Now().Add(-time.Minute)
+	before := time.Now().Add(-time.Hour)
 	for _, s := range steps {
 		path := s.path
 		if s.kind == "rename" || s.kind == "name" {
