@@ -147,10 +147,9 @@ func (q *quickWalk) file(name string, want *archive.Entry) bool {
 		if unix.Fstatat(top.fd, name, &info, unix.AT_SYMLINK_NOFOLLOW) != nil || !asListed(&info, want) {
 			return false
 		}
-		if max(info.Mtim.Nano(), info.Ctim.Nano()) < q.made.UnixNano() {
+		if max(info.Mtim.Nano(), info.Ctim.Nano()) <= q.made.UnixNano() {
 			return true
 		}
-		q.renew = true
 	}
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(top.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -95,8 +95,7 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	if list.archive != item.Digest {
 		return damagef("its listing was of another archive")
 	}
-	boot := c.boot()
-	stale := list.boot != boot
+	stale := list.boot != c.boot()
 	if stale {
 		level = Content
 	}
@@ -106,12 +105,23 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 			return err
 		}
 	}
-	if stale || check.renew {
-		// Only saves work; a cache that cannot be written to is checked in full each time.
-		list.boot = boot
-		_ = atomicfile.WriteCache(path+listingSuffix, list.format())
+	if stale {
+		c.confirm(path+listingSuffix, list, made)
 	}
 	return nil
+}
+
+// confirm notes in a listing, if it is still the one that was read, that its tree was right at this start of the system. It
+// keeps its time: a file may have been changed since it was looked at. That only saves work; a cache that cannot be written to
+// is checked in full each time.
+func (c *Cache) confirm(path string, list *listing, made time.Time) {
+	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(made) {
+		return
+	}
+	list.boot = c.boot()
+	if atomicfile.WriteCache(path, list.format()) == nil {
+		_ = os.Chtimes(path, time.Time{}, made)
+	}
 }
 
 // checkBuffer is how much of a file is read at once: all of it, mostly.

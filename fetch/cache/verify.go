@@ -18,9 +18,9 @@ type Level uint8
 const (
 	// Content hashes every byte. It finds a flipped bit.
 	Content Level = iota
-	// Stat looks at names, sizes, modes and times alone, but hashes a file that was changed since its listing was written, or in
-	// the same moment, and the whole tree once after each start of the system. On Linux a file that was given its former time
-	// again counts as changed.
+	// Stat looks at names, sizes, modes and times alone, but hashes a file that was changed after its listing, and the whole
+	// tree once after each start of the system. On Linux a file that was given its former time again counts as changed, and so
+	// does one that got another name.
 	Stat
 )
 
@@ -41,7 +41,6 @@ type treeCheck struct {
 	made  time.Time // when the listing was written
 	buf   []byte
 	seen  int
-	renew bool // a file was hashed that the listing might have been younger than
 }
 
 // run reports the first difference: anything missing, added or changed.
@@ -119,10 +118,9 @@ func (t *treeCheck) file(path string, want archive.Entry) error {
 		if !sameShape(info.Size(), info.Mode()&0o100 != 0, want) {
 			return damagef("%q was changed", want.Path)
 		}
-		if lastChange(info).Before(t.made) {
+		if !lastChange(info).After(t.made) {
 			return nil
 		}
-		t.renew = true
 	}
 	got, err := digestFile(path, want.Size, t.buf)
 	if err != nil {
