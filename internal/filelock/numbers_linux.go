@@ -15,35 +15,49 @@ import (
 type Numbers struct{ file *os.File }
 
 // OpenNumbers opens the file of such locks, which is made where it is missing. The error is [errors.ErrUnsupported] on
-// systems that do not have them.
+// systems, and file systems, that do not have them.
 func OpenNumbers(path string, perm fs.FileMode) (*Numbers, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, perm)
 	if err != nil {
 		return nil, err
 	}
-	return &Numbers{f}, nil
+	n := &Numbers{f}
+	switch err := n.set(unix.F_WRLCK, probe); {
+	case err == nil:
+		return n, n.set(unix.F_UNLCK, probe)
+	case errors.Is(err, unix.EAGAIN): // another is trying the same
+		return n, nil
+	}
+	n.Close()
+	return nil, errors.ErrUnsupported
 }
 
-// Acquire takes the lock of a number, of which the highest bit does not count, and waits for it as [Acquire] does. On a file
-// system without locks there is nothing to wait for.
-func (n *Numbers) Acquire(ctx context.Context, number uint64, notice func()) (release func(), err error) {
-	lock := func(kind int16) error {
-		return unix.FcntlFlock(n.file.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: int64(number &^ (1 << 63)), Len: 1})
+// probe is the number by which it is found out whether there are such locks.
+const probe = 1<<63 - 1
+
+// set takes a lock, or lets go of it.
+func (n *Numbers) set(kind int16, number uint64) error {
+	for {
+		err := unix.FcntlFlock(n.file.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: int64(number &^ (1 << 63)), Len: 1})
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
 	}
+}
+
+// Acquire takes the lock of a number, of which the highest bit does not count, and waits for it as [Acquire] does.
+func (n *Numbers) Acquire(ctx context.Context, number uint64, notice func()) (release func(), err error) {
 	err = poll(ctx, notice, func() (bool, error) {
-		err := lock(unix.F_WRLCK)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		err := n.set(unix.F_WRLCK, number)
+		if errors.Is(err, unix.EAGAIN) {
 			return false, nil
 		}
 		return true, err
 	})
-	switch {
-	case err == nil:
-		return func() { _ = lock(unix.F_UNLCK) }, nil
-	case lockless(err), errors.Is(err, unix.EINVAL):
-		return func() {}, nil
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return func() { _ = n.set(unix.F_UNLCK, number) }, nil
 }
 
 // Close lets go of all of them.
