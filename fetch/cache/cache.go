@@ -64,7 +64,9 @@ type Cache struct {
 	use    usage
 	work   workshop
 	checks checks
-	boot   func() string // [bootID], asked once
+
+	watched watched
+	boot    func() string // [bootID], asked once
 
 	unpackers sync.Pool // of *[archive.Unpacker], one for each tree that is being made
 	buffers   sync.Pool // of *[checkBuffer]byte, one for each tree that is being checked
@@ -176,12 +178,37 @@ func Generation(dir string) string {
 	return string(data)
 }
 
+// Watch begins to look whether somebody else removes something, or finds it damaged.
+func (c *Cache) Watch() {
+	c.watched.mu.Lock()
+	defer c.watched.mu.Unlock()
+	c.watched.generation, c.watched.disturbed = c.Generation(), false
+}
+
+// Undisturbed reports whether nobody but this Cache has removed anything, or found it damaged, since [Cache.Watch].
+func (c *Cache) Undisturbed() bool {
+	c.watched.mu.Lock()
+	defer c.watched.mu.Unlock()
+	return !c.watched.disturbed && c.watched.generation == c.Generation()
+}
+
+// watched is the generation as it was made or seen by a Cache last.
+type watched struct {
+	mu         sync.Mutex
+	generation string
+	disturbed  bool // it was another one in between
+}
+
 func (c *Cache) newGeneration() error {
 	var b [16]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return err
 	}
-	return atomicfile.Write(c.path("generation"), []byte(hex.EncodeToString(b[:])), 0o644)
+	c.watched.mu.Lock()
+	defer c.watched.mu.Unlock()
+	c.watched.disturbed = c.watched.disturbed || c.watched.generation != c.Generation()
+	c.watched.generation = hex.EncodeToString(b[:])
+	return atomicfile.Write(c.path("generation"), []byte(c.watched.generation), 0o644)
 }
 
 // Hold keeps everything in the cache where it is until release is called: [Cache.Prune] and [Cache.Clean] wait. Whoever

@@ -252,6 +252,7 @@ func TestDamagedTreesAreHealed(t *testing.T) {
 			c, events := open(t, t.TempDir())
 			item, data := sample(t, "mailbox")
 			tree := put(t, c, item, data)
+			time.Sleep(10 * time.Millisecond) // a tick of the file system's clock
 			d.apply(t, tree)
 			if err := c.VerifyTree(item, level); err == nil {
 				t.Errorf("%s: level %d sees nothing", d.name, level)
@@ -592,19 +593,24 @@ func BenchmarkVerifyTree(b *testing.B) {
 	}
 }
 
-// TestStatForgetsWhatIsRight: a file that was touched and not changed is hashed once, and not at every look.
-func TestStatForgetsWhatIsRight(t *testing.T) {
+// TestConfirmedListingsKeepTheirTime: what was changed while a tree was looked at after a restart is seen the next time, and a
+// note of damage that somebody has put in place of the listing meanwhile stays.
+func TestConfirmedListingsKeepTheirTime(t *testing.T) {
 	c, _ := open(t, t.TempDir())
 	item, data := sample(t, "mailbox")
 	tree := put(t, c, item, data)
-	file, listing := filepath.Join(tree, "gal.toml"), tree+listingSuffix
-	must(t, os.Chtimes(listing, time.Time{}, time.Now().Add(-time.Hour)))
-	must(t, os.Chtimes(file, time.Time{}, time.Now()))
-	must(t, c.VerifyTree(item, Stat))
-	info, err := os.Stat(listing)
+	file := tree + listingSuffix
+	list, made, err := loadListing(file, make([]byte, checkBuffer))
 	must(t, err)
-	if time.Since(info.ModTime()) > time.Minute {
-		t.Errorf("the listing is not younger than what was looked at: %v", info.ModTime())
+	time.Sleep(20 * time.Millisecond) // a tick of the file system's clock
+	c.confirm(file, list, made)
+	if info, err := os.Stat(file); err != nil || !info.ModTime().Equal(made) {
+		t.Errorf("the listing is of %v, not of %v: %v", info.ModTime(), made, err)
+	}
+	must(t, c.Distrust(map[string]string{tree: "found"}))
+	c.confirm(file, list, made)
+	if err := c.VerifyTree(item, Content); err == nil || err.Error() != "found" {
+		t.Errorf("the note is gone: %v", err)
 	}
 }
 
@@ -623,5 +629,37 @@ func TestBlame(t *testing.T) {
 	}
 	if err := c.Blame(nil, item); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUndisturbed: what others have removed, or found damaged, counts, whatever one does oneself before and after.
+func TestUndisturbed(t *testing.T) {
+	dir := t.TempDir()
+	c, _ := open(t, dir)
+	other, _ := open(t, dir)
+	item, data := sample(t, "mailbox")
+	tree := put(t, c, item, data)
+	heal := func() {
+		t.Helper()
+		must(t, os.Remove(filepath.Join(tree, "gal.toml")))
+		if _, err := c.Tree(t.Context(), item, Content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Watch()
+	heal()
+	if !c.Undisturbed() {
+		t.Error("one's own healing disturbs")
+	}
+	must(t, other.Distrust(map[string]string{tree: "found"}))
+	if c.Undisturbed() {
+		t.Error("another's finding does not")
+	}
+	heal()
+	if c.Undisturbed() {
+		t.Error("it is forgotten")
+	}
+	if c.Watch(); !c.Undisturbed() {
+		t.Error("to begin anew does not help")
 	}
 }

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -239,6 +240,7 @@ func (p *Plan) Install(ctx context.Context, c Choice, o Fetching) (*Installed, e
 		return nil, err
 	}
 	defer release()
+	o.Cache.Watch()
 	results, err := p.Fetch(ctx, selected, o)
 	if err != nil {
 		return nil, err
@@ -295,6 +297,9 @@ func (p *Plan) stamp(o Fetching) error {
 	stamp, err := p.Project.WithLock(p.Lock).sound(words)
 	if err != nil {
 		return err
+	}
+	if !o.Cache.Undisturbed() {
+		return errors.New("somebody has changed the cache meanwhile")
 	}
 	return stamp.Record(p.Project.Dir, store)
 }
