@@ -215,9 +215,7 @@ func (c *FoldCache) keep(path string, f folded, p *Package) {
 //
 // Errors: those of the context where another process keeps what is to be written, and of writing.
 func (c *FoldCache) Save(ctx context.Context) error {
-	c.lock()
-	defer c.mu.Unlock()
-	if !c.changed {
+	if !c.isChanged() {
 		return nil
 	}
 	lock, err := lockState(ctx, filepath.Dir(c.path))
@@ -225,6 +223,41 @@ func (c *FoldCache) Save(ctx context.Context) error {
 		return err
 	}
 	defer lock.Release()
+	return c.save()
+}
+
+// SaveSeen saves what was seen, and then what it folds to: that counts for having been held against what was seen, so it is
+// never ahead of it, and no other process saves in between. The errors are those of the two Saves.
+func SaveSeen(ctx context.Context, seen *Seen, folded *FoldCache) error {
+	if !seen.isChanged() && !folded.isChanged() {
+		return nil
+	}
+	lock, err := lockState(ctx, filepath.Dir(folded.path))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	left, err := seen.save()
+	if err != nil {
+		return err
+	}
+	folded.Release(left)
+	return folded.save()
+}
+
+func (c *FoldCache) isChanged() bool {
+	c.lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+// save is Save for those who have the lock.
+func (c *FoldCache) save() error {
+	c.lock()
+	defer c.mu.Unlock()
+	if !c.changed {
+		return nil
+	}
 	if sealedSum(c.path, foldHeader) != c.sum {
 		there, _, _ := readFolded(c.path)
 		c.folded = join(there, c.folded)

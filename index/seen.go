@@ -105,9 +105,7 @@ func (s *Seen) Check() error {
 //
 // Errors: those of [StandingStore] Load, of the context where another process keeps what is to be written, and of writing.
 func (s *Seen) Save(ctx context.Context) (left []string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.changed {
+	if !s.isChanged() {
 		return nil, nil
 	}
 	lock, err := lockState(ctx, filepath.Dir(s.path))
@@ -115,6 +113,22 @@ func (s *Seen) Save(ctx context.Context) (left []string, err error) {
 		return nil, err
 	}
 	defer lock.Release()
+	return s.save()
+}
+
+func (s *Seen) isChanged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// save is Save for those who have the lock.
+func (s *Seen) save() (left []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.changed {
+		return nil, nil
+	}
 	there, err := s.read()
 	if err != nil {
 		return nil, err

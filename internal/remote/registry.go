@@ -202,14 +202,3 @@ func nameDamaged(err error, name string) error {
 	}
 	return err
 }
-
-// saveSeen saves what was seen, and then what it folds to: that counts for having been held against what was seen, so it may
-// never be ahead of it.
-func (r *Registry) saveSeen(ctx context.Context) error {
-	left, err := r.seen.Save(ctx)
-	if err != nil {
-		return err
-	}
-	r.folded.Release(left)
-	return r.folded.Save(ctx)
-}

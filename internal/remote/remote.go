@@ -302,7 +302,7 @@ func (s *Set) Close(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, r := range slices.AppendSeq(s.retired, maps.Values(s.open)) {
-		errs = append(errs, r.verified.Save(), r.saveSeen(ctx), r.transport.Close())
+		errs = append(errs, r.verified.Save(), index.SaveSeen(ctx, r.seen, r.folded), r.transport.Close())
 	}
 	s.retired = nil
 	errs = append(errs, s.helper.Close())
