@@ -147,14 +147,22 @@ func (c *Config) CopyURLs(base, name string, p *Publish) []string {
 
 // expand fills a template. What it puts in comes from checked names, versions and digests, so it cannot leave its place.
 func expand(template, name, version, sha256 string) (string, error) {
-	out := template
-	for _, part := range [][2]string{{"{name}", name}, {"{key}", manifest.Key(name)}, {"{version}", version}, {"{sha256}", sha256}} {
-		out = strings.ReplaceAll(out, part[0], part[1])
+	values := map[string]string{"name": name, "key": manifest.Key(name), "version": version, "sha256": sha256}
+	var out strings.Builder
+	for rest := template; ; {
+		text, behind, opened := strings.Cut(rest, "{")
+		part, after, closed := strings.Cut(behind, "}")
+		value, known := values[part]
+		if strings.Contains(text, "}") || opened && !(closed && known) {
+			return "", fmt.Errorf("download template %q has a part that is not {name}, {key}, {version} or {sha256}", template)
+		}
+		out.WriteString(text)
+		if !opened {
+			return out.String(), nil
+		}
+		out.WriteString(value)
+		rest = after
 	}
-	if strings.ContainsAny(out, "{}") {
-		return "", fmt.Errorf("download template %q has a part that is not {name}, {key}, {version} or {sha256}", template)
-	}
-	return out, nil
 }
 
 // ArchivePath returns where the published tree keeps a version's archive.
