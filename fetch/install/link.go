@@ -162,12 +162,14 @@ func (l *linker) junction(name, tree string) error {
 		return err
 	}
 	path := filepath.Join(l.root.Name(), tmp)
-	err := makeJunction(path, tree)
+	err := refused(makeJunction(path, tree))
 	if err == nil {
-		_, err = os.Stat(path)
+		if _, nowhere := os.Stat(path); nowhere != nil {
+			err = &impossible{nowhere, true}
+		}
 	}
 	if err != nil {
-		return errors.Join(&impossible{err, true}, l.root.RemoveAll(tmp))
+		return errors.Join(err, l.root.RemoveAll(tmp))
 	}
 	return l.swap(tmp, name)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -35,8 +36,12 @@ func noLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || isRefusal(err)
 }
 
-// refusal is the error where nothing else may be tried.
+// refusal is the error where nothing else may be tried. Where nothing at all can be made, that is the error.
 func (l *linker) refusal(way LinkMode, tree string, no *impossible) error {
+	const probe = atomicfile.TempPrefix + "probe"
+	if err := errors.Join(l.root.Mkdir(probe, 0o755), l.root.Remove(probe)); err != nil {
+		return no.err
+	}
 	what := map[LinkMode]string{Symlink: "symbolic links to", Junction: "junctions to", Hardlink: "hard links of"}[way]
 	why := "they are not possible here"
 	switch {
