@@ -6,7 +6,7 @@ import "testing"
 func TestExpand(t *testing.T) {
 	for template, want := range map[string]string{
 		"packages/{key}/{key}-{version}.tar.zst": "packages/@acme~net/@acme~net-1.0.0.tar.zst",
-		"{name}/{sha256}": "@acme/net/abc", "plain": "plain", "": "",
+		"{name}/{sha256}":                        "@acme/net/abc", "plain": "plain", "": "",
 		"{sh{name}256}": "", "{other}": "", "{name": "", "name}": "", "{}": "", "{{name}}": "", "}{": "",
 	} {
 		got, err := expand(template, "@acme/net", "1.0.0", "abc")
