@@ -3,6 +3,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,9 @@ func openTemp(path string) (*os.File, error) {
 	name = dir + TempPrefix + name
 	for i, try := 0, name; i < maxWriters; i++ {
 		f, err := takeTemp(try)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, err // the folder: with a random name it would only be found missing again, or made in between
+		}
 		if err != nil {
 			break // there is something else, a file that is not ours, or nobody may write
 		}
