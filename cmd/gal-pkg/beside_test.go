@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,36 +32,18 @@ func TestBeside(t *testing.T) {
 			if row.theirs == "" {
 				w.must("lock")
 			}
-			held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := w.command(strings.Fields(row.command)...)
 			if row.theirs == "" {
-				if out, err := c.CombinedOutput(); err != nil {
+				held := w.hold()
+				if out, err := w.command(strings.Fields(row.command)...).CombinedOutput(); err != nil {
 					t.Errorf("it waits, or fails: %v\n%s", err, out)
 				}
 				held.Release()
 				return
 			}
-			said, from := io.Pipe()
-			c.Stderr = from
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- c.Wait(); from.Close() }()
-			text := waitFor(t, said, "waiting for another process, which is working in "+w.dir)
 			theirs := strings.Replace(w.read(row.theirs), "[package]\n", "[package]\ndescription = \"theirs\"\n", 1)
-			w.write(row.theirs, theirs)
-			held.Release()
-			rest, err := io.ReadAll(said)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = <-ended
-			if text += string(rest); c.ProcessState.ExitCode() != 1 || !strings.Contains(text, "error[changed-meanwhile]: "+row.theirs+" was changed while this ran; nothing was written\n") {
-				t.Errorf("%v\n%s", err, text)
+			code, text := w.meet(row.command, func() { w.write(row.theirs, theirs) })
+			if code != 1 || !strings.Contains(text, "error[changed-meanwhile]: "+row.theirs+" was changed while this ran; nothing was written\n") {
+				t.Errorf("exit code %d\n%s", code, text)
 			}
 			if now := w.read(row.theirs); now != theirs {
 				t.Errorf("%s is now\n%s", row.theirs, now)
@@ -80,27 +61,9 @@ func TestBeside(t *testing.T) {
 func TestCommentBeside(t *testing.T) {
 	for command, code := range map[string]int{"lock": 0, "install": 0, "add two --path two": 1} {
 		w := newBeside(t)
-		held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := w.command(strings.Fields(command)...)
-		said, from := io.Pipe()
-		c.Stderr = from
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait(); from.Close() }()
-		waitFor(t, said, "waiting for another process, which is working in "+w.dir)
-		w.write("gal.toml", w.read("gal.toml")+"# theirs\n")
-		held.Release()
-		rest, err := io.ReadAll(said)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if <-ended; c.ProcessState.ExitCode() != code || !strings.HasSuffix(w.read("gal.toml"), "# theirs\n") {
-			t.Errorf("%s: exit code %d\n%s", command, c.ProcessState.ExitCode(), rest)
+		got, text := w.meet(command, func() { w.write("gal.toml", w.read("gal.toml")+"# theirs\n") })
+		if got != code || !strings.HasSuffix(w.read("gal.toml"), "# theirs\n") {
+			t.Errorf("%s: exit code %d\n%s", command, got, text)
 		}
 	}
 }
@@ -109,24 +72,8 @@ func TestCommentBeside(t *testing.T) {
 func TestCleanBeside(t *testing.T) {
 	w := newBeside(t)
 	w.must("install")
-	held, err := filelock.Acquire(t.Context(), w.path(".gal", "lock"), filelock.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.command("clean")
-	said, from := io.Pipe()
-	c.Stderr = from
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait(); from.Close() }()
-	waitFor(t, said, "waiting for another process, which is working in "+w.dir)
-	w.read(".gal/packages.json")
-	held.Release()
-	rest, err := io.ReadAll(said)
-	if err := errors.Join(err, <-ended); err != nil {
-		t.Errorf("%v\n%s", err, rest)
+	if code, text := w.meet("clean", func() { w.read(".gal/packages.json") }); code != 0 {
+		t.Errorf("exit code %d\n%s", code, text)
 	}
 	if _, err := os.Lstat(w.path(".gal")); err == nil {
 		t.Error(".gal is there")
@@ -235,6 +182,40 @@ func (w *beside) command(args ...string) *exec.Cmd {
 	c.Dir = w.dir
 	c.Env = append(os.Environ(), "HOME="+w.home, "XDG_CACHE_HOME=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=")
 	return c
+}
+
+// hold holds the project.
+func (w *beside) hold() *filelock.Lock {
+	w.t.Helper()
+	held, err := filelock.Acquire(w.t.Context(), w.path(".gal", "lock"), filelock.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return held
+}
+
+// meet runs a command while the project is held, does something once it waits, and lets it go on; it returns its exit code and
+// what it has said.
+func (w *beside) meet(command string, meanwhile func()) (code int, text string) {
+	w.t.Helper()
+	held := w.hold()
+	c := w.command(strings.Fields(command)...)
+	said, from := io.Pipe()
+	c.Stderr = from
+	if err := c.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait(); from.Close() }()
+	text = waitFor(w.t, said, "waiting for another process, which is working in "+w.dir)
+	meanwhile()
+	held.Release()
+	rest, err := io.ReadAll(said)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	<-ended // the exit code tells more
+	return c.ProcessState.ExitCode(), text + string(rest)
 }
 
 func (w *beside) must(args ...string) {

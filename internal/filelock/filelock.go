@@ -1,6 +1,7 @@
-// Package filelock takes the locks of files, between goroutines and processes, and waits for them. They are flock(2) locks,
-// which the kernel drops when a process ends: none is left behind. Where a file system or its server has no locks there is
-// none to have, and its users are to be right without one, if slower or with the last word to who writes last.
+// Package filelock takes the locks of files, between goroutines and processes, and waits for them. They are flock(2) locks, or
+// for [Numbers] those of fcntl(2); the kernel drops them when a process ends: none is left behind. Where a file system or its
+// server has no locks there is none to have, and its users are to be right without one, if slower or with the last word to who
+// writes last.
 package filelock
 
 import (
