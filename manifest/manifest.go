@@ -121,11 +121,17 @@ func Parse(path string, data []byte) (*Manifest, error) {
 
 // Load reads the manifest at path. A file that cannot be read is a [fault.Error] with code "manifest-unreadable".
 func Load(path string) (*Manifest, error) {
-	data, err := readBounded(path, MaxManifestSize, "manifest-unreadable")
+	text, err := Read(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data)
+	return Parse(path, text)
+}
+
+// Read returns the bytes of the manifest file at path, for [Parse]: at most [MaxManifestSize]. The error is a [fault.Error] of
+// kind Manifest with code "manifest-unreadable".
+func Read(path string) ([]byte, error) {
+	return readBounded(path, MaxManifestSize, "manifest-unreadable")
 }
 
 // readBounded reads a file, with an error of kind Manifest.

@@ -124,21 +124,12 @@ func openWithoutLock(file string) (*Project, error) {
 
 // load reads a manifest once: the text is what the rest was made from, whoever writes beside us.
 func load(file string) (*manifest.Manifest, []byte, error) {
-	text, err := readRegular(file, manifest.MaxManifestSize)
+	text, err := manifest.Read(file)
 	if err != nil {
-		return nil, nil, fault.New(fault.Manifest, "manifest-unreadable", "%s cannot be read", file).Because(err)
+		return nil, nil, err
 	}
 	m, err := manifest.Parse(file, text)
 	return m, text, err
-}
-
-func readRegular(file string, limit int64) ([]byte, error) {
-	f, err := atomicfile.OpenRegular(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return atomicfile.ReadFrom(f, limit)
 }
 
 // workspaceAbove looks for a workspace root in the folders above dir that has dir as a member, and returns it with its text
