@@ -45,10 +45,12 @@ func NewStatic(client *web.Client, base, dir string, offline bool) (*Static, err
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &Static{
-		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline, ahead: newAhead(),
+	t := &Static{
+		client: client, base: strings.TrimSuffix(canonical, "/") + "/", dir: dir, offline: offline,
 		fresh: map[string]bool{}, doubts: map[string]bool{}, turns: map[string]chan struct{}{},
-	}, nil
+	}
+	t.ahead = newAhead(t.readAhead)
+	return t, nil
 }
 
 // Refresh makes every file be asked for again.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
+	"github.com/geeknik/gal-pkg/internal/workqueue"
 )
 
 // Limits of what is read before it is asked for. A longer file is asked for again when its length is known; the other half of
@@ -20,14 +21,12 @@ const (
 type ahead struct {
 	ctx   context.Context
 	stop  context.CancelFunc
-	group sync.WaitGroup
+	queue *workqueue.Queue[announced]
 
-	mu    sync.Mutex
-	queue []announced // that nobody has asked for yet
-	busy  int         // of those who ask
-	got   map[string]early
-	held  int // bytes of got
-	age   int // how often got was cleared
+	mu   sync.Mutex
+	got  map[string]early
+	held int // bytes of got
+	age  int // how often got was cleared
 }
 
 // announced is a file that is to be asked for; it is its turn until done.
@@ -43,17 +42,15 @@ type early struct {
 	err  error
 }
 
-func newAhead() *ahead {
+func newAhead(read func(announced)) *ahead {
 	ctx, stop := context.WithCancel(context.Background())
-	return &ahead{ctx: ctx, stop: stop, got: map[string]early{}}
+	return &ahead{ctx: ctx, stop: stop, queue: workqueue.New(slotsAhead, read), got: map[string]early{}}
 }
 
 // close ends all requests.
 func (a *ahead) close() {
-	a.mu.Lock() // nobody begins from here on
 	a.stop()
-	a.mu.Unlock()
-	a.group.Wait()
+	a.queue.Close()
 }
 
 // take returns what has come for a path, once.
@@ -105,67 +102,31 @@ func (t *Static) Announce(paths []string) {
 		if CheckPath(path) != nil || t.isKept(path) || t.isAbsent(path) {
 			continue
 		}
-		if done, _ := t.tryTurn(path); done != nil {
-			if !a.enqueue(announced{path, age, done}, t.readQueue) {
-				done()
-			}
+		if done, _ := t.tryTurn(path); done != nil && !a.queue.Add(announced{path, age, done}) {
+			done()
 		}
-	}
-}
-
-// enqueue has read called for what is in the queue, by as many as may at once; false means that all has ended.
-func (a *ahead) enqueue(next announced, read func()) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ctx.Err() != nil {
-		return false
-	}
-	a.queue = append(a.queue, next)
-	if a.busy < slotsAhead {
-		a.busy++
-		a.group.Go(read)
-	}
-	return true
-}
-
-// next takes what is first in the queue; false means that nothing is, and that the caller is done.
-func (a *ahead) next() (announced, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		a.busy--
-		return announced{}, false
-	}
-	first := a.queue[0]
-	a.queue = a.queue[1:]
-	return first, true
-}
-
-// readQueue asks for what was announced until nothing is left.
-func (t *Static) readQueue() {
-	for next, ok := t.ahead.next(); ok; next, ok = t.ahead.next() {
-		if t.ahead.ctx.Err() == nil {
-			t.readAhead(next.path, next.age)
-		}
-		next.done()
 	}
 }
 
 // readAhead asks for one file; it is its turn. What is too long for it is left to those who know how long it is; what else is
 // wrong is told to the first of them, who would otherwise find out once more.
-func (t *Static) readAhead(path string, age int) {
-	response, err := t.get(t.ahead.ctx, path, web.GetOptions{MaxBytes: maxAhead})
+func (t *Static) readAhead(next announced) {
+	defer next.done()
+	if t.ahead.ctx.Err() != nil {
+		return
+	}
+	response, err := t.get(t.ahead.ctx, next.path, web.GetOptions{MaxBytes: maxAhead})
 	if t.ahead.ctx.Err() != nil || fault.IsCode(err, web.TooLarge) {
 		return
 	}
 	e := early{err: err}
 	if err == nil {
 		e.data = response.Body
-		t.keep(path, response.ETag(), response.Body)
+		t.keep(next.path, response.ETag(), response.Body)
 	}
-	if t.ahead.put(path, e, age) && err == nil {
+	if t.ahead.put(next.path, e, next.age) && err == nil {
 		t.mu.Lock()
-		t.fresh[path] = true
+		t.fresh[next.path] = true
 		t.mu.Unlock()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/workqueue"
 )
 
 // Early is downloads that begin before it is certain that they are needed: while versions are still being chosen, the network
@@ -15,16 +16,13 @@ import (
 // and what fails is an error only of a [Fetch] that needs it. On a disk that may turn out too small they leave all to Fetch,
 // which says so before anything is downloaded. They are safe for concurrent use.
 type Early struct {
-	f    *fetcher
-	ctx  context.Context
-	stop context.CancelFunc
-	work sync.WaitGroup
-	most int // how many may run at once
+	f     *fetcher
+	ctx   context.Context
+	stop  context.CancelFunc
+	queue *workqueue.Queue[*early]
 
-	mu    sync.Mutex
-	of    map[string]*early // by digest
-	queue []*early          // that nobody has begun yet
-	busy  int               // of those who download
+	mu sync.Mutex
+	of map[string]*early // by digest
 }
 
 type early struct {
@@ -41,7 +39,7 @@ func NewEarly(ctx context.Context, o Options) *Early {
 	o.Early = nil
 	o.Offline = o.Offline || !o.Cache.HasPlenty()
 	e := &Early{f: newFetcher(o), of: map[string]*early{}}
-	e.most = max(e.f.connections(), 1)
+	e.queue = workqueue.New(e.f.connections(), e.bring)
 	e.ctx, e.stop = context.WithCancel(ctx)
 	return e
 }
@@ -58,30 +56,14 @@ func (e *Early) Begin(item Item) {
 	}
 	begun := &early{done: make(chan struct{}), result: Result{Item: item}}
 	e.of[item.Digest] = begun
-	e.queue = append(e.queue, begun)
-	if e.busy < e.most {
-		e.busy++
-		e.work.Go(e.each)
-	}
+	e.queue.Add(begun)
 }
 
-// each downloads what is in the queue until nothing is left.
-func (e *Early) each() {
-	for {
-		e.mu.Lock()
-		if len(e.queue) == 0 {
-			e.busy--
-			e.mu.Unlock()
-			return
-		}
-		next := e.queue[0]
-		e.queue = e.queue[1:]
-		e.mu.Unlock()
-		if next.err = context.Cause(e.ctx); next.err == nil {
-			next.err = e.f.bring(e.ctx, &next.result)
-		}
-		close(next.done)
+func (e *Early) bring(next *early) {
+	if next.err = context.Cause(e.ctx); next.err == nil {
+		next.err = e.f.bring(e.ctx, &next.result)
 	}
+	close(next.done)
 }
 
 // Stop ends what is still on its way and waits for it.
@@ -89,7 +71,7 @@ func (e *Early) Stop() {
 	e.mu.Lock() // nobody begins from here on
 	e.stop()
 	e.mu.Unlock()
-	e.work.Wait()
+	e.queue.Close()
 	e.f.tars.close()
 }
 

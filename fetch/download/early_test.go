@@ -102,7 +102,7 @@ func TestEarlyDownloadsAreShared(t *testing.T) {
 	for _, item := range items {
 		o.Early.Begin(item)
 	}
-	o.Early.work.Wait()
+	o.Early.queue.Close()
 	o.Early.Stop()
 	close(all)
 	if _, err := Fetch(t.Context(), items, o); err != nil {

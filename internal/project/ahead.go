@@ -10,6 +10,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/remote"
+	"github.com/geeknik/gal-pkg/internal/workqueue"
 	"github.com/geeknik/gal-pkg/manifest"
 	"github.com/geeknik/gal-pkg/version"
 )
@@ -24,12 +25,10 @@ type Ahead struct {
 	o       Fetching
 	offline bool
 	release func()
+	trees   *workqueue.Queue[fetch.Item] // to be checked, by as many at once as there are processors
 
 	mu     sync.Mutex
 	seen   map[string]bool // digests
-	trees  []fetch.Item    // to be checked
-	busy   int             // of those who check
-	work   sync.WaitGroup
 	early  map[*remote.Registry]*download.Early
 	closed bool
 }
@@ -41,10 +40,12 @@ func NewAhead(ctx context.Context, o Fetching, offline bool) (*Ahead, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	return &Ahead{
+	a := &Ahead{
 		ctx: ctx, cancel: cancel, o: o, offline: offline, release: release,
 		seen: map[string]bool{}, early: map[*remote.Registry]*download.Early{},
-	}, nil
+	}
+	a.trees = workqueue.New(runtime.GOMAXPROCS(0), a.checkTree)
+	return a, nil
 }
 
 // Stop ends what is still going on.
@@ -56,7 +57,7 @@ func (a *Ahead) Stop() {
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
-	a.work.Wait()
+	a.trees.Close()
 	for _, e := range a.early {
 		e.Stop()
 	}
@@ -135,32 +136,18 @@ func (a *Ahead) downloads(r *remote.Registry) *download.Early {
 	return a.early[r]
 }
 
-// check has a tree checked, by as many at once as there are processors.
+// check has a tree checked, once.
 func (a *Ahead) check(item fetch.Item) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.seen[item.Digest] || a.closed {
-		return
-	}
-	a.seen[item.Digest] = true
-	a.trees = append(a.trees, item)
-	if a.busy < runtime.GOMAXPROCS(0) {
-		a.busy++
-		a.work.Go(a.checkAll)
+	if !a.seen[item.Digest] {
+		a.seen[item.Digest] = true
+		a.trees.Add(item)
 	}
 }
 
-func (a *Ahead) checkAll() {
-	for {
-		a.mu.Lock()
-		if len(a.trees) == 0 || a.ctx.Err() != nil {
-			a.busy--
-			a.mu.Unlock()
-			return
-		}
-		item := a.trees[0]
-		a.trees = a.trees[1:]
-		a.mu.Unlock()
+func (a *Ahead) checkTree(item fetch.Item) {
+	if a.ctx.Err() == nil {
 		_ = a.o.Cache.Check(item, a.o.Level) // whoever needs it hears what is wrong with it
 	}
 }

@@ -20,7 +20,7 @@ type layer struct {
 }
 
 // leaves are the small packages that know nothing of this field; every layer may use them.
-var leaves = []string{"internal/fault", "internal/atomicfile", "internal/alphabet", "internal/failpoint", "internal/filelock"}
+var leaves = []string{"internal/fault", "internal/atomicfile", "internal/alphabet", "internal/failpoint", "internal/filelock", "internal/workqueue"}
 
 // layers returns the layers, the lowest first. The first whose folder holds a package is the one that it is in.
 func layers() []layer {
@@ -33,6 +33,7 @@ func layers() []layer {
 		{"internal/alphabet", nil, []string{"os", "net", "net/http"}, "it knows characters, and nothing of what they spell"},
 		{"internal/failpoint", nil, network, "it has names for steps, and takes none itself"},
 		{"internal/filelock", nil, network, "it locks files, and does not know what for"},
+		{"internal/workqueue", nil, append([]string{"os"}, network...), "it calls a function, and does not know what that does"},
 		{"internal/atomicfile", nil, network, "it writes files and knows no format"},
 		{"internal/tarfile", leaves, network, "it reads tars in place, and does not know what is in them"},
 		{"internal/metrics", leaves, network, "it keeps numbers, and does not know what was counted"},
