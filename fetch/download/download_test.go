@@ -71,8 +71,9 @@ func (h *host) serve(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.asked[r.URL.Path]++
 	data, ok := h.archives[r.URL.Path]
+	lie := h.lie
 	h.mu.Unlock()
-	if h.lie != nil && h.lie(w, r, data) {
+	if lie != nil && lie(w, r, data) {
 		return
 	}
 	if !ok {
@@ -267,7 +268,9 @@ func TestLyingHosts(t *testing.T) {
 		}
 		empty(t, o.Cache)
 		// The same cache is fine once the host tells the truth.
+		h.mu.Lock()
 		h.lie = nil
+		h.mu.Unlock()
 		if _, err := Fetch(t.Context(), items, patient(t, o)); err != nil {
 			t.Errorf("%s, then the truth: %v", tt.name, err)
 		}
