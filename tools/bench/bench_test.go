@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 // Every scenario runs, at sizes that take seconds, with gal-pkg and go; and what must be asked and what must not be is.
 func TestScenarios(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "figures.json")
-	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go,git", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale", "find", "grow", "cut"})
+	o, chosen, err := parse([]string{"--small", "-n", "1", "--tools", "go,git", "--work", t.TempDir(), "--json", out, "install", "start", "lock", "scale", "find", "grow", "cut", "flip"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,16 @@ func TestScenarios(t *testing.T) {
 	}
 	if len(got.Cuts) != 4 {
 		t.Errorf("%d runs were cut", len(got.Cuts))
+	}
+	outcomes := map[string]string{}
+	for _, f := range got.Flips {
+		outcomes[f.Tool] = f.Outcome
+		if f.Exit != 0 || strings.HasPrefix(f.Tool, "gal-pkg") != strings.Contains(f.Words, "was damaged") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if want := map[string]string{"gal-pkg": flipHealed, "gal-pkg stat": flipHealed, "go": flipUsed}; !maps.Equal(outcomes, want) {
+		t.Errorf("flipped bits are %v", outcomes)
 	}
 	if other := got.Tables[0].Rows[2]; other.Name != "go" || !other.Base || other.Counts[0].Requests != 90 {
 		t.Errorf("%+v", other)

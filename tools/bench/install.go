@@ -129,7 +129,7 @@ func (b *bench) installers(ctx context.Context) ([]*tool, error) {
 			return nil, err
 		}
 		if t != nil {
-			t.check = whole(u, t.path(filepath.FromSlash(m.installed)))
+			t.unpacks(u, m.installed)
 			tools = append(tools, t)
 		}
 	}
@@ -170,7 +170,7 @@ func (b *bench) galInstallers(ctx context.Context, u *universe.Universe, url str
 	if err := b.note(ctx, "gal-pkg", b.gal, "--version"); err != nil {
 		return nil, err
 	}
-	t.check = whole(u, t.path("project", ".gal", "packages", "*"))
+	t.unpacks(u, "project/.gal/packages/*")
 	fetch, err := newGal(ctx, b, "gal-pkg fetch", url, u.Root())
 	if err != nil {
 		return nil, err
@@ -183,8 +183,14 @@ func (b *bench) galInstallers(ctx context.Context, u *universe.Universe, url str
 		return nil, err
 	}
 	stat.only = []string{"s3"}
-	stat.check = whole(u, stat.path("project", ".gal", "packages", "*"))
+	stat.unpacks(u, "project/.gal/packages/*")
 	return []*tool{t, fetch, stat}, stat.run(ctx, "config", "set", "store.verify", "stat")
+}
+
+// unpacks says where an install must leave a universe's payload.
+func (t *tool) unpacks(u *universe.Universe, pattern string) {
+	t.installed = t.path(filepath.FromSlash(pattern))
+	t.check = whole(u, t.installed)
 }
 
 // whole checks that all of a universe's payload is below the folders that a pattern matches.

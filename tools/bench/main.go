@@ -13,6 +13,7 @@
 //	scale     registries of 1,000, 10,000 and 100,000 packages: the first use, over HTTP, git and from afar, a refresh
 //	find      the same registries: searches, choosing versions without a network
 //	grow      the same registries: a build after one publish, refreshes after 100
+//	flip      one bit that flips in what was unpacked, and another install
 //	cut       a server that dies while something is read from it or downloaded, and the run after that
 //
 // Everything is made here, from a seed: the same packages are rendered for every package manager (packages universe and
@@ -61,7 +62,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{"install", true, (*bench).install}, {"latency", true, (*bench).latency}, {"start", true, (*bench).start},
 		{"lock", false, (*bench).lock}, {"scale", false, (*bench).scale}, {"find", false, (*bench).find},
-		{"grow", false, (*bench).grow}, {"cut", false, (*bench).cut},
+		{"grow", false, (*bench).grow}, {"cut", false, (*bench).cut}, {"flip", false, (*bench).flip},
 	}
 }
 
@@ -87,7 +88,7 @@ func main() {
 func parse(args []string) (o options, chosen []scenario, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale|find|grow|cut]...")
+		fmt.Fprintln(flags.Output(), "usage: go run ./tools/bench [flags] [install|latency|start|lock|scale|find|grow|cut|flip]...")
 		flags.PrintDefaults()
 	}
 	flags.IntVar(&o.rounds, "n", 5, "rounds that count; one more comes first")

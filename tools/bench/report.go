@@ -21,6 +21,7 @@ type report struct {
 	Tools   map[string]string `json:"tools"` // versions, as the programs say them
 	Tables  []table           `json:"tables"`
 	Cuts    []cutting         `json:"cuts,omitempty"`
+	Flips   []flipping        `json:"flips,omitempty"`
 
 	out io.Writer
 }

@@ -32,6 +32,7 @@ type tool struct {
 	lock                   []string // paths in the project: what a lock consists of
 	output                 []string // paths in the project: what an install makes there
 	only                   []string // ways of installing that it is run for; nil means all
+	installed              string   // a pattern of the folders that the payload is below, "" where it is not unpacked
 	check                  func() error
 }
 
@@ -137,7 +138,7 @@ func tally(pattern string) (files int, bytes int64, err error) {
 			return files, bytes, err
 		}
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(path, ".gal") {
+			if err != nil || !isPayload(path, entry) {
 				return err
 			}
 			info, err := entry.Info()
@@ -152,6 +153,10 @@ func tally(pattern string) (files int, bytes int64, err error) {
 		}
 	}
 	return files, bytes, nil
+}
+
+func isPayload(path string, entry fs.DirEntry) bool {
+	return entry.Type().IsRegular() && strings.HasSuffix(path, ".gal")
 }
 
 // look finds a program on PATH that is wanted, and notes its version; "" where there is none.
