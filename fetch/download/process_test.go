@@ -181,12 +181,16 @@ func TestErrorsOfTheSystem(t *testing.T) {
 	strace := needs.Program(t, "strace", "strace")
 	_, items := newHost(t, 3)
 	failed, whole := 0, 0
-	for _, call := range []string{"/^rename", "/^mkdir", "/^unlink", "flock", "/^write", "/^fchmod"} {
+	for _, call := range []string{"/^rename", "/^mkdir", "/^unlink", "flock", "fcntl", "/^write", "/^fchmod"} {
 		for _, code := range []string{"ENOSPC", "EIO", "EROFS", "EACCES", "ENOLCK"} {
-			if (code == "ENOLCK") != (call == "flock") {
+			if (code == "ENOLCK") != (call == "flock" || call == "fcntl") {
 				continue
 			}
-			for _, when := range []string{"1", "4", "1+"} {
+			whens := []string{"1", "4", "1+"}
+			if call == "fcntl" {
+				whens = []string{"4", "5", "4+"} // Go's runtime looks at the three standard files before main
+			}
+			for _, when := range whens {
 				dir := t.TempDir()
 				cmd, out := child(t, childTask{dir, items}, strace, "-f", "-qq", "-o", os.DevNull, "-e", "inject="+call+":error="+code+":when="+when)
 				if cmd.Wait() == nil {
