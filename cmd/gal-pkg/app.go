@@ -37,6 +37,7 @@ type app struct {
 
 	level  cache.Level // how closely the store is checked before it is used
 	links  install.LinkMode
+	jobs   int // downloads at once; 0 means the default
 	set    *remote.Set
 	caches []*cache.Cache // that were opened, for counting
 	shown  *cmdline.Progress
@@ -248,7 +249,7 @@ func (a *app) fetching() (project.Fetching, error) {
 		return project.Fetching{}, err
 	}
 	shared, err := a.shared()
-	return project.Fetching{Cache: c, Concurrency: a.g.Jobs, Level: a.level, Links: a.links, Shared: shared, Events: a.showProgress(a.events())}, err
+	return project.Fetching{Cache: c, Concurrency: a.jobs, Level: a.level, Links: a.links, Shared: shared, Events: a.showProgress(a.events())}, err
 }
 
 // shared opens the cache that a team has in common, if one is configured.
@@ -289,8 +290,8 @@ func (a *app) configure() error {
 	}
 	values := config.Values()
 	a.g.Offline = a.g.Offline || values.Offline
-	if a.g.Jobs == 0 {
-		a.g.Jobs = values.Jobs
+	if a.jobs = values.Jobs; a.g.Jobs != nil {
+		a.jobs = *a.g.Jobs
 	}
 	if a.g.Color == "auto" {
 		a.Colour = useColour(values.Color, a.sys.env, a.sys.stderr)

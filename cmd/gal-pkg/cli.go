@@ -41,7 +41,7 @@ type globals struct {
 	NoProgress   bool   `help:"Show no progress ($GAL_NO_PROGRESS)."`
 	Yes          bool   `short:"y" help:"Answer yes to every question."`
 	NoInput      bool   `help:"Never ask; fail where a question would be needed ($GAL_NO_INPUT)."`
-	Jobs         int    `placeholder:"N" help:"Downloads at once (default 64)."`
+	Jobs         *int   `placeholder:"N" help:"Downloads at once, 1 to 256 (default 64)."`
 	ChaosProfile string `name:"chaos" placeholder:"PROFILE" help:"Rehearse a bad day: inject the faults of a chaos profile of gal.toml into this run."`
 }
 
@@ -147,8 +147,8 @@ func (g *globals) check(k *kong.Context) error {
 	if flag := repeated(k); flag != "" {
 		return fmt.Errorf("--%s is given twice; which one is meant?", flag)
 	}
-	if g.Jobs < 0 || g.Jobs > maxJobs {
-		return fmt.Errorf("--jobs is %d; it is 1 to %d", g.Jobs, maxJobs)
+	if g.Jobs != nil && (*g.Jobs < 1 || *g.Jobs > maxJobs) {
+		return fmt.Errorf("--jobs is %d; it is 1 to %d", *g.Jobs, maxJobs)
 	}
 	if g.Format == formatPrometheus && commandName(k) != "metrics" {
 		return fmt.Errorf("--format %s, or GAL_FORMAT, goes with metrics alone; others print text or json", formatPrometheus)

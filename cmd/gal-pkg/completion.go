@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/geeknik/gal-pkg/internal/settings"
+	"github.com/geeknik/gal-pkg/manifest"
 )
 
 type completionCmd struct {
@@ -130,8 +131,8 @@ func completedFlags(flags []*kong.Flag) (list []completedFlag) {
 		upper := strings.ToUpper(f.PlaceHolder)
 		switch {
 		case f.IsBool() || f.IsCounter():
-		case f.Enum != "":
-			c.takes, c.words = "words", strings.Split(f.Enum, ",")
+		case len(wordsOf(f)) > 0:
+			c.takes, c.words = "words", wordsOf(f)
 		case strings.Contains(upper, "FILE") || strings.Contains(upper, "DIR") || strings.Contains(upper, "PATH"):
 			c.takes = "file"
 		default:
@@ -140,6 +141,19 @@ func completedFlags(flags []*kong.Flag) (list []completedFlag) {
 		list = append(list, c)
 	}
 	return list
+}
+
+// wordsOf lists the values that a flag can have, nil where they are not few.
+func wordsOf(f *kong.Flag) []string {
+	switch {
+	case f.Enum != "":
+		return strings.Split(f.Enum, ",")
+	case f.Name == "link-mode":
+		return settings.Words("store.link-mode")
+	case f.Name == "edition":
+		return manifest.Editions()
+	}
+	return nil
 }
 
 // flagsOf are the flags that are valid from a command on: for the program itself the global ones.

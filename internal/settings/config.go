@@ -134,6 +134,9 @@ func Keys() []string {
 	return keys
 }
 
+// Words returns the values that a known key can have, nil where they are not a few words.
+func Words(key string) []string { return findOption(key).words }
+
 // canonicalKey finds a key in any spelling. The error is of kind Usage, code "unknown-config-key".
 func canonicalKey(key string) (string, error) {
 	for _, known := range Keys() {
