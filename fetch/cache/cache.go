@@ -12,6 +12,8 @@
 //	DIR/generation                          a number that changes whenever something was removed
 //	DIR/hosts                               which hosts failed lately; package download's
 //
+// Where a group may write to DIR, as with `chmod 2775`, it may to all folders that are made in it: its members trust each other.
+//
 // What is in blobs and store was complete and had its digest when it got its name: it is written in tmp and renamed. A
 // process may be killed at any moment; the next that has the cache for itself sweeps tmp. There are no flags to be left
 // behind: locks are the kernel's, which drops them. Where a file system has none, the renames alone keep the
@@ -83,10 +85,14 @@ func NewCache(dir string, events fetch.Events) (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{dir: abs, events: events, keys: keyedMutex{held: map[string]chan struct{}{}}, boot: sync.OnceValue(bootID)}
-	for _, sub := range []string{"blobs/sha256", "store", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(abs, filepath.FromSlash(sub)), 0o755); err != nil && !readOnly(err) {
-			return nil, fault.New(fault.Manifest, "cache-unusable", "the cache folder %q cannot be made", abs).Because(err)
+	err = os.MkdirAll(abs, 0o755)
+	for _, sub := range []string{"blobs", "blobs/sha256", "store", "tmp"} {
+		if err == nil || readOnly(err) {
+			err = makeFolder(filepath.Join(abs, filepath.FromSlash(sub)))
 		}
+	}
+	if err != nil && !readOnly(err) {
+		return nil, fault.New(fault.Manifest, "cache-unusable", "the cache folder %q cannot be made", abs).Because(err)
 	}
 	return c, nil
 }

@@ -63,9 +63,9 @@ func (c *Cache) lockObject(ctx context.Context, name, what string) (unlock func(
 	}, nil
 }
 
-// lockName keeps other processes from an object: by the number that its name comes to, where there are locks of numbers. Else by
-// a file, which is removed with the lock: so do those who share a cache with the user whose the file of the numbers is. The two
-// do not keep each other out, nor do those whose cache was removed and made anew beside them: they do the same work twice.
+// lockName keeps other processes from an object: by the number that its name comes to, where all who may write to the cache
+// have locks of numbers. Else by a file, which is removed with the lock. The two do not keep each other out, nor do those whose
+// cache was removed and made anew beside them: they do the same work twice.
 func (c *Cache) lockName(ctx context.Context, name, what string) (release func(), err error) {
 	if numbers := c.use.objects(c); numbers != nil {
 		h := fnv.New64a()
@@ -113,7 +113,7 @@ func (c *Cache) waitLock(ctx context.Context, path, what string, shared bool) (*
 			return l, err
 		}
 		// The folder of the cache was removed beside us.
-		if err := os.MkdirAll(c.path("tmp"), 0o755); err != nil {
+		if err := makeFolder(c.path("tmp")); err != nil {
 			return nil, err
 		}
 	}
@@ -134,7 +134,7 @@ func (u *usage) objects(c *Cache) *filelock.Numbers {
 	defer u.mu.Unlock()
 	if u.numbers == nil && !u.without {
 		var err error
-		u.numbers, err = filelock.OpenNumbers(c.path("lock-objects"), 0o644)
+		u.numbers, err = filelock.OpenNumbers(c.path("lock-objects"), c.path("tmp"))
 		u.without = err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
 	return u.numbers

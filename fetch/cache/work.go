@@ -27,7 +27,7 @@ func (w *workshop) name(tmp string, look bool) (string, error) {
 		w.dir = ""
 	}
 	if w.dir == "" {
-		if err := os.MkdirAll(tmp, 0o755); err != nil {
+		if err := makeFolder(tmp); err != nil {
 			return "", err
 		}
 		dir, err := os.MkdirTemp(tmp, atomicfile.TempPrefix+"*")
@@ -68,13 +68,23 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// makeFolder makes a folder in the cache where it is missing. The group that may write to the one that it is in may write to
+// it. Where everybody may, nobody has said that they are to be trusted with what is in it.
+func makeFolder(path string) error {
+	in, err := os.Stat(filepath.Dir(path))
+	if err == nil && in.Mode()&0o022 == 0o020 && os.Mkdir(path, 0o755) == nil {
+		return os.Chmod(path, in.Mode()&(fs.ModePerm|fs.ModeSetgid|fs.ModeSticky))
+	}
+	return os.MkdirAll(path, 0o755)
+}
+
 // place gives what is made its name, in a folder that is made where it is missing.
 func place(from, to string) error {
 	err := rename(from, to)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(to)); err != nil {
 		return err
 	}
 	return rename(from, to)

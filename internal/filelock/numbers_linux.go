@@ -3,7 +3,6 @@ package filelock
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,10 +13,11 @@ import (
 // locks belong to whoever has opened the file and go with them; between the goroutines of one Numbers they do nothing.
 type Numbers struct{ file *os.File }
 
-// OpenNumbers opens the file of such locks, which is made where it is missing. The error is [errors.ErrUnsupported] on
-// systems, and file systems, that do not have them.
-func OpenNumbers(path string, perm fs.FileMode) (*Numbers, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, perm)
+// OpenNumbers opens the file of such locks, which is made where it is missing, for all who may write to a folder. The error
+// is [errors.ErrUnsupported] on systems, and file systems, that do not have them, and where one of those cannot open the
+// file: then none of them is to use it.
+func OpenNumbers(path, folder string) (*Numbers, error) {
+	f, err := openForAll(path, folder)
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,13 @@ package filelock
 import (
 	"context"
 	"errors"
-	"io/fs"
 )
 
 // Numbers are locks of numbers, which this system does not have.
 type Numbers struct{}
 
 // OpenNumbers is [errors.ErrUnsupported].
-func OpenNumbers(string, fs.FileMode) (*Numbers, error) { return nil, errors.ErrUnsupported }
+func OpenNumbers(string, string) (*Numbers, error) { return nil, errors.ErrUnsupported }
 
 // Acquire is never called.
 func (n *Numbers) Acquire(context.Context, uint64, func()) (release func(), err error) {
