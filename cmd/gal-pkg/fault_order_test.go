@@ -130,7 +130,7 @@ func reorderScripts(from, dir, programs string) (tried int, steps []step, err er
 
 // traced are the calls of the system that change files.
 const traced = "open,openat,openat2,creat,write,writev,pwrite64,pwritev,truncate,ftruncate,rename,renameat,renameat2,unlink,unlinkat,rmdir," +
-	"mkdir,mkdirat,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,fsync,fdatasync,copy_file_range,sendfile,splice,fallocate"
+	"mkdir,mkdirat,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,utimensat,fsync,fdatasync,copy_file_range,sendfile,splice,fallocate"
 
 // anotherBoot runs a program for which the system was started at another time than it was.
 const anotherBoot = `printf 00000000-0000-4000-8000-000000000000 >"$0" && mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`

@@ -68,15 +68,15 @@ func (p *powered) tryAll(steps []step) (int, error) {
 	return len(seen), nil
 }
 
-// age makes the files of steps as old as they are when the power comes back: an hour.
+// age makes the files of steps as old as they are when the power comes back: a minute, or what was said of them.
 func age(steps []step) error {
-	before := time.Now().Add(-time.Hour)
+	before := time.Now().Add(-time.Minute)
 	for _, s := range steps {
 		path := s.path
 		if s.kind == "rename" || s.kind == "name" {
 			path = s.to
 		}
-		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.ModTime().Before(before) {
 			continue
 		}
 		if err := os.Chtimes(path, before, before); err != nil {
@@ -97,7 +97,7 @@ func powerCuts() []powerCut {
 	// What is lost shows where something else got its name without it.
 	named := func(kind string) bool { return kind == "rename" || kind == "name" || kind == "link" }
 	return []powerCut{
-		{"all", func(kind string) bool { return kind != "sync" && kind != "mode" }, func(steps []step) []step { return steps }},
+		{"all", func(kind string) bool { return kind != "sync" && kind != "mode" && kind != "time" }, func(steps []step) []step { return steps }},
 		{"empty files", named, func(steps []step) []step {
 			return keep(steps, func(s step) (step, bool) { return s, s.kind != "write" || !s.mayBeLost(steps) })
 		}},

@@ -7,16 +7,18 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // step is one change of a file or folder, or a sync.
 type step struct {
-	kind string // create, write, cut, rename, name, remove, folder, link, mode, sync
+	kind string // create, write, cut, rename, name, remove, folder, link, mode, time, sync
 	path string
 	to   string // of a rename the new path, of a name one more, of a link where it leads
 	data []byte
 	mode fs.FileMode
 	size int64
+	time time.Time // that a file is said to be from
 
 	fresh bool // of a file that was made: there was none
 
@@ -81,6 +83,8 @@ func (s step) do() error {
 		err = os.Symlink(s.to, s.path)
 	case "mode":
 		err = os.Chmod(s.path, s.mode)
+	case "time":
+		err = os.Chtimes(s.path, s.time, s.time)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return nil

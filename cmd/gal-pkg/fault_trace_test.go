@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // tracer turns what strace -f -y -z -xx has written into steps.
@@ -22,6 +23,9 @@ type tracer struct {
 
 // traceLine is `PID  call(arguments) = result`, the result with the path of a file descriptor.
 var traceLine = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (\d+)`)
+
+// traceTime is the second of the two times of a file, that of its content.
+var traceTime = regexp.MustCompile(`, \{tv_sec=(\d+), `)
 
 func parseTrace(text string, below ...string) ([]step, error) {
 	t := &tracer{below: below, files: map[string]int{}, working: map[string]string{}}
@@ -158,6 +162,14 @@ func (t *tracer) named(name string, args []string) error {
 			err = modeErr
 		}
 		t.note(step{kind: "mode", path: path, mode: fs.FileMode(mode)})
+		return err
+	case "utimensat":
+		path, err := at(args[0], args[1])
+		if m := traceTime.FindStringSubmatch(strings.Join(args[2:], ", ")); m != nil && err == nil {
+			var seconds int64
+			seconds, err = strconv.ParseInt(m[1], 10, 64)
+			t.note(step{kind: "time", path: path, time: time.Unix(seconds, 0)})
+		}
 		return err
 	case "symlinkat":
 		to, err := quoted(args[0])

@@ -199,14 +199,15 @@ func (r *Repo) RemovePack(h Hash) error {
 	return nil
 }
 
-// SweepTemp removes what interrupted calls of AddPack have left behind, if it is older than the time given.
+// SweepTemp removes what interrupted calls of AddPack, and of those that move refs, have left behind, if it is older than the
+// time given.
 func (r *Repo) SweepTemp(before time.Time) {
 	entries, err := os.ReadDir(r.path("objects/pack"))
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		partial := strings.HasPrefix(e.Name(), "tmp_pack_") || strings.HasPrefix(e.Name(), atomicfile.TempPrefix)
+		partial := strings.HasPrefix(e.Name(), "tmp_pack_") || strings.HasPrefix(e.Name(), tempRef) || strings.HasPrefix(e.Name(), atomicfile.TempPrefix)
 		if info, err := e.Info(); err == nil && partial && info.ModTime().Before(before) {
 			os.Remove(r.path("objects/pack/" + e.Name()))
 		}

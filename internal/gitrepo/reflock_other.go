@@ -4,21 +4,23 @@ package gitrepo
 
 import "os"
 
-// mark does nothing: here a lock does not tell whether its owner lives.
-func mark(*os.File) {}
+func mark(*os.File) error { return nil }
+
+// newLock is nil: here a lock does not tell whether its owner lives.
+func newLock(string, []byte) *os.File { return nil }
 
 func removeAbandoned(string) bool { return false }
 
 // putLock closes a lock and renames it, in this order: what is open cannot be renamed everywhere.
-func putLock(f *os.File, path string) error {
+func putLock(f *os.File, lock, path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(lock, path)
 }
 
 // dropLock closes a lock and removes it.
-func dropLock(f *os.File) {
+func dropLock(f *os.File, lock string) {
 	f.Close()
-	os.Remove(f.Name())
+	os.Remove(lock)
 }

@@ -4,7 +4,10 @@ package gitrepo
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -13,7 +16,39 @@ import (
 const abandonedAfter = 10 * time.Minute
 
 // mark has the kernel tell others that whoever made a lock lives.
-func mark(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+func mark(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// newLock makes a file, in a folder, that becomes a lock with another name: the disk has its content then, it has its mark,
+// and is as old as one that nobody has marked must be to be nobody's. So it is in nobody's way once its owner has died. It is
+// nil where there is none to have.
+func newLock(dir string, data []byte) *os.File {
+	f, err := os.OpenFile(filepath.Join(dir, tempRef+strconv.FormatUint(rand.Uint64(), 36)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil
+	}
+	if err := prepare(f, data); err != nil {
+		os.Remove(f.Name())
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+func prepare(f *os.File, data []byte) error {
+	if err := mark(f); err != nil {
+		return err
+	}
+	if len(data) > 0 {
+		if _, err := f.Write(data); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	before := time.Now().Add(-2 * abandonedAfter)
+	return os.Chtimes(f.Name(), before, before)
+}
 
 // removeAbandoned removes a lock that is old and without a mark. Of several who find it one removes it.
 func removeAbandoned(path string) bool {
@@ -33,16 +68,19 @@ func removeAbandoned(path string) bool {
 	return os.Remove(path) == nil
 }
 
-// putLock renames a lock and closes it, in this order: the mark ends with it.
-func putLock(f *os.File, path string) error {
-	if err := os.Rename(f.Name(), path); err != nil {
+// putLock renames a lock and closes it, in this order: the mark ends with it. What got the name is from now, for servers
+// that tell its age.
+func putLock(f *os.File, lock, path string) error {
+	if err := os.Rename(lock, path); err != nil {
 		return err
 	}
+	now := time.Now()
+	_ = os.Chtimes(path, now, now)
 	return f.Close()
 }
 
 // dropLock removes a lock and closes it.
-func dropLock(f *os.File) {
-	os.Remove(f.Name())
+func dropLock(f *os.File, lock string) {
+	os.Remove(lock)
 	f.Close()
 }

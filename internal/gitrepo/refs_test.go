@@ -209,6 +209,29 @@ func TestAbandonedLock(t *testing.T) {
 	}
 }
 
+// TestLockOfTheDead: what this package has left is in nobody's way at once, and the ref that took its place is from now.
+func TestLockOfTheDead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no telling here")
+	}
+	for _, content := range []string{"", "0123"} {
+		repo, first := gittest.Repo(t, "main", map[string]string{"a": "1"})
+		if err := repo.DieLocking("refs/heads/main", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if err := repo.CompareAndSwap("refs/heads/main", first, first); err != nil {
+			t.Errorf("with %q in it: %v", content, err)
+		}
+		if info, err := os.Stat(filepath.Join(repo.Dir(), "refs", "heads", "main")); err != nil || time.Since(info.ModTime()) > time.Minute {
+			t.Errorf("the time of the ref: %v, %v", info, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(repo.Dir(), "objects", "pack", "tmp_*")); err != nil || len(left) > 0 {
+			t.Errorf("left over: %v, %v", left, err)
+		}
+		gittest.Fsck(t, repo.Dir())
+	}
+}
+
 func TestForeignLock(t *testing.T) {
 	repo, first := gittest.Repo(t, "main", map[string]string{"a": "1"})
 	lock := filepath.Join(repo.Dir(), "refs", "heads", "main.lock")

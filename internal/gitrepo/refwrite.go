@@ -30,7 +30,8 @@ func (r *Repo) CompareAndSwap(name string, old, new Hash) error {
 	if err := r.checkRoom(name); err != nil {
 		return err
 	}
-	lock, err := r.lock(name)
+	content := []byte(new.String() + "\n")
+	lock, err := r.lock(name, content)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (r *Repo) CompareAndSwap(name string, old, new Hash) error {
 	if info, err := os.Stat(r.path(name)); err == nil && info.IsDir() {
 		removeEmpty(r.path(name)) // left over from branches below this name
 	}
-	return lock.commit([]byte(new.String() + "\n"))
+	return lock.commit(content)
 }
 
 // Delete removes a ref that points to old; where it is elsewhere, or not there, the error matches [ErrChanged].
@@ -49,7 +50,7 @@ func (r *Repo) Delete(name string, old Hash) error {
 	if err := CheckRefName(name); err != nil {
 		return err
 	}
-	lock, err := r.lock(name)
+	lock, err := r.lock(name, nil)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (r *Repo) unpackRef(name string) error {
 		}
 		return err
 	}
-	lock, err := r.lock("packed-refs")
+	lock, err := r.lock("packed-refs", nil)
 	if err != nil {
 		return err
 	}
@@ -133,22 +134,64 @@ func (r *Repo) unpackRef(name string) error {
 
 // refLock is git's lock on a file: the file with ".lock" appended, made exclusively, in which the new content is written. What
 // a crash or a power cut has left of one is removed by who needs it next, where that can be told: on a ref, of which git too
-// holds the lock for milliseconds alone.
+// holds the lock for milliseconds alone. What this package has left is known at once, what git has left by its age.
 type refLock struct {
-	path string
-	file *os.File // nil after release
+	path  string
+	file  *os.File // nil after release
+	ready bool     // it has its content
 }
 
-func (r *Repo) lock(name string) (*refLock, error) {
+// tempRef begins the names of files in objects/pack that are to become locks; git prune knows those that begin with tmp_.
+const tempRef = "tmp_ref_"
+
+// lock takes the lock of a file, with the new content where that is known already.
+func (r *Repo) lock(name string, data []byte) (*refLock, error) {
 	path := r.path(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	for try := 0; ; try++ {
-		f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	var ready *os.File
+	if strings.HasPrefix(name, "refs/") {
+		ready = newLock(r.path("objects/pack"), data)
+	}
+	if ready != nil {
+		defer os.Remove(ready.Name())
+	}
+	f, err := r.tryLock(name, ready)
+	if ready != nil && f != ready {
+		ready.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &refLock{path, f, f == ready && len(data) > 0}, nil
+}
+
+// placeLock gives a file that is ready the name of a lock, or makes one where that does not work.
+func placeLock(ready *os.File, path string) (*os.File, error) {
+	if ready != nil {
+		err := os.Link(ready.Name(), path)
 		if err == nil {
-			mark(f)
-			return &refLock{path, f}, nil
+			return ready, nil
+		}
+		if os.IsExist(err) {
+			return nil, err
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	_ = mark(f) // without one, its age counts alone
+	return f, nil
+}
+
+func (r *Repo) tryLock(name string, ready *os.File) (*os.File, error) {
+	path := r.path(name)
+	for try := 0; ; try++ {
+		f, err := placeLock(ready, path+".lock")
+		if err == nil {
+			return f, nil
 		}
 		switch {
 		case os.IsExist(err) && strings.HasPrefix(name, "refs/") && removeAbandoned(path+".lock"):
@@ -173,13 +216,15 @@ func (r *Repo) lock(name string) (*refLock, error) {
 func (l *refLock) commit(data []byte) error {
 	f := l.file
 	defer l.release()
-	if _, err := f.Write(data); err != nil {
-		return err
+	if !l.ready {
+		if _, err := f.Write(data); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := putLock(f, l.path); err != nil {
+	if err := putLock(f, l.path+".lock", l.path); err != nil {
 		return err
 	}
 	l.file = nil
@@ -191,7 +236,7 @@ func (l *refLock) release() {
 	if l.file == nil {
 		return
 	}
-	dropLock(l.file)
+	dropLock(l.file, l.path+".lock")
 	l.file = nil
 }
 
