@@ -89,7 +89,7 @@ func replace(path string, write func(io.Writer) error, perm fs.FileMode, sync bo
 	if !sync {
 		return nil
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // Create puts data at path, which must not exist yet; it never follows a link and never replaces a file. A write that
@@ -117,12 +117,12 @@ func Create(path string, data []byte, perm fs.FileMode) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
-// syncDir makes a rename survive a power cut. Some file systems cannot sync a folder, and Windows does not let anybody; that is
-// not an error of ours.
-func syncDir(dir string) error {
+// SyncDir makes the renames and removals in a folder survive a power cut. Some file systems cannot sync a folder, and Windows
+// does not let anybody; that is not an error of ours.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

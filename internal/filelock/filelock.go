@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ type Lock struct{ file *flock.Flock }
 type Options struct {
 	Shared bool        // others may have it too, if they share it
 	Perm   fs.FileMode // of a file that is made for it; 0 means 0600
+	There  bool        // the file must be there: fs.ErrNotExist
 	Notice func()      // is called once, where the lock is waited for longer than a second; may be nil
 }
 
@@ -38,6 +40,9 @@ func Acquire(ctx context.Context, path string, o Options) (*Lock, error) {
 		o.Perm = 0o600
 	}
 	f := flock.New(path, flock.SetPermissions(o.Perm))
+	if o.There {
+		f = flock.New(path, flock.SetFlag(os.O_RDWR))
+	}
 	try := f.TryLock
 	if o.Shared {
 		try = f.TryRLock

@@ -66,6 +66,9 @@ func TestWithout(t *testing.T) {
 	if _, err := Acquire(t.Context(), filepath.Join(t.TempDir(), "no", "lock"), Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in no folder: %v", err)
 	}
+	if _, err := Acquire(t.Context(), filepath.Join(t.TempDir(), "lock"), Options{There: true}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of a file that must be there: %v", err)
+	}
 	(*Lock)(nil).Release()
 	if _, err := (*Lock)(nil).Stat(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file of no lock: %v", err)

@@ -85,7 +85,8 @@ type InitOptions struct {
 	Production bool
 }
 
-// Init makes a registry in a folder that does not exist or is empty, and returns the one token that may upload and push.
+// Init makes a registry in a folder that does not exist or is empty, and returns the one token that may upload and push. What
+// an Init has left that was cut off is removed first: until it has ended there is no registry.
 func Init(ctx context.Context, dir string, o InitOptions) (token string, err error) {
 	if err := index.CheckRegistryID(o.ID); err != nil {
 		return "", fault.New(fault.Usage, "bad-registry-id", "%v", err)
@@ -93,12 +94,21 @@ func Init(ctx context.Context, dir string, o InitOptions) (token string, err err
 	if !utf8.ValidString(o.Name) || strings.ContainsFunc(o.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", fault.New(fault.Usage, "bad-registry-name", "the name %q holds what cannot be printed", o.Name)
 	}
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return "", fault.New(fault.Manifest, "not-empty", "%s is not empty; a registry is made in a new folder", dir)
-	}
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	made, err := beginIn(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer made.lock.Release()
+	if token, err = initIn(ctx, dir, o); err != nil {
+		return "", err
+	}
+	return token, made.end()
+}
+
+func initIn(ctx context.Context, dir string, o InitOptions) (token string, err error) {
 	for _, sub := range []string{PublicDir, UploadsDir, "keys", "state"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return "", err
@@ -118,7 +128,7 @@ func Init(ctx context.Context, dir string, o InitOptions) (token string, err err
 	if err := writeHook(dir); err != nil {
 		return "", err
 	}
-	s, err := Open(dir)
+	s, err := open(dir)
 	if err != nil {
 		return "", err
 	}
@@ -236,6 +246,13 @@ func (s *Site) info(now time.Time, message string) gitrepo.CommitInfo {
 
 // Open opens a registry folder.
 func Open(dir string) (*Site, error) {
+	if err := checkMade(dir); err != nil {
+		return nil, err
+	}
+	return open(dir)
+}
+
+func open(dir string) (*Site, error) {
 	repo, err := gitrepo.Open(filepath.Join(dir, RepoDir))
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "no-registry", "%s holds no registry", dir).WithHelp("gal-registry init %s", dir).Because(err)

@@ -3,6 +3,7 @@ package site_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -418,6 +421,46 @@ func TestStampsNeverFall(t *testing.T) {
 	}
 }
 
+// TestInitAnew: what an Init that was cut off has left is no registry, and is in nobody's way unless something else is there too.
+func TestInitAnew(t *testing.T) {
+	r := sitetest.New(t)
+	if err := errors.Join(os.WriteFile(r.Path(".unfinished"), nil, 0o600), os.Remove(r.Path("tokens.toml"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Open(r.Path()); !fault.IsCode(err, "registry-unfinished") {
+		t.Errorf("opened: %v", err)
+	}
+	o := site.InitOptions{ID: "other.test", Now: sitetest.Now}
+	runs := flock.New(r.Path(".unfinished"))
+	if ok, err := runs.TryLock(); !ok || err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Init(t.Context(), r.Path(), o); !fault.IsCode(err, "registry-unfinished") {
+		t.Errorf("beside another: %v", err)
+	}
+	runs.Unlock()
+	if err := os.Mkdir(r.Path("mine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Init(t.Context(), r.Path(), o); !fault.IsCode(err, "not-empty") || !exists(r.Path(site.RepoDir)) {
+		t.Errorf("beside something else: %v", err)
+	}
+	if err := os.Remove(r.Path("mine")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Init(t.Context(), r.Path(), o); err != nil {
+		t.Fatal(err)
+	}
+	s, err := site.Open(r.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if config, _, err := s.Config(); err != nil || config.ID != "other.test" {
+		t.Errorf("%+v, %v", config, err)
+	}
+}
+
 func TestInit(t *testing.T) {
 	for _, test := range []struct {
 		story string
@@ -444,6 +487,9 @@ func TestInit(t *testing.T) {
 		}
 	}
 	r := sitetest.New(t)
+	if _, err := site.Init(t.Context(), r.Path(), site.InitOptions{ID: sitetest.ID, Now: sitetest.Now}); !fault.IsCode(err, "not-empty") {
+		t.Errorf("where there is one: %v", err)
+	}
 	if info, err := os.Stat(r.Path("keys", "log.key")); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("log.key: %v, %v", info.Mode(), err)
 	}
