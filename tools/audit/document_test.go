@@ -11,17 +11,25 @@ import (
 	"testing"
 )
 
-// TestMatrixIsTested: docs/security.md has a row for each of 50 attacks, and what it names exists.
+// TestMatrixIsTested: docs/security.md has a row for each of 50 attacks, docs/faults.md one for each of 22 faults, and what
+// they name exists.
 func TestMatrixIsTested(t *testing.T) {
-	text, err := os.ReadFile("../../docs/security.md")
+	tests := testsBelow(t, "../..")
+	for file, rows := range map[string]int{"security.md": 50, "faults.md": 22} {
+		checkMatrix(t, filepath.Join("../../docs", file), rows, tests)
+	}
+}
+
+func checkMatrix(t *testing.T, file string, rows int, tests []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := testsBelow(t, "../..")
 	row := regexp.MustCompile(`^\| (\d+) \| (.*) \| (.*) \| (.*)\|$`)
 	seen := 0
 	for line := range strings.Lines(string(text)) {
-		for _, name := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1) {
+		for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1) {
 			if !slices.Contains(tests, name[1]) {
 				t.Errorf("%s does not exist: %s", name[1], line)
 			}
@@ -43,14 +51,14 @@ func TestMatrixIsTested(t *testing.T) {
 			t.Errorf("row %s has no test and no reason, or both", m[1])
 		}
 	}
-	if seen != 50 {
-		t.Errorf("%d rows, want 50", seen)
+	if seen != rows {
+		t.Errorf("%s has %d rows, want %d", file, seen, rows)
 	}
 }
 
 func testsBelow(t *testing.T, root string) (names []string) {
 	t.Helper()
-	declared := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9]+)\(`)
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
