@@ -12,6 +12,10 @@
 //	DIR/generation                          a number that changes whenever something was removed
 //	DIR/hosts                               which hosts failed lately; package download's
 //
+// The names blobs/sha256 and store are of this form of archives and trees, the first. Another form has another name beside
+// them, and a program leaves alone what it has no name for; so programs of several versions share DIR, and each makes what it
+// does not have.
+//
 // Where a group may write to DIR, as with `chmod 2775`, it may to all folders that are made in it: its members trust each other.
 //
 // What is in blobs and store was complete and had its digest when it got its name: it is written in tmp and renamed. A
