@@ -152,8 +152,11 @@ type cachePruneCmd struct {
 }
 
 func (cachePruneCmd) Help() string {
-	return `Removes archives and unpacked packages that no command has used for a while. Projects that link to them are healed by
-their next install.
+	return `Removes archives and unpacked packages that no install, fetch, verify or vendor has used for a while. Projects that link
+to them are healed by their next install.
+
+Uses are noted a day apart, so count days. An install that finds everything in place notes what its links lead to, and nothing
+where packages are hard links or copies. What another user has brought into a cache is as old as their last use of it.
 
 EXAMPLES
   gal-pkg cache prune

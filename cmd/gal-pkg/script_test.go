@@ -84,6 +84,7 @@ func code() {
 //	browse URL                go to a page as a browser does; the instance's person, ada@example.org, always says yes
 //	edit FILE OLD NEW         replace the one place where a file has a text
 //	damage PATTERN            flip a bit in the middle of the one file that matches
+//	age PATTERN...            let what matches be 40 days old
 //
 // The condition [alone] holds where a program can be run without any network: exec unshare -rn PROGRAM.
 func TestScripts(t *testing.T) {
@@ -110,7 +111,7 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sigstore": sigstore, "identity": identify, "seed": seed, "vouch": vouch, "serve": serve, "static": static, "cas": cas, "edit": edit, "damage": damage,
+			"sigstore": sigstore, "identity": identify, "seed": seed, "vouch": vouch, "serve": serve, "static": static, "cas": cas, "edit": edit, "damage": damage, "age": makeOld,
 		},
 	})
 }
@@ -143,6 +144,23 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(found[0], data, 0o644))
 }
 
+func makeOld(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: age PATTERN...")
+	}
+	long := time.Now().Add(-40 * 24 * time.Hour)
+	for _, pattern := range args {
+		found, err := filepath.Glob(ts.MkAbs(pattern))
+		ts.Check(err)
+		if len(found) == 0 {
+			ts.Fatalf("nothing matches %s", pattern)
+		}
+		for _, path := range found {
+			ts.Check(os.Chtimes(path, long, long))
+		}
+	}
+}
+
 func static(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: static DIR")
@@ -152,15 +170,20 @@ func static(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("STATIC_URL", server.URL)
 }
 
-// cas serves a folder as a cache in common: GET and PUT of /cas/<sha256>, below $CAS_URL.
+// cas serves a folder as a cache in common: GET and PUT of /cas/<sha256>, below $CAS_URL; where AUTHORIZATION is given, to those
+// alone who send it.
 func cas(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: cas DIR")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: cas DIR [AUTHORIZATION]")
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(filepath.Join(dir, "cas"), 0o755))
 	files := http.FileServer(http.Dir(dir))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(args) == 2 && r.Header.Get("Authorization") != args[1] {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
 		if r.Method != http.MethodPut {
 			files.ServeHTTP(w, r)
 			return

@@ -173,8 +173,8 @@ func (c *Cache) Put(ctx context.Context, item fetch.Item, r io.Reader) error {
 	return err
 }
 
-// Open opens the item's archive after hashing it from end to end. One that is damaged is removed and, like one that was
-// never there, gives [ErrAbsent].
+// Open opens the item's archive after hashing it from end to end, for somebody who uses it ([Used]). One that is damaged is
+// removed and, like one that was never there, gives [ErrAbsent].
 func (c *Cache) Open(ctx context.Context, item fetch.Item) (*os.File, error) {
 	hex, err := hexOf(item.Digest)
 	if err != nil {
@@ -206,6 +206,9 @@ func (c *Cache) Open(ctx context.Context, item fetch.Item) (*os.File, error) {
 	if err != nil {
 		f.Close()
 		return nil, err
+	}
+	if info, err := f.Stat(); err == nil {
+		Used(path, info)
 	}
 	return f, nil
 }

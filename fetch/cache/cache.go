@@ -12,6 +12,8 @@
 //	DIR/generation                          a number that changes whenever something was removed
 //	DIR/hosts                               which hosts failed lately; package download's
 //
+// The time of an archive, and of a tree's folder, is that of its last use, to a day ([Used]).
+//
 // The names blobs/sha256 and store are of this form of archives and trees, the first. Another form has another name beside
 // them, and a program leaves alone what it has no name for; so programs of several versions share DIR, and each makes what it
 // does not have.

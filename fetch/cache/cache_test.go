@@ -472,11 +472,13 @@ func TestPrune(t *testing.T) {
 	used, usedData := sample(t, "used")
 	oldTree, usedTree := put(t, c, old, oldData), put(t, c, used, usedData)
 	now := time.Now()
-	c.Touch([]string{old.Digest, "nonsense"}, now.Add(-48*time.Hour))
-	c.Touch([]string{used.Digest}, now)
+	age(t, c)
+	if _, err := c.Tree(t.Context(), used, Stat); err != nil { // a tree keeps its archive
+		t.Fatal(err)
+	}
 	must(t, os.WriteFile(filepath.Join(c.Dir(), "tmp", ".tmp-crashed"), []byte("x"), 0o644))
 	must(t, os.WriteFile(filepath.Join(c.Dir(), "store", "lost-1.0.0-00.tree"), []byte("x"), 0o644))
-	u, err := c.Prune(t.Context(), now.Add(-24*time.Hour))
+	u, err := c.Prune(t.Context(), now.Add(-48*time.Hour))
 	if err != nil || u.Blobs != 1 || u.Trees != 1 {
 		t.Errorf("removed %+v: %v", u, err)
 	}
@@ -490,6 +492,43 @@ func TestPrune(t *testing.T) {
 		t.Errorf("store holds %v", store)
 	}
 	noLeftovers(t, c)
+}
+
+// age has everything in a cache be 40 days old.
+func age(t *testing.T, c *Cache) {
+	t.Helper()
+	long := time.Now().Add(-40 * 24 * time.Hour)
+	for _, pattern := range []string{"blobs/sha256/*/*", "store/*"} {
+		paths, err := filepath.Glob(filepath.Join(c.Dir(), filepath.FromSlash(pattern)))
+		must(t, err)
+		for _, path := range paths {
+			must(t, os.Chtimes(path, long, long))
+		}
+	}
+}
+
+// An archive that is read keeps its trees, and what was noted today is not noted again.
+func TestArchivesInUseAreKept(t *testing.T) {
+	c, _ := open(t, t.TempDir())
+	item, data := sample(t, "mailbox")
+	tree := put(t, c, item, data)
+	age(t, c)
+	f, err := c.Open(t.Context(), item)
+	must(t, err)
+	must(t, f.Close())
+	if u, err := c.Prune(t.Context(), time.Now().Add(-time.Hour)); err != nil || u != (Usage{}) {
+		t.Errorf("removed %+v: %v", u, err)
+	}
+	for _, path := range []string{tree, f.Name()} {
+		hours := time.Now().Add(-20 * time.Hour)
+		must(t, os.Chtimes(path, hours, hours))
+		info, err := os.Stat(path)
+		must(t, err)
+		Used(path, info)
+		if again, err := os.Stat(path); err != nil || !again.ModTime().Equal(info.ModTime()) {
+			t.Errorf("%s is noted again: %v", path, err)
+		}
+	}
 }
 
 func TestLeftoversAreSweptByTheNextUser(t *testing.T) {

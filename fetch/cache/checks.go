@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"io/fs"
 	"sync"
 
 	"github.com/geeknik/gal-pkg/fetch"
@@ -56,8 +57,8 @@ func (k *checks) tell(path, what string) bool {
 	return true
 }
 
-// Check looks at the item's tree as [Cache.VerifyTree] does. As long as the cache is held, [Cache.Tree] does not look
-// again at a tree that was right. The caller holds the cache ([Cache.Hold]).
+// Check looks at the item's tree as [Cache.VerifyTree] does, for somebody who uses it ([Used]). As long as the cache is held,
+// [Cache.Tree] does not look again at a tree that was right. The caller holds the cache ([Cache.Hold]).
 func (c *Cache) Check(item fetch.Item, level Level) error {
 	path, err := c.TreePath(item)
 	if err != nil {
@@ -65,7 +66,10 @@ func (c *Cache) Check(item fetch.Item, level Level) error {
 	}
 	known, mine := c.checks.claim(path, level)
 	if mine {
-		known.err = c.VerifyTree(item, level)
+		var folder fs.FileInfo
+		if folder, known.err = c.verifyTree(item, level); known.err == nil {
+			Used(path, folder)
+		}
 		close(known.done)
 		return known.err
 	}

@@ -107,37 +107,59 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 	return os.ReadDir(dir)
 }
 
-// Touch notes that items were used now, for Prune. It never fails: it is only a hint.
-func (c *Cache) Touch(digests []string, now time.Time) {
-	for _, d := range digests {
-		if hex, err := hexOf(d); err == nil {
-			_ = os.Chtimes(c.blobPath(hex), now, now)
-		}
-	}
-}
-
-// Prune removes what was last used before the given time, waiting until no process uses the cache, and returns what it
-// removed. An archive and the trees made from it go together.
+// Prune removes what was last used before the given time, as far as [Used] has noted it, waiting until no process uses the
+// cache, and returns what it removed. An archive and the trees made from it go together, and stay together.
 func (c *Cache) Prune(ctx context.Context, before time.Time) (Usage, error) {
 	return c.remove(ctx, func() error {
-		kept := map[string]bool{}
-		err := c.eachBlob(func(path string, info fs.FileInfo) error {
-			if info.ModTime().Before(before) {
-				return c.discard(path)
+		kept, err := c.usedSince(before)
+		if err != nil {
+			return err
+		}
+		err = c.eachBlob(func(path string, _ fs.FileInfo) error {
+			if kept[objectOf(path)] {
+				return nil
 			}
-			kept[filepath.Base(path)[:min(32, len(filepath.Base(path)))]] = true
-			return nil
+			return c.discard(path)
 		})
 		if err != nil {
 			return err
 		}
 		return c.eachTree(func(path string) error {
-			if name := filepath.Base(path); kept[name[strings.LastIndexByte(name, '-')+1:]] {
+			if kept[objectOf(path)] {
 				return nil
 			}
 			return c.discardTree(path)
 		})
 	})
+}
+
+// usedSince returns what was used at that time or later, by [objectOf].
+func (c *Cache) usedSince(at time.Time) (map[string]bool, error) {
+	since := map[string]bool{}
+	err := c.eachBlob(func(path string, info fs.FileInfo) error {
+		if !info.ModTime().Before(at) {
+			since[objectOf(path)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return since, c.eachTree(func(path string) error {
+		info, err := os.Lstat(path)
+		if err == nil && !info.ModTime().Before(at) {
+			since[objectOf(path)] = true
+		}
+		return err
+	})
+}
+
+// objectOf returns what the path of an archive has in common with those of the trees that are made from it: the first 32 digits
+// of its digest.
+func objectOf(path string) string {
+	name := filepath.Base(path)
+	name = name[strings.LastIndexByte(name, '-')+1:]
+	return name[:min(32, len(name))]
 }
 
 // Clean removes everything that can be fetched again, waiting until no process uses the cache.

@@ -72,17 +72,30 @@ func (c *Cache) Tree(ctx context.Context, item fetch.Item, level Level) (string,
 // VerifyTree checks the item's tree against its listing and changes nothing. It returns [ErrAbsent] where there is no
 // tree, and an error that says what is wrong where it is damaged.
 func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
+	_, err := c.verifyTree(item, level)
+	return err
+}
+
+// verifyTree is VerifyTree; it returns what the tree's folder was found to be.
+func (c *Cache) verifyTree(item fetch.Item, level Level) (folder fs.FileInfo, err error) {
 	path, err := c.TreePath(item)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", item, ErrAbsent)
-	} else if err != nil {
-		return err
-	} else if !info.IsDir() {
-		return damagef("its folder was no folder")
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: %w", item, ErrAbsent)
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, damagef("its folder was no folder")
 	}
+	return info, c.compareTree(path, item.Digest, level)
+}
+
+// compareTree compares a tree with its listing, which must be of the archive with that digest.
+func (c *Cache) compareTree(path, digest string, level Level) error {
 	buf, ok := c.buffers.Get().(*[checkBuffer]byte)
 	if !ok {
 		buf = new([checkBuffer]byte)
@@ -92,7 +105,7 @@ func (c *Cache) VerifyTree(item fetch.Item, level Level) error {
 	if err != nil {
 		return err
 	}
-	if list.archive != item.Digest {
+	if list.archive != digest {
 		return damagef("its listing was of another archive")
 	}
 	stale := list.boot != c.boot()

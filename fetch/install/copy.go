@@ -25,9 +25,15 @@ func (l *linker) realFolder(name, tree string, linked bool) error {
 	if err := l.root.RemoveAll(tmp); err != nil {
 		return err
 	}
-	put := l.copyEntry
-	if linked {
-		put = l.linkEntry
+	put := l.linkEntry
+	if !linked {
+		put = l.copyEntry
+		if err := l.room(); err != nil {
+			return err
+		}
+		if _, err := l.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			l.added = append(l.added, name)
+		}
 	}
 	err := eachFile(tree, func(rel string, d fs.DirEntry) error {
 		return put(path.Join(tmp, rel), filepath.Join(tree, filepath.FromSlash(rel)), d)

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -111,14 +112,18 @@ type Report struct {
 }
 
 // Link puts the packages into the project and removes those that are no longer wanted. Nothing outside of PROJECT/.gal is
-// touched; where .gal or packages is a link itself, the error is of kind manifest, as it is where the disk is full, may not be
-// written to, or refuses the links of the mode: code link-not-possible. What is in place already stays as it is.
+// touched; where .gal or packages is a link itself, the error is of kind manifest, as it is where the disk is full (code
+// disk-full; copies that were made until then are removed again), may not be written to, or refuses the links of the mode
+// (link-not-possible). What is in place already stays as it is.
 func Link(project string, pkgs []Installed, o Options) (Report, error) {
 	report, err := link(project, pkgs, o)
-	if err != nil && fault.Of(err) == nil {
-		err = fault.New(fault.Manifest, "not-writable", "the project %s cannot be written to", project).Because(err)
+	switch {
+	case err == nil || fault.Of(err) != nil:
+		return report, err
+	case cache.IsNoSpace(err):
+		return report, fault.New(fault.Manifest, "disk-full", "the disk of the project %s is full", project).Because(err)
 	}
-	return report, err
+	return report, fault.New(fault.Manifest, "not-writable", "the project %s cannot be written to", project).Because(err)
 }
 
 func link(project string, pkgs []Installed, o Options) (Report, error) {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -328,6 +330,33 @@ func TestStamp(t *testing.T) {
 	}
 	if after, err := os.ReadFile(filepath.Join(project, StateFile)); err != nil || string(after) == string(before) {
 		t.Errorf("the links are looked at again and again: %v", err)
+	}
+	// Once a day it is noted that what links lead to is used, and nothing else.
+	tree, elsewhere := filepath.Join(store, "mailbox-1.0.0-a"), filepath.Join(project, "elsewhere")
+	long := time.Now().Add(-40 * 24 * time.Hour)
+	must(t, os.MkdirAll(elsewhere, 0o755))
+	must(t, os.Symlink(elsewhere, filepath.Join(dir, "elsewhere")))
+	must(t, stamp("dev").Record(project, store))
+	for _, folder := range []string{tree, elsewhere} {
+		must(t, os.Chtimes(folder, long, long))
+	}
+	isNoted := func(folder string) bool {
+		info, err := os.Stat(folder)
+		must(t, err)
+		return time.Since(info.ModTime()) < time.Hour
+	}
+	if !stamp("dev").Fresh(project, store) || isNoted(tree) {
+		t.Error("it was looked at a moment ago")
+	}
+	state, err := os.ReadFile(filepath.Join(project, StateFile))
+	must(t, err)
+	lines := strings.Split(string(state), "\n")
+	for _, at := range []string{strconv.FormatInt(long.Unix(), 10), strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10), "x", ""} {
+		must(t, os.Chtimes(tree, long, long))
+		write(StateFile, strings.Join(append(slices.Clone(lines[:len(lines)-2]), at, ""), "\n"))
+		if !stamp("dev").Fresh(project, store) || !isNoted(tree) || isNoted(elsewhere) {
+			t.Errorf("noted at %q: not fresh, or the wrong trees are noted", at)
+		}
 	}
 	if stamp("release").Fresh(project, store) || stamp().Fresh(project, store) || stamp("de", "v").Fresh(project, store) {
 		t.Error("other options are fresh")

@@ -22,6 +22,9 @@ type linker struct {
 	made    bool              // .gal/packages was made just now: nothing is in place
 	ways    []LinkMode        // that are left to try, none of them known to be impossible
 	names   map[string]string // package id -> name in packages/
+	trees   map[string]string // name in packages/ -> tree
+	needed  int64             // bytes of the copies that were missing, 0 while nobody has looked
+	added   []string          // copies, of which there was nothing before
 	report  Report
 }
 
@@ -67,6 +70,12 @@ func (l *linker) place(pkgs []Installed) (err error) {
 	if l.names, err = folderNames(pkgs); err != nil {
 		return err
 	}
+	l.trees = map[string]string{}
+	for _, p := range pkgs {
+		if name, ok := l.names[p.ID]; ok {
+			l.trees[name] = p.Tree
+		}
+	}
 	done := map[string]bool{}
 	for _, p := range pkgs {
 		name, ok := l.names[p.ID]
@@ -75,7 +84,7 @@ func (l *linker) place(pkgs []Installed) (err error) {
 		}
 		done[name] = true
 		if err := l.placeOne(name, p.Tree); err != nil {
-			return fmt.Errorf("installing %s: %w", p.ID, err)
+			return l.retreat(fmt.Errorf("installing %s: %w", p.ID, err))
 		}
 	}
 	return nil

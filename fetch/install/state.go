@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -45,13 +48,14 @@ func NewStamp(project string, files []string, words ...string) (Stamp, error) {
 	return Stamp("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
 }
 
-// The state file is `gal-state 3`, the stamp, the times at which .gal/packages and packages.json were last changed with the
-// length of the latter, and the time of the cache's store folder, each a line. They show that somebody removed a link, has
-// changed the list, or that a tree came or went to which a link may lead; all are compared for equality alone.
+// The state file is `gal-state 4`, the stamp, the times at which .gal/packages and packages.json were last changed with the
+// length of the latter, the time of the cache's store folder, and when it was last noted that the trees are used, each a line.
+// They show that somebody removed a link, has changed the list, or that a tree came or went to which a link may lead; these
+// are compared for equality alone.
 
 // Fresh reports whether the project was installed from exactly what s stands for, and its links are as they were left and
-// lead somewhere. Store is the folder of the cache with the trees. Where that has changed, every link is followed, and the
-// state is written anew, so that the next run need not.
+// lead somewhere. Store is the folder of the cache with the trees. Where that has changed, or a day has passed, every link is
+// followed, it is noted that the trees are used ([cache.Used]), and the state is written anew, so that the next run need not.
 func (s Stamp) Fresh(project, store string) bool {
 	data, err := atomicfile.Read(filepath.Join(project, filepath.FromSlash(StateFile)), 512)
 	if err != nil {
@@ -63,14 +67,24 @@ func (s Stamp) Fresh(project, store string) bool {
 		return false
 	}
 	now := changed(store)
-	if kept == now {
+	if noted, same := strings.CutPrefix(kept, now); same && recent(noted) {
 		return true
 	}
-	if !linked(project) {
+	if !linked(project, store) {
 		return false
 	}
-	_ = write(project, own+now) // without it the next run only looks again
+	_ = write(project, own+now+noted()) // without it the next run only looks again
 	return true
+}
+
+// noted is the last line of the state file.
+func noted() string { return fmt.Sprintf("%d\n", time.Now().Unix()) }
+
+// recent reports whether what [noted] has written is of less than [cache.UsedEvery] ago.
+func recent(noted string) bool {
+	at, err := strconv.ParseInt(strings.TrimSuffix(noted, "\n"), 10, 64)
+	age := time.Since(time.Unix(at, 0))
+	return err == nil && 0 <= age && age < cache.UsedEvery
 }
 
 // Record notes that the project is installed. Call it last. Where a link leads nowhere already, nothing is noted: the next
@@ -81,10 +95,10 @@ func (s Stamp) Record(project, store string) error {
 		return err
 	}
 	now := changed(store)
-	if !linked(project) {
+	if !linked(project, store) {
 		return Forget(project)
 	}
-	if err := write(project, own+now); err != nil {
+	if err := write(project, own+now+noted()); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.StateSaved)
@@ -105,7 +119,7 @@ func Forget(project string) error {
 	return err
 }
 
-// state is the state file without its last line.
+// state is the state file without its last two lines.
 func (s Stamp) state(project string) (string, error) {
 	dir, err := os.Lstat(filepath.Join(project, filepath.FromSlash(PackagesDir)))
 	if err != nil {
@@ -115,11 +129,11 @@ func (s Stamp) state(project string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("gal-state 3\n%s\n%d\n%d %d\n", s, dir.ModTime().UnixNano(), list.ModTime().UnixNano(), list.Size()), nil
+	return fmt.Sprintf("gal-state 4\n%s\n%d\n%d %d\n", s, dir.ModTime().UnixNano(), list.ModTime().UnixNano(), list.Size()), nil
 }
 
-// changed is the last line of the state file. It is taken before the links are looked at: what goes while they are is seen
-// by the next run.
+// changed is the last line but one of the state file. It is taken before the links are looked at: what goes while they are is
+// seen by the next run.
 func changed(store string) string {
 	info, err := os.Stat(store)
 	if err != nil {
@@ -128,16 +142,21 @@ func changed(store string) string {
 	return fmt.Sprintf("%d\n", info.ModTime().UnixNano())
 }
 
-// linked reports whether everything in .gal/packages is a folder, or leads to one.
-func linked(project string) bool {
+// linked reports whether everything in .gal/packages is a folder, or leads to one. What leads to a tree of the store uses it.
+func linked(project, store string) bool {
 	dir := filepath.Join(project, filepath.FromSlash(PackagesDir))
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false
 	}
 	for _, e := range entries {
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); err != nil || !info.IsDir() {
+		link := filepath.Join(dir, e.Name())
+		info, err := os.Stat(link)
+		if err != nil || !info.IsDir() {
 			return false
+		}
+		if tree, err := os.Readlink(link); err == nil && filepath.Dir(tree) == store {
+			cache.Used(tree, info)
 		}
 	}
 	return true

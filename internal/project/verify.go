@@ -295,7 +295,7 @@ func (v *verifier) tree(l manifest.LockedPackage, item fetch.Item) error {
 	if entries, ok := v.entries[l.Checksum]; ok {
 		err = compareTree(path, entries)
 	} else {
-		err = v.store.VerifyTree(item, cache.Content)
+		err = v.store.Check(item, cache.Content)
 	}
 	if err != nil {
 		v.wrong(l, "store", "%s: %v", path, err)
