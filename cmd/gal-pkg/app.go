@@ -262,7 +262,17 @@ func (a *app) shared() (*download.Shared, error) {
 	if v.Shared == "" || a.g.Offline {
 		return nil, nil
 	}
-	return download.NewShared(v.Shared, v.SharedWrite, web.Options{UserAgent: "gal-pkg/" + programVersion, Around: a.around()})
+	_, credentials, _, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	credential, _, err := credentials.ForShared(v.Shared)
+	if err != nil {
+		return nil, err
+	}
+	return download.NewShared(v.Shared, v.SharedWrite, web.Options{
+		UserAgent: "gal-pkg/" + programVersion, Around: a.around(), Credentials: credential.AuthorizationFor,
+	})
 }
 
 // gitBinary is the program git, where a registry's repository may be cloned with it: "" for none.

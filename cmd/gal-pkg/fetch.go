@@ -48,6 +48,9 @@ func (c *fetchCmd) Run(a *app) error {
 	if err := p.Write(a.ctx, plan.Lock, fetching.Events); err != nil {
 		return err
 	}
+	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
+		return err
+	}
 	done := fetchResult{Packages: len(results)}
 	for _, r := range results {
 		if r.Downloaded {

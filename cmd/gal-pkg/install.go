@@ -209,6 +209,9 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	if err != nil {
 		return err
 	}
+	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
+		return err
+	}
 	count := 0
 	for _, s := range done.Packages {
 		if !s.Root {

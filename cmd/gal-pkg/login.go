@@ -2,14 +2,17 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/geeknik/gal-pkg/fetch/download"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
 	"github.com/geeknik/gal-pkg/internal/settings"
+	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 type loginCmd struct {
@@ -26,12 +29,15 @@ registry is asked whether it takes it; it is sent to the registry's own address 
 asked for, or read from standard input where that is no terminal. What is on a command line can be seen by others on the
 machine: prefer standard input.
 
+--registry also takes the address that cache.shared has, for a cache that asks who you are.
+
 In CI, set GAL_REGISTRY_TOKEN (default registry) or GAL_REGISTRIES_<NAME>_TOKEN instead.
 
 EXAMPLES
   gal-pkg login
   gal-pkg login --registry company --token - < token.txt
-  gal-pkg login --registry company --username ada --password -`
+  gal-pkg login --registry company --username ada --password -
+  gal-pkg login --registry https://cache.example.org      # the cache that your team shares`
 }
 
 // loginResult is the document of login and logout.
@@ -49,7 +55,7 @@ func (c *loginCmd) Run(a *app) error {
 	if c.Password != "" && c.Username == "" {
 		return fault.New(fault.Usage, "usage", "--password needs --username")
 	}
-	user, r, err := a.registryToLogin()
+	account, err := a.account()
 	if err != nil {
 		return err
 	}
@@ -58,58 +64,106 @@ func (c *loginCmd) Run(a *app) error {
 		return err
 	}
 	if !c.NoCheck && !a.g.Offline {
-		if err := c.check(a, user, r, credential); err != nil {
+		if err := c.check(a, account, credential); err != nil {
 			return err
 		}
 	}
-	if err := user.Credentials.Set(a.ctx, r.Name, credential); err != nil {
+	if err := account.set(a.ctx, credential); err != nil {
 		return err
 	}
-	stored, _, err := user.Credentials.For(r.Name)
+	stored, _, err := account.find()
 	if err != nil {
 		return err
 	}
-	a.Status("Stored", "credential for %s; it is sent to %s only", r.Name, r.Origin())
+	a.Status("Stored", "credential for %s; it is sent to %s only", account.name, account.origin)
 	if stored.Source != settings.CredentialsFile {
 		a.Warn("%s is set and goes before what was stored", stored.Source)
 	}
-	return a.Result("login", loginResult{r.Name, r.Origin(), true}, nil)
+	return a.Result("login", loginResult{account.name, account.origin, true}, nil)
 }
 
-// check asks the registry whether it takes a credential. Only a refusal is an error: a registry that cannot be asked now may
-// take it later.
-func (c *loginCmd) check(a *app, user *settings.User, r settings.Registry, credential settings.Credential) error {
-	credential.Origin = r.Origin()
+// check asks whether a credential is taken. Only a refusal is an error: who cannot be asked now may take it later.
+func (c *loginCmd) check(a *app, account account, credential settings.Credential) error {
+	credential.Origin = account.origin
+	err := account.check(credential)
+	switch {
+	case err == nil || a.ctx.Err() != nil:
+		return a.ctx.Err()
+	case fault.KindOf(err) == fault.Auth:
+		return fault.New(fault.Auth, "login-refused", "%s does not take this credential; nothing was stored", account.what).
+			WithFact("%v", err).WithHelp("gal-pkg login --registry %s --no-check      # to store it all the same", account.name)
+	}
+	a.Warn("the credential was not checked: %v", err)
+	return nil
+}
+
+// account is where a credential is for: a registry, or the cache that a team shares.
+type account struct {
+	what, name string // in a sentence, and as --registry names it
+	origin     string // where its credential is sent
+	find       func() (settings.Credential, bool, error)
+	set        func(context.Context, settings.Credential) error
+	remove     func(context.Context) (bool, error)
+	check      func(settings.Credential) error // whether it takes one
+}
+
+// account is the one that --registry names.
+func (a *app) account() (account, error) {
+	user, err := a.configured()
+	if err != nil {
+		return account{}, err
+	}
+	if strings.Contains(a.g.Registry, "://") {
+		return a.sharedAccount(user)
+	}
+	r, err := user.Registries.Find(a.g.Registry)
+	return account{
+		what: fmt.Sprintf("registry %q", r.Name), name: r.Name, origin: r.Origin(),
+		find:   func() (settings.Credential, bool, error) { return user.Credentials.For(r.Name) },
+		set:    func(ctx context.Context, c settings.Credential) error { return user.Credentials.Set(ctx, r.Name, c) },
+		remove: func(ctx context.Context) (bool, error) { return user.Credentials.Remove(ctx, r.Name) },
+		check:  func(c settings.Credential) error { return a.checkRegistry(user, r, c) },
+	}, err
+}
+
+// sharedAccount is that of the cache that a team shares, which goes by its address.
+func (a *app) sharedAccount(user *settings.User) (account, error) {
+	shared := user.Config.Values().Shared
+	address, err := web.Canonical(a.g.Registry)
+	configured, none := web.Canonical(shared)
+	if err != nil || none != nil || strings.TrimSuffix(configured, "/") != strings.TrimSuffix(address, "/") {
+		named := web.Redact(a.g.Registry)
+		return account{}, fault.New(fault.Usage, "registry-not-configured", "credentials are kept for registries that have a name, and for the cache that cache.shared names").
+			WithHelp("gal-pkg registry add NAME %s", named).WithHelp("gal-pkg config set cache.shared %s      # if it is one", named)
+	}
+	origin, err := web.Origin(address)
+	name := strings.TrimSuffix(web.Redact(shared), "/")
+	return account{
+		what: "the shared cache " + name, name: name, origin: origin,
+		find: func() (settings.Credential, bool, error) { return user.Credentials.ForShared(shared) },
+		set: func(ctx context.Context, c settings.Credential) error {
+			return user.Credentials.SetShared(ctx, shared, c)
+		},
+		remove: user.Credentials.RemoveShared,
+		check: func(c settings.Credential) error {
+			cache, err := download.NewShared(shared, false, web.Options{UserAgent: "gal-pkg/" + programVersion, Credentials: c.AuthorizationFor})
+			if err != nil {
+				return err
+			}
+			return cache.Check(a.ctx)
+		},
+	}, err
+}
+
+// checkRegistry asks a registry whether it takes a credential.
+func (a *app) checkRegistry(user *settings.User, r settings.Registry, credential settings.Credential) error {
 	set := remote.New(remote.Options{
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State,
 		UserAgent: "gal-pkg/" + programVersion, Notice: a.Note,
 		Authorization: func(string) (func(string) string, error) { return credential.AuthorizationFor, nil },
 	})
 	defer set.Close(a.ctx)
-	err := set.CheckLogin(a.ctx, r.Name)
-	switch {
-	case err == nil || a.ctx.Err() != nil:
-		return a.ctx.Err()
-	case fault.KindOf(err) == fault.Auth:
-		return fault.New(fault.Auth, "login-refused", "registry %q does not take this credential; nothing was stored", r.Name).
-			WithFact("%v", err).WithHelp("gal-pkg login --registry %s --no-check      # to store it all the same", r.Name)
-	}
-	a.Warn("the credential was not checked: %v", err)
-	return nil
-}
-
-// registryToLogin is the configured registry that credentials are for.
-func (a *app) registryToLogin() (*settings.User, settings.Registry, error) {
-	user, err := a.configured()
-	if err != nil {
-		return nil, settings.Registry{}, err
-	}
-	if strings.Contains(a.g.Registry, "://") {
-		return nil, settings.Registry{}, fault.New(fault.Usage, "registry-not-configured", "credentials are kept for registries that have a name").
-			WithHelp("gal-pkg registry add NAME %s", a.g.Registry)
-	}
-	r, err := user.Registries.Find(a.g.Registry)
-	return user, r, err
+	return set.CheckLogin(a.ctx, r.Name)
 }
 
 // credential takes the secret from wherever the flags say.
@@ -161,7 +215,8 @@ func noSecret(what string) error {
 type logoutCmd struct{}
 
 func (logoutCmd) Help() string {
-	return `Forgets the credential of the default registry, or that of --registry. The token stays valid at its host.
+	return `Forgets the credential of the default registry, or that of --registry, which also takes the address that cache.shared
+has. The token stays valid at its host.
 
 EXAMPLES
   gal-pkg logout
@@ -169,22 +224,22 @@ EXAMPLES
 }
 
 func (c *logoutCmd) Run(a *app) error {
-	user, r, err := a.registryToLogin()
+	account, err := a.account()
 	if err != nil {
 		return err
 	}
-	had, err := user.Credentials.Remove(a.ctx, r.Name)
+	had, err := account.remove(a.ctx)
 	if err != nil {
 		return err
 	}
 	if had {
-		a.Status("Removed", "credential for %s", r.Name)
+		a.Status("Removed", "credential for %s", account.name)
 		a.Note("this does not revoke the token at the host")
 	} else {
-		a.Note("there was no credential for %s", r.Name)
+		a.Note("there was no credential for %s", account.name)
 	}
-	if left, ok, err := user.Credentials.For(r.Name); err == nil && ok {
+	if left, ok, err := account.find(); err == nil && ok {
 		a.Note("%s is still set", left.Source)
 	}
-	return a.Result("logout", loginResult{Registry: r.Name}, nil)
+	return a.Result("logout", loginResult{Registry: account.name}, nil)
 }

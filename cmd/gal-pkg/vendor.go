@@ -67,6 +67,9 @@ func (c *vendorCmd) Run(a *app) error {
 	if err := p.Write(a.ctx, plan.Lock, fetching.Events); err != nil {
 		return err
 	}
+	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
+		return err
+	}
 	for _, v := range done {
 		a.Status("Vendored", "%s of %s in %s (%s)", cmdline.Plural(v.Packages, "package"), v.Registry, a.relative(v.Folder), cmdline.Size(v.Bytes))
 	}

@@ -5,8 +5,10 @@
 // a tree that is there is not unpacked, and among all processes that share a cache each is made once.
 //
 // The addresses of an item are tried in order, but those last whose hosts have failed in the last minutes. The next one is
-// tried when a host cannot give the file: it is not there, refuses us, or does not answer. An archive of which only a part
-// came is asked for from there on, where the host vouches that it is still the same.
+// tried when a host cannot give the file: it is not there, refuses us, or does not answer; and when it asks for a pause or is
+// slow, but then it is tried again, and waited for, where none of the others serves. An archive of which only a part came is
+// asked for from there on: where the host vouches that it is still the same, and of the next host. If what two hosts have sent
+// is not the archive together, the second is asked for all of it.
 //
 // Bytes that are not the ones asked for are asked for once more, there and past all caches on the way, and then end
 // everything: nobody else is asked, for somebody should know.
@@ -17,7 +19,6 @@ package download
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
@@ -62,7 +64,8 @@ type Result struct {
 // Errors are of kind integrity (checksum-mismatch: the bytes are not those that the digest names; or an archive that is
 // refused), network, not-found or auth (no address gave the file), or network with code offline-miss, which names all
 // items that are missing. Where several items fail, the gravest error is returned, in this order. What was verified
-// before stays in the cache; of what was not, nothing stays.
+// before stays in the cache; of what was not, nothing stays. What a shared cache lacks may still be on its way to it: see
+// [Shared.Settle].
 func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,7 +78,7 @@ func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 	}
 	defer f.tars.close()
 	err := f.run(ctx, order)
-	f.health.save()
+	f.health.Save()
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +90,12 @@ func Fetch(ctx context.Context, items []Item, o Options) ([]Result, error) {
 
 // newFetcher returns a fetcher without items. With early downloads it shares what they know of hosts.
 func newFetcher(o Options) *fetcher {
-	f := &fetcher{o: o, errors: map[int]error{}, uploading: make(chan struct{}, uploads)}
+	f := &fetcher{o: o, errors: map[int]error{}}
 	if o.Early != nil {
 		f.hosts, f.health = o.Early.f.hosts, o.Early.f.health
 		return f
 	}
-	f.hosts, f.health = newWindows(o.Concurrency), loadHealth(filepath.Join(o.Cache.Dir(), healthName), o.Now)
+	f.hosts, f.health = newWindows(o.Concurrency), hosts.Load(o.Cache.Dir(), o.Now)
 	return f
 }
 
@@ -102,16 +105,24 @@ type fetcher struct {
 	unpacked []bool   // whose trees were there in the beginning
 	waiting  chan int // results whose archive is there, for the processors
 	hosts    *windows
-	health   *health
+	health   *hosts.Health
 
 	tars    tars
+	sizes   sync.Map  // by digest, of archives whose size was not known when they were begun
 	buffers sync.Pool // of *[copyBuffer]byte, one for each archive that is coming
-
-	shares    sync.WaitGroup // archives on their way to the shared cache
-	uploading chan struct{}
 
 	mu     sync.Mutex
 	errors map[int]error // by the item's index
+}
+
+// size is how many bytes an archive has, 0 where that is not known yet.
+func (f *fetcher) size(item Item) int64 {
+	if item.Size > 0 {
+		return item.Size
+	}
+	size, _ := f.sizes.Load(item.Digest)
+	n, _ := size.(int64)
+	return n
 }
 
 // copyBuffer is how much of an archive is handed on at once.
@@ -151,9 +162,6 @@ func (f *fetcher) plan(items []Item) (order []int, twins map[int]int) {
 	})
 	return order, twins
 }
-
-// uploads is how many archives go to the shared cache at once.
-const uploads = 8
 
 // announce says what is going to be downloaded, and that the disk is too small for it.
 func (f *fetcher) announce(order []int) error {
@@ -196,7 +204,6 @@ func (f *fetcher) run(parent context.Context, order []int) error {
 	downloads.Wait()
 	close(f.waiting)
 	unpacks.Wait()
-	f.shares.Wait()
 	if len(f.errors) > 0 && parent.Err() != nil {
 		return fault.New(fault.Cancelled, "interrupted", "fetching was given up").Because(context.Cause(parent))
 	}

@@ -99,6 +99,9 @@ func (e *Early) take(ctx context.Context, r *Result) (begun bool, err error) {
 	if early == nil {
 		return false, nil
 	}
+	if r.Item.Size > 0 {
+		e.f.sizes.Store(r.Item.Digest, r.Item.Size)
+	}
 	select {
 	case <-early.done:
 	case <-ctx.Done():

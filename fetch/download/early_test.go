@@ -108,6 +108,9 @@ func TestEarlyDownloadsAreShared(t *testing.T) {
 	if _, err := Fetch(t.Context(), items, o); err != nil {
 		t.Fatal(err)
 	}
+	if err := o.Shared.Settle(t.Context(), o.Events); err != nil {
+		t.Fatal(err)
+	}
 	if b.count("PUT") != len(items) {
 		t.Errorf("%d of %d archives were given to the shared cache", b.count("PUT"), len(items))
 	}

@@ -1,13 +1,8 @@
 package download
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +12,8 @@ import (
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/internal/fault"
-	"github.com/geeknik/gal-pkg/internal/web"
 	"github.com/geeknik/gal-pkg/tools/faultserver"
 )
 
@@ -174,23 +169,8 @@ func TestMirrors(t *testing.T) {
 	if n := run(items[3:4], dir); n != 0 {
 		t.Errorf("another process asked it %d times", n)
 	}
-	if now = now.Add(rest); run(items[4:5], dir) != 2 {
+	if now = now.Add(hosts.Rest); run(items[4:5], dir) != 2 {
 		t.Error("it is never asked again")
-	}
-	// What the file says is a hint: no content of it can do more than change an order.
-	for _, text := range []string{"", "gal-hosts 2\n", "gal-hosts 1\n" + badURL + " 99999999999\n", "gal-hosts 1\nx\n\x00 1 1\n", strings.Repeat("x", maxHealth+1)} {
-		if err := os.WriteFile(filepath.Join(dir, healthName), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if n := run(items[5:], dir); n != 2 && n != 0 {
-			t.Errorf("%.20q: asked %d times", text, n)
-		}
-		if err := os.RemoveAll(filepath.Join(dir, "blobs")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.RemoveAll(filepath.Join(dir, "store")); err != nil {
-			t.Fatal(err)
-		}
 	}
 	// With everybody failing everybody is asked.
 	bad2, bad2URL := faulty(t, h, "status:503 /**")
@@ -217,156 +197,6 @@ func TestWaitIsTold(t *testing.T) {
 	}
 	if want := fmt.Sprint(len(items), " ", size); l.plan != want {
 		t.Errorf("planned %s, not %s", l.plan, want)
-	}
-}
-
-// bazel is a remote cache as others have it.
-type bazel struct {
-	mu    sync.Mutex
-	blobs map[string][]byte
-	asked []string
-	spoil func(w http.ResponseWriter, r *http.Request) bool
-}
-
-func (b *bazel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asked = append(b.asked, r.Method)
-	if b.spoil != nil && b.spoil(w, r) {
-		return
-	}
-	switch data, ok := b.blobs[r.URL.Path]; {
-	case r.Method == http.MethodPut:
-		data, err := io.ReadAll(r.Body)
-		if err != nil || int64(len(data)) != r.ContentLength {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		b.blobs[r.URL.Path] = data
-	case !ok:
-		w.WriteHeader(http.StatusNotFound)
-	default:
-		w.Write(data)
-	}
-}
-
-func (b *bazel) count(method string) (n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, m := range b.asked {
-		if m == method {
-			n++
-		}
-	}
-	return n
-}
-
-func shared(t testing.TB, spoil func(http.ResponseWriter, *http.Request) bool) (*bazel, string) {
-	t.Helper()
-	b := &bazel{blobs: map[string][]byte{}, spoil: spoil}
-	s := httptest.NewServer(b)
-	t.Cleanup(s.Close)
-	return b, s.URL
-}
-
-func newShared(t testing.TB, url string, write bool) *Shared {
-	t.Helper()
-	s, err := NewShared(url+"/", write, web.Options{Timeout: 500 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func TestSharedCache(t *testing.T) {
-	h, items := newHost(t, 12)
-	b, url := shared(t, nil)
-	fill := func(write bool) (*told, []Result) {
-		t.Helper()
-		o := patient(t, options(t, t.TempDir()))
-		var l told
-		o.Events, o.Shared = l.events(), newShared(t, url, write)
-		results, err := Fetch(t.Context(), items, o)
-		if err != nil || len(l.warns) > 0 {
-			t.Fatalf("%v, %q", err, l.warns)
-		}
-		sound(t, o.Cache, items)
-		return &l, results
-	}
-	fill(false)
-	if b.count("PUT") != 0 || h.requests() != 12 {
-		t.Errorf("reading only: %d PUT, %d requests", b.count("PUT"), h.requests())
-	}
-	fill(true)
-	if b.count("PUT") != 12 || h.requests() != 24 || len(b.blobs) != 12 || b.blobs["/cas/"+strings.TrimPrefix(items[0].Digest, "sha256:")] == nil {
-		t.Errorf("writing: %d PUT, %d requests, %d kept", b.count("PUT"), h.requests(), len(b.blobs))
-	}
-	if _, results := fill(true); b.count("PUT") != 12 || h.requests() != 24 || !results[0].Downloaded || !strings.HasPrefix(results[0].URL, url+"/cas/") {
-		t.Errorf("full: %d PUT, %d requests, %+v", b.count("PUT"), h.requests(), results[0])
-	}
-}
-
-func TestSharedCacheThatFails(t *testing.T) {
-	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(code); return true }
-	}
-	for name, spoil := range map[string]func(http.ResponseWriter, *http.Request) bool{
-		"error": status(500), "credentials": status(401), "other bytes": func(w http.ResponseWriter, _ *http.Request) bool { fmt.Fprint(w, "evil"); return true },
-		"nothing": func(w http.ResponseWriter, _ *http.Request) bool { return true },
-		"endless": func(w http.ResponseWriter, _ *http.Request) bool {
-			for range 1000 {
-				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
-					break
-				}
-			}
-			return true
-		},
-		"hangs":  func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true },
-		"closes": func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
-		"no PUT": func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == http.MethodPut && status(403)(w, r)
-		},
-		"PUT err": func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == http.MethodPut && status(507)(w, r)
-		},
-	} {
-		h, items := newHost(t, 6)
-		_, url := shared(t, spoil)
-		o := patient(t, options(t, t.TempDir()))
-		var l told
-		o.Events, o.Shared = l.events(), newShared(t, url, true)
-		if _, err := Fetch(t.Context(), items, o); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		sound(t, o.Cache, items)
-		if len(l.warns) != 1 || !strings.HasPrefix(l.warns[0], "the shared cache "+url+" is not ") || h.requests() != len(items) {
-			t.Errorf("%s: warned %q, %d requests", name, l.warns, h.requests())
-		}
-	}
-	_, items := newHost(t, 2)
-	o := patient(t, options(t, t.TempDir()))
-	dead := httptest.NewServer(nil)
-	dead.Close()
-	var l told
-	o.Events, o.Shared = l.events(), newShared(t, dead.URL, true)
-	if _, err := Fetch(t.Context(), items, o); err != nil || len(l.warns) != 1 {
-		t.Errorf("not there: %v, %q", err, l.warns)
-	}
-	for _, bad := range []string{"", "ftp://h", "https://user:pw@h/", "/cache"} {
-		if _, err := NewShared(bad, false, web.Options{}); !fault.IsCode(err, "bad-url") {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-// Offline means that nothing is asked, the shared cache included.
-func TestSharedCacheOffline(t *testing.T) {
-	_, items := newHost(t, 1)
-	b, url := shared(t, nil)
-	o := options(t, t.TempDir())
-	o.Offline, o.Shared = true, newShared(t, url, true)
-	if _, err := Fetch(context.Background(), items, o); !fault.IsCode(err, "offline-miss") || len(b.asked) != 0 {
-		t.Errorf("%v after %v", err, b.asked)
 	}
 }
 

@@ -38,16 +38,17 @@ func (f *fetcher) fromOne(ctx context.Context, item Item, address string, last b
 	}
 	f.o.Events.Start(item)
 	r := &request{f: f, item: item, address: address, from: web.Redact(address), window: w, ticket: ticket, p: p, last: last}
+	joined := p.Len() > 0
 	err = r.stream(ctx)
 	if wrongBytes(err) {
 		r.fresh = true
-		if again := r.stream(ctx); again == nil || wrongBytes(again) {
-			err = again
+		if again := r.stream(ctx); again == nil || wrongBytes(again) || joined {
+			err = again // where another host's bytes were joined to this one's, the first answer blames nobody
 		}
 	}
 	w.leave(err == nil)
 	if ctx.Err() == nil {
-		f.health.note(origin, fault.KindOf(err) != fault.Network)
+		f.health.Note(origin, fault.KindOf(err) != fault.Network)
 	}
 	return r.from, err
 }
@@ -71,19 +72,34 @@ type request struct {
 	ticket  int
 	p       *cache.Pending
 	last    bool // there is no other address to go to
+	busy    bool // the host asks for a pause, and there is
 	fresh   bool
 }
+
+// leastRate is how many bytes a second a host must send, with all that it sends us, while there is another address.
+const leastRate = 8 << 10
+
+// leftError is what was wrong with a host that is left alone only because another may be quicker.
+type leftError struct{ error }
+
+func (e *leftError) Unwrap() error { return e.error }
 
 func (r *request) stream(ctx context.Context) error {
 	// The limit of the stream is one byte more: the one too many must arrive to be seen as a wrong archive, which is a
 	// graver thing than a host that sends too much.
 	o := web.StreamOptions{MaxBytes: archive.MaxPacked + 1, Resume: true, Fresh: r.fresh, Pausing: r.pausing}
+	if !r.fresh {
+		o.From = r.p.Len()
+	}
 	if !r.last {
-		o.Retries = 1 // time is better spent elsewhere
+		o.Retries, o.MinRate = 1, r.leastRate // time is better spent elsewhere
 	}
 	err := r.f.o.Client.Stream(ctx, r.address, o, r.take)
 	if fault.IsCode(err, web.TooLarge) {
 		return &cache.MismatchError{Want: r.item.Digest, Size: archive.MaxPacked + 1, Declared: r.limit()}
+	}
+	if r.busy || !r.last && fault.IsCode(err, web.TooSlow) {
+		return &leftError{err}
 	}
 	if err == nil {
 		err = r.p.Check()
@@ -91,9 +107,12 @@ func (r *request) stream(ctx context.Context) error {
 	return err
 }
 
+// leastRate is this request's part: where the line to us is slow, and not the host, many requests share it.
+func (r *request) leastRate() int64 { return leastRate / int64(r.window.underWay()) }
+
 func (r *request) limit() int64 {
-	if r.item.Size > 0 {
-		return r.item.Size
+	if size := r.f.size(r.item); size > 0 {
+		return size
 	}
 	return archive.MaxPacked
 }
@@ -114,20 +133,27 @@ func (r *request) take(b web.Body) error {
 	defer r.f.buffers.Put(buf)
 	_, err := io.CopyBuffer(&progress{f: r.f, item: r.item, w: r.p, n: r.p.Len()}, b, buf[:])
 	if isPage && !r.p.Matches() {
+		if err := r.p.Reset(); err != nil {
+			return err
+		}
 		return fault.New(fault.Network, codePage, "%s sends a web page instead of an archive", r.from).
 			WithHelp("a network that asks for a login may have answered in its place")
 	}
 	return err
 }
 
-// pausing is told before another attempt.
-func (r *request) pausing(p web.Pause) {
+// pausing is told before another attempt, and says whether to wait for it.
+func (r *request) pausing(p web.Pause) bool {
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		r.ticket = r.window.refused(r.ticket)
+	}
+	if r.busy = p.Asked && !r.last; r.busy {
+		return false
 	}
 	if r.window.news(r.f.o.Now(), p.For) {
 		r.f.o.Events.Wait(fmt.Sprintf("%s: %s; asking again in %s", p.Host, p.Reason, p.For.Round(time.Second)))
 	}
+	return true
 }
 
 // progress passes bytes on and tells how many there were.
@@ -142,5 +168,10 @@ func (p *progress) Write(b []byte) (int, error) {
 	n, err := p.w.Write(b)
 	p.n += int64(n)
 	p.f.o.Events.Advance(p.item, p.n)
+	if p.item.Size <= 0 && err == nil {
+		if size := p.f.size(p.item); size > 0 && p.n > size {
+			err = &cache.MismatchError{Want: p.item.Digest, Size: p.n, Declared: size}
+		}
+	}
 	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,23 +23,42 @@ import (
 //	GET URL/cas/<hex sha256>     an archive, or 404
 //	PUT URL/cas/<hex sha256>     where the client may write
 //
-// It is only a shorter way. Its bytes are hashed like all others, and when it fails, in whatever way, it is left alone for
-// the rest of the process, with one warning: no install fails because of it. It is safe for concurrent use.
+// It is only a shorter way. Its bytes are hashed like all others, and when it fails, in whatever way, or moves less than
+// 64 KiB a second for 3 s while somebody waits, it is left alone for the rest of the process, with one warning: no install
+// fails because of it. The next processes ask it last, as they do hosts that have failed. It is safe for concurrent use.
 type Shared struct {
-	client *web.Client
-	url    string
-	write  bool
+	client      *web.Client
+	url, origin string
+	write       bool
 
-	broken, unwritable atomic.Bool
+	gets, puts way
+	shares     sync.WaitGroup // archives on their way to it
+	left       atomic.Int64   // how many
+	uploading  chan struct{}
+	rested     atomic.Bool // it was told that it is asked last
 }
 
-// sharedTimeout is for how long a shared cache may stand still: what is there to save time may not take much of it.
-const sharedTimeout = 3 * time.Second
+const (
+	// sharedTimeout is for how long a shared cache may stand still: what is there to save time may not take much of it.
+	sharedTimeout = 3 * time.Second
+	// sharedPace is how many bytes a second it moves at least, all archives together.
+	sharedPace = 64 << 10
+	// uploads is how many archives go to it at once.
+	uploads = 8
+	// moment is for how long it is waited for without a word.
+	moment = time.Second
+	// emptyDigest is that of no bytes at all.
+	emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)
 
 // NewShared returns the shared cache at an address. Archives that it does not have are given to it where write is set.
 // Of o, Timeout is 3 s where it is 0, and Retries is ignored. The errors are those of [web.Canonical] and [web.New].
 func NewShared(address string, write bool, o web.Options) (*Shared, error) {
 	url, err := web.Canonical(address)
+	if err != nil {
+		return nil, err
+	}
+	origin, err := web.Origin(url)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +70,20 @@ func NewShared(address string, write bool, o web.Options) (*Shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shared{client: client, url: strings.TrimSuffix(url, "/"), write: write}, nil
+	s := &Shared{client: client, url: strings.TrimSuffix(url, "/"), origin: origin, write: write, uploading: make(chan struct{}, uploads)}
+	s.gets.begin(o.Timeout)
+	s.puts.begin(o.Timeout)
+	return s, nil
+}
+
+// Check asks for what no cache needs to have, and returns the error of a cache that cannot be asked, of kind auth where it
+// refuses the credential.
+func (s *Shared) Check(ctx context.Context) error {
+	err := s.client.Stream(ctx, s.url+"/cas/"+emptyDigest, web.StreamOptions{MaxBytes: archive.MaxPacked}, func(web.Body) error { return nil })
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
 }
 
 // address is where an archive is or would be.
@@ -59,37 +92,55 @@ func (s *Shared) address(item Item) string {
 }
 
 // usable reports whether there is a cache to be asked.
-func (s *Shared) usable() bool { return s != nil && !s.broken.Load() }
+func (s *Shared) usable() bool { return s != nil && !s.gets.failed.Load() }
 
-// get writes the item's archive to p and returns where it came from, "" where it did not come.
-func (s *Shared) get(ctx context.Context, item Item, p *cache.Pending, progress func(io.Writer) io.Writer, events fetch.Events) string {
+// wants reports whether archives may be given to the shared cache.
+func (s *Shared) wants() bool { return s.usable() && s.write && !s.puts.failed.Load() }
+
+// get writes the item's archive to p and returns where it came from; whatever the error, somebody else has to be asked.
+func (s *Shared) get(ctx context.Context, item Item, p *cache.Pending, progress func(io.Writer) io.Writer, events fetch.Events) (string, error) {
 	limit := int64(archive.MaxPacked)
 	if item.Size > 0 {
 		limit = item.Size
 	}
-	from := web.Redact(s.address(item))
-	err := s.client.Stream(ctx, s.address(item), web.StreamOptions{MaxBytes: limit}, func(b web.Body) error {
-		if err := p.Reset(); err != nil {
+	err := s.gets.carry(ctx, func(ctx context.Context) error {
+		return s.client.Stream(ctx, s.address(item), web.StreamOptions{MaxBytes: limit}, func(b web.Body) error {
+			if err := p.Reset(); err != nil {
+				return err
+			}
+			_, err := io.Copy(progress(p), s.gets.counted(b))
 			return err
-		}
-		_, err := io.Copy(progress(p), b)
-		return err
+		})
 	})
 	if err == nil {
 		err = p.Check()
 	}
-	switch {
-	case err == nil:
-		return from
-	case ctx.Err() == nil && fault.KindOf(err) != fault.NotFound:
-		s.fail(&s.broken, events, err)
+	if err != nil && ctx.Err() == nil && fault.KindOf(err) != fault.NotFound {
+		s.fail(&s.gets, "is not used", events, err)
 	}
-	return ""
+	return web.Redact(s.address(item)), err
+}
+
+// share begins to give an archive to the shared cache; Settle waits for it.
+func (s *Shared) share(item Item, c *cache.Cache, events fetch.Events) {
+	s.left.Add(1)
+	s.shares.Go(func() {
+		defer s.left.Add(-1)
+		select {
+		case s.uploading <- struct{}{}:
+		case <-s.puts.ctx.Done():
+			return
+		}
+		defer func() { <-s.uploading }()
+		if s.wants() {
+			s.put(item, c, events)
+		}
+	})
 }
 
 // put gives an archive to the shared cache.
-func (s *Shared) put(ctx context.Context, item Item, c *cache.Cache, events fetch.Events) {
-	file, err := c.Open(ctx, item)
+func (s *Shared) put(item Item, c *cache.Cache, events fetch.Events) {
+	file, err := c.Open(s.puts.ctx, item)
 	if err != nil {
 		return // it was removed meanwhile, which is somebody else's business
 	}
@@ -98,24 +149,131 @@ func (s *Shared) put(ctx context.Context, item Item, c *cache.Cache, events fetc
 	if err != nil {
 		return
 	}
-	name := file.Name()
-	_, err = s.client.PutFrom(ctx, s.address(item), info.Size(), nil, func() (io.ReadCloser, error) { return os.Open(name) })
-	if err != nil && ctx.Err() == nil {
-		s.fail(&s.unwritable, events, err)
+	open := func() (io.ReadCloser, error) {
+		again, err := os.Open(file.Name())
+		return struct {
+			io.Reader
+			io.Closer
+		}{s.puts.counted(again), again}, err
+	}
+	err = s.puts.carry(s.puts.ctx, func(ctx context.Context) error {
+		_, err := s.client.PutFrom(ctx, s.address(item), info.Size(), nil, open)
+		return err
+	})
+	if err != nil {
+		s.fail(&s.puts, "is not written to", events, err)
 	}
 }
 
-// wants reports whether archives may be given to the shared cache.
-func (s *Shared) wants() bool { return s.usable() && s.write && !s.unwritable.Load() }
+// Settle waits until the shared cache has what every Fetch before began to give to it, and says so where that takes longer
+// than a moment. Where the context ends, it is given up, with an error of kind cancelled. A nil Shared has nothing to wait for.
+func (s *Shared) Settle(ctx context.Context, events fetch.Events) error {
+	if s == nil {
+		return nil
+	}
+	settled := make(chan struct{})
+	go func() { s.shares.Wait(); close(settled) }()
+	said := time.NewTimer(moment)
+	defer said.Stop()
+	for {
+		select {
+		case <-settled:
+			return nil
+		case <-said.C:
+			events.Wait(fmt.Sprintf("uploads to the shared cache %s, %d left", web.Redact(s.url), s.left.Load()))
+		case <-ctx.Done():
+			s.puts.giveUp(ctx.Err())
+			<-settled
+			return fault.New(fault.Cancelled, "interrupted", "giving archives to the shared cache was given up").Because(context.Cause(ctx))
+		}
+	}
+}
 
 // fail warns once of what does not work and leaves it alone from then on.
-func (s *Shared) fail(what *atomic.Bool, events fetch.Events, err error) {
-	if !what.CompareAndSwap(false, true) {
+func (s *Shared) fail(w *way, does string, events fetch.Events, err error) {
+	if !w.giveUp(err) {
 		return
 	}
-	does := "is not used"
-	if what == &s.unwritable {
-		does = "is not written to"
+	text := fmt.Sprintf("the shared cache %s %s: %v", web.Redact(s.url), does, err)
+	if fault.IsCode(err, "auth-required") {
+		text += "; gal-pkg login --registry " + web.Redact(s.url)
 	}
-	events.Warn(fmt.Sprintf("the shared cache %s %s: %v", web.Redact(s.url), does, err))
+	events.Warn(text)
+}
+
+// rest tells once that the cache is asked last.
+func (s *Shared) rest(events fetch.Events) {
+	if s.rested.CompareAndSwap(false, true) {
+		events.Warn(fmt.Sprintf("the shared cache %s has failed in the last minutes; it is asked last", web.Redact(s.url)))
+	}
+}
+
+// way is one of the two directions, to the cache or from it. What fails in it ends all that is on it.
+type way struct {
+	patience time.Duration
+	ctx      context.Context
+	end      context.CancelCauseFunc
+	failed   atomic.Bool
+	moved    atomic.Int64 // bytes of all archives
+}
+
+func (w *way) begin(patience time.Duration) {
+	w.patience = patience
+	w.ctx, w.end = context.WithCancelCause(context.Background())
+}
+
+// giveUp reports whether it was the first to do so.
+func (w *way) giveUp(why error) bool {
+	first := w.failed.CompareAndSwap(false, true)
+	w.end(why)
+	return first
+}
+
+// carry runs the transfer of one archive, which ends when the way is given up, or when it has taken long already and too
+// little moves on the way: a transfer alone may be slow where many share a line.
+func (w *way) carry(parent context.Context, transfer func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	defer context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })()
+	go w.watch(ctx, cancel)
+	err := transfer(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil && parent.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+// watch ends a transfer that too little moves for.
+func (w *way) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	const looks = 6 // in the time that is looked back on
+	ticks := time.NewTicker(w.patience / looks)
+	defer ticks.Stop()
+	var moved [looks]int64
+	for i := 0; ; i++ {
+		since := w.moved.Load() - moved[i%looks]
+		if i >= looks && float64(since) < sharedPace*w.patience.Seconds() {
+			cancel(fault.New(fault.Network, "network-unreachable", "only %d bytes moved in %s", since, w.patience))
+			return
+		}
+		moved[i%looks] += since
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// counted is r, its bytes counted as moved.
+func (w *way) counted(r io.Reader) io.Reader { return &counted{r, &w.moved} }
+
+type counted struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }

@@ -28,8 +28,8 @@ func (f *fetcher) archive(ctx context.Context, r *Result) error {
 	if errors.As(err, &wrong) {
 		return mismatch(r.Item, r.URL, wrong)
 	}
-	if err == nil && r.Downloaded && !r.shared && !f.o.Offline && f.o.Shared.wants() {
-		f.share(ctx, r.Item)
+	if err == nil && r.Downloaded && !r.shared && !f.o.Offline && f.o.Shared.wants() && !f.health.Rests(f.o.Shared.origin) {
+		f.o.Shared.share(r.Item, f.o.Cache, f.o.Events)
 	}
 	return err
 }
@@ -39,11 +39,12 @@ func (f *fetcher) bring(ctx context.Context, r *Result) error {
 		return errMissing
 	}
 	filled, err := f.o.Cache.Fill(ctx, r.Item, func(p *cache.Pending) (err error) {
-		if r.URL = f.fromShared(ctx, r.Item, p); r.URL != "" {
-			r.shared = true
+		if r.shared = f.fromShared(ctx, r, p, false); r.shared {
 			return nil
 		}
-		r.URL, err = f.fromAny(ctx, r.Item, p)
+		if r.URL, err = f.fromAny(ctx, r.Item, p); err != nil && elsewhere(err) && ctx.Err() == nil && f.fromShared(ctx, r, p, true) {
+			r.shared, err = true, nil
+		}
 		return err
 	})
 	if err != nil || !filled {
@@ -54,32 +55,53 @@ func (f *fetcher) bring(ctx context.Context, r *Result) error {
 	return nil
 }
 
-// fromShared asks the shared cache; "" means that somebody else has to be asked.
-func (f *fetcher) fromShared(ctx context.Context, item Item, p *cache.Pending) string {
-	if f.o.Offline || !f.o.Shared.usable() {
-		return ""
+// fromShared asks the shared cache, and reports whether the archive came from there. One that has failed lately is asked
+// last, all others first.
+func (f *fetcher) fromShared(ctx context.Context, r *Result, p *cache.Pending, last bool) bool {
+	s := f.o.Shared
+	if f.o.Offline || !s.usable() {
+		return false
 	}
-	f.o.Events.Start(item)
-	return f.o.Shared.get(ctx, item, p, func(w io.Writer) io.Writer { return &progress{f: f, item: item, w: w} }, f.o.Events)
-}
-
-// share gives an archive to the shared cache, beside everything else.
-func (f *fetcher) share(ctx context.Context, item Item) {
-	f.shares.Go(func() {
-		f.uploading <- struct{}{}
-		defer func() { <-f.uploading }()
-		if ctx.Err() == nil && f.o.Shared.wants() {
-			f.o.Shared.put(ctx, item, f.o.Cache, f.o.Events)
+	if rests := f.health.Rests(s.origin); rests != last {
+		if rests {
+			s.rest(f.o.Events)
 		}
-	})
+		return false
+	}
+	f.o.Events.Start(r.Item)
+	from, err := s.get(ctx, r.Item, p, func(w io.Writer) io.Writer { return &progress{f: f, item: r.Item, w: w} }, f.o.Events)
+	if ctx.Err() == nil {
+		f.health.Note(s.origin, fault.KindOf(err) != fault.Network)
+	}
+	if err == nil {
+		r.URL = from
+	}
+	return err == nil
 }
 
-// fromAny tries the addresses in order and returns the one that served, also where what it served was wrong.
+// fromAny tries the addresses in order and returns the one that served, also where what it served was wrong. One that is
+// busy or slow is left for the others, and gets its time when none of these has served. What came of an archive before its
+// host failed, the next one need not send again.
 func (f *fetcher) fromAny(ctx context.Context, item Item, p *cache.Pending) (string, error) {
+	if err := p.Reset(); err != nil {
+		return "", err
+	}
 	var failed []error
-	addresses := f.health.order(f.usable(item))
+	var left []string
+	addresses := f.health.Order(f.usable(item))
 	for i, address := range addresses {
 		from, err := f.fromOne(ctx, item, address, i == len(addresses)-1, p)
+		switch {
+		case err == nil || !elsewhere(err) || ctx.Err() != nil:
+			return from, err
+		case errors.As(err, new(*leftError)):
+			left = append(left, address)
+		default:
+			failed = append(failed, err)
+		}
+	}
+	for _, address := range left {
+		from, err := f.fromOne(ctx, item, address, true, p)
 		if err == nil || !elsewhere(err) || ctx.Err() != nil {
 			return from, err
 		}
@@ -196,9 +218,12 @@ func mismatch(item Item, from string, m *cache.MismatchError) error {
 	}
 	e := fault.New(fault.Integrity, "checksum-mismatch", "SECURITY: checksum of `%s` does not match %s", item, pinned).
 		WithFact("expected %s  (%s)", m.Want, pinned)
-	if m.Got == "" {
+	switch {
+	case m.Got == "" && m.Declared == item.Size:
 		e.WithFact("actual   more than the %d bytes that it has  (%s)", m.Declared, from)
-	} else {
+	case m.Got == "":
+		e.WithFact("actual   more than %d bytes, which no archive has  (%s)", m.Declared, from)
+	default:
 		e.WithFact("actual   %s  (%s, %d bytes)", m.Got, from, m.Size)
 	}
 	return e.WithFact("the archive was replaced on that host, or altered on its way; nothing of it was kept").

@@ -69,6 +69,13 @@ func (w *window) refused(ticket int) int {
 	return w.halved
 }
 
+// underWay is how many requests the host has, at least the caller's.
+func (w *window) underWay() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(w.busy, 1)
+}
+
 // leave frees a place; ok says that the host served it.
 func (w *window) leave(ok bool) {
 	w.mu.Lock()

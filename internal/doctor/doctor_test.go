@@ -49,7 +49,7 @@ func probe(t *testing.T, handler http.HandlerFunc, now func() time.Time) *Report
 		t.Fatal(err)
 	}
 	var r Report
-	prober{r.area("host"), client.HTTP(), now}.static(t.Context(), server.URL+"/registry.toml")
+	prober{r.area("host"), client, now}.static(t.Context(), server.URL+"/registry.toml")
 	return &r
 }
 
@@ -110,7 +110,7 @@ func TestCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r Report
-		prober{r.area("host"), client.HTTP(), time.Now}.static(t.Context(), server.URL+"/registry.toml")
+		prober{r.area("host"), client, time.Now}.static(t.Context(), server.URL+"/registry.toml")
 		r.expect(t, want)
 	}
 }
@@ -139,7 +139,7 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r Report
-	prober{r.area("host"), client.HTTP(), time.Now}.static(t.Context(), server.URL+"/registry.toml?token=hunter2")
+	prober{r.area("host"), client, time.Now}.static(t.Context(), server.URL+"/registry.toml?token=hunter2")
 	r.expect(t, "fail cannot reach 127.0.0.1")
 	if strings.Contains(r.told(), "hunter2") || r.Count(Fail) != 1 {
 		t.Errorf("%s", r.told())
@@ -162,7 +162,7 @@ func TestGitHost(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r Report
-		prober{r.area("host"), client.HTTP(), time.Now}.git(t.Context(), server.URL+"/index.git")
+		prober{r.area("host"), client, time.Now}.git(t.Context(), server.URL+"/index.git")
 		r.expect(t, want)
 	}
 }

@@ -27,7 +27,7 @@ const (
 // prober asks a host a few small questions.
 type prober struct {
 	area
-	client *http.Client
+	client *web.Client
 	now    func() time.Time
 }
 
@@ -101,7 +101,7 @@ func (p prober) git(ctx context.Context, repository string) {
 // host judges what every answer tells: how fast it came, the clock, the certificate, the proxy.
 func (p prober) host(resp *http.Response, took time.Duration) {
 	reached := fmt.Sprintf("answers in %d ms over %s", took.Milliseconds(), resp.Proto)
-	if proxy, err := http.ProxyFromEnvironment(resp.Request); err == nil && proxy != nil {
+	if proxy := p.client.ProxyOf(resp.Request); proxy != nil {
 		reached += ", through the proxy " + proxyName(proxy)
 	}
 	if took > slow {
@@ -159,7 +159,7 @@ func (p prober) get(ctx context.Context, address, header, value string) (*http.R
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set(header, value)
 	start := p.now()
-	resp, err := p.client.Do(req)
+	resp, err := p.client.HTTP().Do(req)
 	took := p.now().Sub(start)
 	if err != nil {
 		return nil, nil, took, web.Explain(ctx, address, err)

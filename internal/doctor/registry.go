@@ -40,7 +40,7 @@ func (r *Report) Registry(ctx context.Context, user *settings.User, set *remote.
 	if set.Offline() {
 		return
 	}
-	p := prober{a, opened.Client.HTTP(), now}
+	p := prober{a, opened.Client, now}
 	address := strings.TrimPrefix(opened.Location.URL, "git+")
 	switch {
 	case opened.Location.Kind == remote.KindStatic:

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
@@ -17,17 +19,27 @@ import (
 // origin is blocked, the mirrors are all there is: the index comes from the first of them that answers, archives come from
 // any, and a request that would go to the registry's own host, by a template, a redirect or a proposal, is not sent.
 
-// openMirror opens a registry at the first of its mirrors that can be reached. One that shows something wrong ends it: to go
-// on to the next would let a host choose whom we ask.
+// openMirror opens a registry at the first of its mirrors that can be reached, those last whose hosts failed lately. One that
+// shows something wrong ends it: to go on to the next would let a host choose whom we ask.
 func (s *Set) openMirror(ctx context.Context, r *Registry, pin string) error {
+	known := hosts.Load(s.o.CacheDir, func() time.Time { return s.o.Now })
+	mirrors := known.Order(r.Spec.Mirrors)
 	var failed []error
-	for _, mirror := range r.Spec.Mirrors {
+	for i, mirror := range mirrors {
 		at, err := Locate(mirror)
 		if err != nil {
 			return err
 		}
 		err = s.openAt(ctx, r, at.copied(), pin)
-		if kind := fault.KindOf(err); err == nil || kind != fault.Network && kind != fault.NotFound || ctx.Err() != nil {
+		kind := fault.KindOf(err)
+		if !s.o.Offline && ctx.Err() == nil {
+			known.Note(mirror, kind != fault.Network)
+			known.Save()
+		}
+		if err == nil {
+			s.tellPassed(r, mirrors[:i+1], failed)
+		}
+		if err == nil || kind != fault.Network && kind != fault.NotFound || ctx.Err() != nil {
 			return err
 		}
 		failed = append(failed, err)
@@ -40,6 +52,20 @@ func (s *Set) openMirror(ctx context.Context, r *Registry, pin string) error {
 		f.WithFact("%s", err.Error())
 	}
 	return f.WithHelp(`origin = "block"    # in registries.toml, is what forbids to ask %s`, web.Redact(r.Spec.URL)).Because(errors.Join(failed...))
+}
+
+// tellPassed tells of mirrors that go before the one that a registry is read from, the last that was asked, and are not used:
+// those that failed now, and those that were not asked, since they failed a moment ago.
+func (s *Set) tellPassed(r *Registry, asked []string, failed []error) {
+	used := asked[len(asked)-1]
+	for _, err := range failed {
+		s.o.Warning("registry %s is read from its mirror %s: %v", r.Spec.Name, web.Redact(used), err)
+	}
+	for _, mirror := range r.Spec.Mirrors[:slices.Index(r.Spec.Mirrors, used)] {
+		if !slices.Contains(asked, mirror) {
+			s.o.Notice("registry %s is read from its mirror %s: %s failed in the last minutes, and is asked last", r.Spec.Name, web.Redact(used), web.Redact(mirror))
+		}
+	}
 }
 
 // blocked returns which origins no request may go to; nil for none.

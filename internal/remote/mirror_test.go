@@ -15,6 +15,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/fetch/download"
+	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/remote"
@@ -207,5 +208,42 @@ func TestCopyURLs(t *testing.T) {
 		if got := config.CopyURLs("tar+file:///x.tar!", "mailbox", p); !slices.Equal(got, row.want) {
 			t.Errorf("%q: %q", row.download, got)
 		}
+	}
+}
+
+// A mirror whose host has failed is asked last by the next command too, and each says whom it has passed over.
+func TestAFailedMirrorIsAskedLast(t *testing.T) {
+	m := newMirrored(t)
+	var asked atomic.Int64
+	bad := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	cacheDir, stateDir := t.TempDir(), t.TempDir()
+	now := sitetest.Now
+	open := func() (told []string) {
+		t.Helper()
+		asked.Store(0)
+		note := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+		set := remote.New(remote.Options{
+			Specs:   map[string]remote.Spec{"r": {Name: "r", URL: m.origin.URL, ID: sitetest.ID, Mirrors: []string{bad.URL, m.host}, BlockOrigin: true, Retries: -1}},
+			Default: "r", CacheDir: cacheDir, StateDir: stateDir, Now: now, Notice: note, Warning: note,
+		})
+		defer set.Close(context.Background())
+		if r, err := set.Open(t.Context(), "r"); err != nil || r.Location.URL != m.host {
+			t.Fatalf("%+v: %v", r, err)
+		}
+		return told
+	}
+	host := strings.TrimPrefix(bad.URL, "http://")
+	if told := open(); asked.Load() == 0 || len(told) != 1 || !strings.Contains(told[0], m.host+": "+host+" answers 502") {
+		t.Errorf("first: %d requests, told %q", asked.Load(), told)
+	}
+	if told := open(); asked.Load() != 0 || len(told) != 1 || !strings.Contains(told[0], m.host+": "+bad.URL+" failed in the last minutes") {
+		t.Errorf("then: %d requests, told %q", asked.Load(), told)
+	}
+	now = now.Add(hosts.Rest)
+	if open(); asked.Load() == 0 {
+		t.Error("it is never asked again")
 	}
 }

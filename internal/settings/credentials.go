@@ -21,7 +21,8 @@ func Variable(registry string) string {
 	return "GAL_REGISTRIES_" + strings.ToUpper(strings.ReplaceAll(registry, "-", "_")) + "_TOKEN"
 }
 
-// Credentials finds and keeps the credentials of registries. It holds no secret itself: it reads its file anew each time.
+// Credentials finds and keeps the credentials of registries and of the shared cache. It holds no secret itself: it reads its
+// file anew each time.
 type Credentials struct {
 	file       file
 	env        Environment
@@ -56,8 +57,35 @@ func (c *Credentials) For(registry string) (Credential, bool, error) {
 	if err != nil {
 		return Credential{}, false, err
 	}
-	found, ok := all[storedName(all, r.Name)]
+	found, ok := all.registries[storedName(all.registries, r.Name)]
 	return found, ok, nil
+}
+
+// ForShared returns the credential of the cache that a team has in common, by its address: the one that is stored for it, else
+// that of a registry of the same origin, the default one first; false where there is none. The errors are those of For, and
+// of [web.Origin].
+func (c *Credentials) ForShared(address string) (Credential, bool, error) {
+	origin, err := web.Origin(address)
+	if err != nil {
+		return Credential{}, false, err
+	}
+	data, err := c.file.read()
+	if err != nil {
+		return Credential{}, false, err
+	}
+	all, err := parseCredentials(c.file.path, data)
+	if err != nil || all.shared.Origin == origin {
+		return all.shared, err == nil, err
+	}
+	for _, name := range append([]string{c.registries.Default}, c.registries.Names()...) {
+		if c.registries.All[name].Origin() != origin {
+			continue
+		}
+		if found, ok, err := c.For(name); ok && found.Origin == origin || err != nil {
+			return found, err == nil, err
+		}
+	}
+	return Credential{}, false, nil
 }
 
 // Authorizer returns a function for web.Options.Credentials: it gives the credential of a registry to its origin alone.
@@ -94,25 +122,37 @@ func (c *Credentials) variable(r Registry) (Credential, bool, error) {
 	return Credential{}, false, nil
 }
 
+// kept is what the file holds.
+//
+//	[registries.NAME]     origin, and token, or username and password
+//	[cache.shared]        likewise, of the cache that a team has in common
+type kept struct {
+	registries map[string]Credential
+	shared     Credential
+}
+
 // parseCredentials reads the file. Its errors tell places and names of keys, and nothing else of what is there.
-func parseCredentials(path string, data []byte) (map[string]Credential, error) {
+func parseCredentials(path string, data []byte) (kept, error) {
 	values := map[string]any{}
 	if _, err := manifest.DecodeTOML(path, data, MaxSize, &values); err != nil {
 		e := fault.New(fault.Manifest, "bad-credentials", "%s is not TOML", path)
 		if problems := manifest.Problems(nil); errors.As(err, &problems) && len(problems) > 0 && problems[0].Line > 0 {
 			e.WithFact("at line %d, column %d", problems[0].Line, problems[0].Column)
 		}
-		return nil, e
+		return kept{}, e
 	}
 	top := &table{report: &report{path: path, code: "bad-credentials"}, values: values}
 	tables := top.table("registries")
-	all, folded := map[string]Credential{}, map[string]bool{}
+	all, folded := kept{registries: map[string]Credential{}}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(tables.values)) {
 		if folded[manifest.Fold(name)] {
 			top.fail("two registries have names that are too much alike; remove one")
 		}
 		folded[manifest.Fold(name)] = true
-		all[name] = readCredential(tables.exactly(name), path)
+		all.registries[name] = readCredential(tables.exactly(name), path)
+	}
+	if shared := top.table("cache").table("shared"); shared.values != nil {
+		all.shared = readCredential(shared, path)
 	}
 	return all, top.err()
 }
@@ -153,9 +193,29 @@ func (c *Credentials) Set(ctx context.Context, registry string, credential Crede
 	if credential.Origin, err = originFor(r, credential.Origin); err != nil {
 		return err
 	}
-	return c.file.edit(ctx, func(old []byte) ([]byte, error) {
-		return editCredentials(c.file.path, old, r.Name, &credential)
-	})
+	return c.edit(ctx, &credential, "registries", r.Name)
+}
+
+// SetShared keeps the credential of the cache that a team has in common, by its address, in place of a former one. The errors
+// are those of Set.
+func (c *Credentials) SetShared(ctx context.Context, address string, credential Credential) error {
+	if err := credential.check(); err != nil {
+		return fault.New(fault.Usage, "bad-credential", "the credential for the shared cache %v", err)
+	}
+	a, err := webAddress("", address, Static)
+	if err != nil {
+		return fault.New(fault.Usage, "bad-origin", "the address of the shared cache %v", err)
+	}
+	if a.insecure {
+		return fault.New(fault.Usage, "bad-origin", "everybody on the way to %s could read the credential", a.origin)
+	}
+	credential.Origin = a.origin
+	return c.edit(ctx, &credential, "cache", "shared")
+}
+
+// edit puts a credential into a table of the file.
+func (c *Credentials) edit(ctx context.Context, credential *Credential, table ...string) error {
+	return c.file.edit(ctx, func(old []byte) ([]byte, error) { return editCredentials(c.file.path, old, credential, table) })
 }
 
 // originFor checks where a credential is to be sent.
@@ -182,20 +242,29 @@ func (c *Credentials) Remove(ctx context.Context, registry string) (bool, error)
 	if r, err := c.registries.Find(registry); err == nil {
 		registry = r.Name
 	}
+	return c.remove(ctx, "registries", registry)
+}
+
+// RemoveShared forgets the credential that SetShared has kept. It is as Remove.
+func (c *Credentials) RemoveShared(ctx context.Context) (bool, error) {
+	return c.remove(ctx, "cache", "shared")
+}
+
+func (c *Credentials) remove(ctx context.Context, table ...string) (bool, error) {
 	if data, err := c.file.read(); data == nil {
 		return false, err
 	}
 	had := false
 	err := c.file.edit(ctx, func(old []byte) ([]byte, error) {
-		text, err := editCredentials(c.file.path, old, registry, nil)
+		text, err := editCredentials(c.file.path, old, nil, table)
 		had = len(text) != len(old)
 		return text, err
 	})
 	return had && err == nil, err
 }
 
-// editCredentials writes a credential into the text of the file, or removes it for nil.
-func editCredentials(path string, old []byte, registry string, credential *Credential) ([]byte, error) {
+// editCredentials writes a credential into a table of the text of the file, or removes it for nil.
+func editCredentials(path string, old []byte, credential *Credential, table []string) ([]byte, error) {
 	all, err := parseCredentials(path, old)
 	if err != nil {
 		return nil, err
@@ -204,18 +273,20 @@ func editCredentials(path string, old []byte, registry string, credential *Crede
 	if err != nil {
 		return nil, err
 	}
-	name := storedName(all, registry)
+	if table[0] == "registries" {
+		table[1] = storedName(all.registries, table[1])
+	}
 	if credential == nil {
-		e.remove("registries", name)
+		e.remove(table...)
 		return e.done()
 	}
 	fields := []struct{ key, value string }{{"origin", credential.Origin}, {"token", credential.Token},
 		{"username", credential.Username}, {"password", credential.Password}}
 	for _, f := range fields {
 		if f.value == "" {
-			e.remove("registries", name, f.key)
+			e.remove(table[0], table[1], f.key)
 		} else {
-			e.set(f.value, "registries", name, f.key)
+			e.set(f.value, table[0], table[1], f.key)
 		}
 	}
 	text, err := e.done()

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
+	"github.com/geeknik/gal-pkg/internal/web"
 )
 
 const twoRegistries = `default_registry = "pub"
@@ -193,6 +194,50 @@ func TestURLMoved(t *testing.T) {
 	}
 }
 
+// TestSharedCredential shows that the shared cache gets what is stored for its origin, by itself or with a registry.
+func TestSharedCredential(t *testing.T) {
+	ctx := context.Background()
+	c := openCredentials(t, "GAL_REGISTRIES_COM_PANY_TOKEN", "gal_3")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(address, want string) {
+		t.Helper()
+		origin, err := web.Origin(address)
+		must(err)
+		if got, ok, err := c.ForShared(address); err != nil || ok != (want != "") || got.AuthorizationFor(origin) != want {
+			t.Errorf("%s: %q %v %v, want %q", address, got.AuthorizationFor(origin), ok, err, want)
+		}
+	}
+	holds("https://cache.example/bazel", "")
+	must(c.Set(ctx, "pub", Credential{Token: "gal_1"}))
+	must(c.SetShared(ctx, "https://Cache.example:443/bazel/", Credential{Username: "Aladdin", Password: "open sesame"}))
+	holds("https://cache.example/bazel", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+	holds("https://cache.example:8443/bazel", "")
+	holds("http://cache.example/bazel", "")
+	holds("https://pub.example/cache", "Bearer gal_1")
+	holds("https://com.example:8443/cache", "Bearer gal_3")
+	must(c.SetShared(ctx, "https://pub.example/cache", Credential{Token: "gal_2"}))
+	holds("https://pub.example/cache", "Bearer gal_2")
+	if got, _, err := c.For("pub"); err != nil || got.Token != "gal_1" {
+		t.Errorf("the registry has %v %v", got, err)
+	}
+	for want, bad := range map[string]Credential{"bad-credential": {Username: "a"}, "bad-origin": {Token: "a"}} {
+		if err := c.SetShared(ctx, "http://cache.example", bad); code(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	for _, want := range []bool{true, false} {
+		if had, err := c.RemoveShared(ctx); had != want || err != nil {
+			t.Errorf("removed %v %v", had, err)
+		}
+	}
+	holds("https://pub.example/cache", "Bearer gal_1")
+}
+
 func TestSetRefused(t *testing.T) {
 	rows := []struct {
 		registry string
@@ -237,6 +282,8 @@ func TestBadCredentialsShowNothing(t *testing.T) {
 		"[registries.pub]\ntoken = \"SECRET\"\n",
 		"[registries.pub]\ntokn = \"SECRET\"\n",
 		"registries = \"SECRET\"\n",
+		"cache.shared = \"SECRET\"\n",
+		"[cache.shared]\ntoken = \"SECRET\"\n",
 		"registries.pub = \"SECRET\"\n",
 		"[registries.a-b]\ntoken = \"SECRET\"\norigin = \"https://a.example\"\n[registries.a_b]\ntoken = \"SECRET\"\norigin = \"https://a.example\"\n",
 	}

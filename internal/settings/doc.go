@@ -69,6 +69,10 @@
 //	[registries.company]
 //	origin = "https://packages.company.com"  # where the credential goes, and nowhere else
 //	token = "gal_..."                        # or username and password
+//	[cache.shared]                           # likewise, of the cache that a team has in common
+//	origin = "https://cache.company.com"
+//	username = "alice"
+//	password = "..."
 //
 // It has mode 0600, and is not read when anybody but its owner may read it.
 //

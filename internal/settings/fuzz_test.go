@@ -95,29 +95,37 @@ func FuzzConfig(f *testing.F) {
 func FuzzCredentials(f *testing.F) {
 	f.Add([]byte("[registries.a]\norigin = 'https://a.example'\ntoken = 'gal_0123456789abcdef0123'\n"))
 	f.Add([]byte("registries.a = { origin = 'http://127.0.0.1:1', username = 'u', password = 'p w' }\r\n"))
+	f.Add([]byte("cache.shared = { origin = 'https://a.example', token = 'gal_0123456789abcdef0123' }\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		all, err := parseCredentials("c", data)
 		if err != nil {
 			return
 		}
-		for name, c := range all {
-			if c.Token != "" && strings.Contains(c.masked(), c.Token) {
-				t.Fatalf("%q shows %q", c.masked(), c.Token)
-			}
-			if c.AuthorizationFor(c.Origin+"x") != "" || c.AuthorizationFor(c.Origin) == "" {
-				t.Fatalf("%q is not bound to its origin", name)
-			}
-			if strings.ContainsAny(c.Authorization(), "\r\n") {
-				t.Fatalf("%q breaks out of its header", name)
-			}
-			text, err := editCredentials("c", nil, name, &c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			again, err := parseCredentials("c", text)
-			if err != nil || !reflect.DeepEqual(again, map[string]Credential{name: c}) {
-				t.Fatalf("%q came back different: %v", name, err)
-			}
+		for name, c := range all.registries {
+			comesBack(t, c, kept{registries: map[string]Credential{name: c}}, "registries", name)
+		}
+		if all.shared != (Credential{}) {
+			comesBack(t, all.shared, kept{map[string]Credential{}, all.shared}, "cache", "shared")
 		}
 	})
+}
+
+func comesBack(t *testing.T, c Credential, want kept, table ...string) {
+	t.Helper()
+	if c.Token != "" && strings.Contains(c.masked(), c.Token) {
+		t.Fatalf("%q shows %q", c.masked(), c.Token)
+	}
+	if c.AuthorizationFor(c.Origin+"x") != "" || c.AuthorizationFor(c.Origin) == "" {
+		t.Fatalf("%q is not bound to its origin", table)
+	}
+	if strings.ContainsAny(c.Authorization(), "\r\n") {
+		t.Fatalf("%q breaks out of its header", table)
+	}
+	text, err := editCredentials("c", nil, &c, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := parseCredentials("c", text); err != nil || !reflect.DeepEqual(again, want) {
+		t.Fatalf("%q came back different: %v", table, err)
+	}
 }

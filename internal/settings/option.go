@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -148,6 +149,11 @@ func (o option) check(text string) error {
 	case pathForm:
 		return checkPath(text)
 	case urlForm:
+		if u, err := url.Parse(text); err == nil && u.User != nil {
+			u.User = nil
+			without := web.Redact(u.String())
+			return fmt.Errorf("holds a user name or password; set it to %s, then: gal-pkg login --registry %s", without, without)
+		}
 		if _, err := web.Canonical(text); err != nil {
 			return fmt.Errorf("is no address: %w", err)
 		}

@@ -24,17 +24,17 @@ var errLong = errors.New("too long")
 // readAll reads the body of an answer of at most limit bytes.
 func (c *Client) readAll(ctx context.Context, target string, resp *http.Response, limit int64, share *share) ([]byte, error) {
 	if resp.ContentLength > packedLimit(limit) {
-		return nil, tooLarge(target, limit)
+		return nil, tooLarge(target, address(resp), limit)
 	}
 	share.waited = false
 	body := newArriving(resp.Body)
 	data, err := c.unpacker.readUnpacked(ctx, resp, body, limit, share)
 	switch {
 	case errors.Is(err, errLong):
-		return nil, tooLarge(target, limit)
+		return nil, tooLarge(target, address(resp), limit)
 	case err != nil:
 		// A host may give up those who wait for room. The next attempt has the room that this one has waited for.
-		return nil, &transient{err: err, came: body.came(), progress: share.waited}
+		return nil, &transient{err: err, at: address(resp), came: body.came(), progress: share.waited}
 	}
 	return data, nil
 }

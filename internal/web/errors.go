@@ -20,15 +20,33 @@ import (
 // codeUnreachable is the code of every failure to speak with a host.
 const codeUnreachable = "network-unreachable"
 
-// connectionError explains an error of the transport in one line.
-func connectionError(ctx context.Context, target string, err error) *fault.Error {
+// connectionError explains an error of the transport, of a request for target that failed at an address, in one line.
+func connectionError(ctx context.Context, target, at string, err error) *fault.Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fault.New(fault.Cancelled, "interrupted", "the request to %s was given up", host(target)).Because(context.Cause(ctx))
 	}
 	if f := fault.Of(err); f != nil {
 		return f
 	}
-	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", host(target), Cause(err)).WithFact("url %s", Redact(target))
+	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", place(target, at), Cause(err)).WithFact("url %s", Redact(at))
+}
+
+// failedAt is the address of the request that failed, which after a redirect is not the one that was asked for.
+func failedAt(target string, err error) string {
+	var failed *url.Error
+	if errors.As(err, &failed) && failed.URL != "" {
+		return failed.URL
+	}
+	return target
+}
+
+// place names the host at an address, and the host that has led there where that is another.
+func place(target, at string) string {
+	first, last := host(target), host(at)
+	if first != last {
+		last += " (to which " + first + " redirects)"
+	}
+	return last
 }
 
 // Cause says why there is no answer: in a few words that are safe to print, without the address that the libraries repeat,
@@ -40,9 +58,9 @@ func Cause(err error) string {
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var timeout net.Error
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
-		return "its proxy cannot be used: " + Cause(op.Err)
+	var proxied *proxyError
+	if errors.As(err, &proxied) {
+		return proxied.cause()
 	}
 	switch {
 	case errors.Is(err, errStalled):
@@ -99,8 +117,8 @@ func host(target string) string {
 
 // statusError explains an answer that is not the one asked for.
 func (c *Client) statusError(target string, resp *http.Response) *fault.Error {
-	status := resp.StatusCode
-	says := fmt.Sprintf("%s answers %d", host(target), status)
+	status, at := resp.StatusCode, address(resp)
+	says := fmt.Sprintf("%s answers %d", place(target, at), status)
 	if name := http.StatusText(status); name != "" {
 		says += " (" + strings.ToLower(name) + ")"
 	}
@@ -115,26 +133,40 @@ func (c *Client) statusError(target string, resp *http.Response) *fault.Error {
 	case http.StatusTooManyRequests:
 		e = fault.New(fault.Network, "rate-limited", "%s", says)
 	case http.StatusProxyAuthRequired:
-		e = proxyAuth(c.proxyOf(resp.Request))
+		e = proxyAuth(c.ProxyOf(resp.Request))
 	default:
 		e = fault.New(fault.Network, "http-status", "%s", says)
 	}
-	return e.WithFact("url %s", Redact(target))
+	return e.WithFact("url %s", Redact(at))
 }
 
-// proxyAuth says which proxy wants to know who we are.
+// address is where an answer came from at last.
+func address(resp *http.Response) string { return resp.Request.URL.String() }
+
+// proxyAuth says which proxy wants to know who we are, or does not take what it is told.
 func proxyAuth(proxy *url.URL) *fault.Error {
 	name := "the proxy"
 	if proxy != nil && proxy.Host != "" {
 		name += " " + printable(proxy.Host)
 	}
-	return fault.New(fault.Network, "proxy-auth", "%s asks for credentials", name).
+	does := "asks for credentials"
+	if proxy != nil && proxy.User != nil {
+		does = "refuses the credentials that it is sent"
+	}
+	return fault.New(fault.Network, "proxy-auth", "%s %s", name, does).
 		WithHelp("set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, and HTTP_PROXY where plain http is used")
 }
 
 // TooLarge is the code of an answer that is longer than the caller allowed.
 const TooLarge = "response-too-large"
 
-func tooLarge(target string, limit int64) *fault.Error {
-	return fault.New(fault.Network, TooLarge, "%s sends more than %d bytes", host(target), limit).WithFact("url %s", Redact(target))
+func tooLarge(target, at string, limit int64) *fault.Error {
+	return fault.New(fault.Network, TooLarge, "%s sends more than %d bytes", place(target, at), limit).WithFact("url %s", Redact(at))
+}
+
+// TooSlow is the code of an answer that comes more slowly than the caller wants to wait for.
+const TooSlow = "too-slow"
+
+func tooSlow(target, at string) *fault.Error {
+	return fault.New(fault.Network, TooSlow, "%s is too slow", place(target, at)).WithFact("url %s", Redact(at))
 }

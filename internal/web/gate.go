@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"syscall"
 
@@ -25,7 +24,7 @@ type gate struct {
 // transport is what carries a request: only the origin that a certificate is for gets to see it.
 func (g *gate) transport(r *http.Request) http.RoundTripper {
 	if g.known != nil && origin(r.URL) == g.client.o.Identity.Origin && atHome(r) {
-		if proxy := g.client.proxyOf(r); proxy != nil && proxy.Scheme == "https" {
+		if proxy := g.client.ProxyOf(r); proxy != nil && proxy.Scheme == "https" {
 			return g.tunnelled
 		}
 		return g.known
@@ -36,7 +35,11 @@ func (g *gate) transport(r *http.Request) http.RoundTripper {
 // RoundTrip checks the address, adds what belongs to it, and watches the progress of both bodies.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := g.client
-	if err := c.checkScheme(r); err != nil {
+	err := c.checkScheme(r)
+	if err == nil && r.URL.Scheme == "https" {
+		err = c.trusts()
+	}
+	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
@@ -56,7 +59,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
 	resp, err := g.transport(r).RoundTrip(r)
 	if err != nil {
-		return nil, w.end(err)
+		return nil, c.overProxy(r, w.end(err))
 	}
 	w.answer()
 	resp.Body = &receiveBody{body: resp.Body, watch: w, count: &c.bytes}
@@ -73,8 +76,8 @@ func (c *Client) checkScheme(r *http.Request) error {
 	u := r.URL
 	switch {
 	case c.o.Blocked != nil && c.o.Blocked(origin(u)):
-		return fault.New(fault.Network, "origin-blocked", "%s may not be asked", Redact(u.String())).
-			WithFact(`origin = "block" in registries.toml: only the mirrors of this registry are`)
+		return led(r, fault.New(fault.Network, "origin-blocked", "%s may not be asked", Redact(u.String())).
+			WithFact(`origin = "block" in registries.toml: only the mirrors of this registry are`))
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
@@ -82,8 +85,16 @@ func (c *Client) checkScheme(r *http.Request) error {
 	case isLoopbackHost(u.Hostname()), c.o.AllowInsecure != nil && c.o.AllowInsecure(origin(u)):
 		return nil
 	}
-	return fault.New(fault.Network, "insecure-url", "%s is not encrypted", Redact(u.String())).
-		WithHelp("use https, or set allow_insecure = true for this registry")
+	return led(r, fault.New(fault.Network, "insecure-url", "%s is not encrypted", Redact(u.String())).
+		WithHelp("use https, or set allow_insecure = true for this registry"))
+}
+
+// led adds who has led to a request, where it is the user's no more.
+func led(r *http.Request, e *fault.Error) error {
+	if r.Response != nil && r.Response.Request != nil {
+		e.WithFact("%s redirects there", Redact(r.Response.Request.URL.String()))
+	}
+	return e
 }
 
 // atHome reports whether no redirect that led to r has left its origin.
@@ -135,7 +146,7 @@ func (c *Client) stayOutside(r, first *http.Request, host string, refuse func(st
 	if c.inside(r, host) {
 		return refuse("which is in a private network")
 	}
-	if c.proxyOf(r) == nil {
+	if c.ProxyOf(r) == nil {
 		*r = *r.WithContext(context.WithValue(r.Context(), outsideOnly{}, true))
 	}
 	return nil
@@ -150,20 +161,11 @@ func (c *Client) inside(r *http.Request, host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return isInside(addr)
 	}
-	if c.proxyOf(r) != nil {
+	if c.ProxyOf(r) != nil {
 		return false
 	}
 	addrs, _ := c.o.Resolve(r.Context(), host)
 	return slices.ContainsFunc(addrs, isInside)
-}
-
-// proxyOf is the proxy that a request goes through, nil for none.
-func (c *Client) proxyOf(r *http.Request) *url.URL {
-	proxy, err := c.o.Proxy(r)
-	if err != nil {
-		return nil
-	}
-	return proxy
 }
 
 // outsideOnly marks the context of a request to which a public host has led.

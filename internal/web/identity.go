@@ -101,7 +101,7 @@ func readPEM(path string) ([]byte, error) {
 
 // certificateRefused explains the alert with which a host ends a connection because of the client's certificate, nil for
 // any other error. Another attempt would end like this one.
-func certificateRefused(target string, err error) *fault.Error {
+func certificateRefused(target, at string, err error) *fault.Error {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
 		return nil
@@ -109,12 +109,12 @@ func certificateRefused(target string, err error) *fault.Error {
 	var e *fault.Error
 	switch alert := op.Err.Error(); alert {
 	case "tls: certificate required":
-		e = fault.New(fault.Auth, "client-certificate", "%s asks for a client certificate", host(target))
+		e = fault.New(fault.Auth, "client-certificate", "%s asks for a client certificate", place(target, at))
 	case "tls: bad certificate", "tls: unsupported certificate", "tls: revoked certificate", "tls: expired certificate", "tls: unknown certificate",
 		"tls: unknown certificate authority", "tls: access denied":
-		e = fault.New(fault.Auth, "client-certificate", "%s does not take our client certificate: it says %s", host(target), strings.TrimPrefix(alert, "tls: "))
+		e = fault.New(fault.Auth, "client-certificate", "%s does not take our client certificate: it says %s", place(target, at), strings.TrimPrefix(alert, "tls: "))
 	default:
 		return nil
 	}
-	return e.WithFact("url %s", Redact(target)).WithHelp("set client_cert and client_key of the registry in registries.toml")
+	return e.WithFact("url %s", Redact(at)).WithHelp("set client_cert and client_key of the registry in registries.toml")
 }

@@ -253,14 +253,24 @@ func TestProxy(t *testing.T) {
 	lost := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	dead := httptest.NewServer(nil)
 	dead.Close()
+	over := make(chan struct{})
+	hanging := serve(t, func(http.ResponseWriter, *http.Request) { <-over })
+	defer close(over)
 	for _, tt := range []struct{ proxy, target, code, says string }{
 		{refusing.URL, "http://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
 		{refusing.URL, "https://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
-		{strings.Replace(refusing.URL, "//", "//user:hunter2@", 1), "https://registry.example/x", "proxy-auth", "asks for credentials"},
+		{strings.Replace(refusing.URL, "//", "//user:hunter2@", 1), "https://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " refuses the credentials"},
 		{lost.URL, "https://registry.example/x", codeUnreachable, "the proxy " + lost.Listener.Addr().String() + " does not lead there: it answers 502"},
-		{dead.URL, "https://registry.example/x", codeUnreachable, "cannot reach registry.example: its proxy cannot be used: connection refused"},
+		{dead.URL, "https://registry.example/x", codeUnreachable, "cannot reach registry.example: its proxy " + dead.Listener.Addr().String() + " cannot be used: connection refused"},
+		{strings.Replace(dead.URL, "//", "//user:hunter2@", 1), "http://registry.example/x", codeUnreachable, "its proxy " + dead.Listener.Addr().String() + " cannot be used"},
+		{hanging.URL, "https://registry.example/x", codeUnreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
+		{hanging.URL, "http://registry.example/x", codeUnreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
 	} {
-		c, _ := quick(t, through(tt.proxy))
+		o := through(tt.proxy)
+		if tt.proxy == hanging.URL {
+			o.Timeout = 100 * time.Millisecond
+		}
+		c, _ := quick(t, o)
 		_, err := c.Get(t.Context(), tt.target, GetOptions{})
 		if !fault.IsCode(err, tt.code) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s through %s: %v", tt.target, tt.proxy, err)
@@ -273,6 +283,59 @@ func TestProxy(t *testing.T) {
 	c, _ := quick(t, through(strings.Replace(working.URL, "//", "//user:pw@", 1)))
 	if r, err := c.Get(t.Context(), "http://registry.example/x", GetOptions{}); err != nil || string(r.Body) != "http://registry.example/xBasic dXNlcjpwdw==" {
 		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// TestProxiesOfTheEnvironment holds which variable is for what, and that one which cannot be meant is not passed over.
+func TestProxiesOfTheEnvironment(t *testing.T) {
+	for _, tt := range []struct {
+		env    string // NAME=value, apart by spaces
+		target string
+		proxy  string // "" for none; with ! the variable that is refused
+	}{
+		{"", "https://a.example/", ""},
+		{"HTTPS_PROXY=http://p:1", "https://a.example/", "http://p:1"},
+		{"HTTPS_PROXY=http://p:1", "http://a.example/", ""},
+		{"HTTPS_PROXY=p:1 HTTP_PROXY=q", "http://a.example/", "http://q"},
+		{"HTTPS_PROXY=http://p:1 https_proxy=http://q:2", "https://a.example/", "http://q:2"},
+		{"ALL_PROXY=socks5://p:1080", "https://a.example/", "socks5://p:1080"},
+		{"all_proxy=socks://p:1080", "http://a.example/", "socks5://p:1080"},
+		{"ALL_PROXY=http://p:1 HTTP_PROXY=http://q:2", "http://a.example/", "http://q:2"},
+		{"ALL_PROXY=http://p:1 HTTP_PROXY=http://q:2", "https://a.example/", "http://p:1"},
+		{"ALL_PROXY=http://p:1 NO_PROXY=a.example", "https://a.example/", ""},
+		{"ALL_PROXY=http://p:1", "http://127.0.0.1:80/", ""},
+		{"REQUEST_METHOD=GET HTTP_PROXY=http://p:1", "http://a.example/", ""},
+		{"HTTPS_PROXY=::::", "https://a.example/", "!HTTPS_PROXY"},
+		{"HTTPS_PROXY=::::", "http://a.example/", ""},
+		{"HTTPS_PROXY=:::: NO_PROXY=.example", "https://a.example/", ""},
+		{"HTTPS_PROXY=::::", "https://localhost/", ""},
+		{"https_proxy=http://", "https://a.example/", "!https_proxy"},
+		{"HTTP_PROXY=http://user:hunter2@", "http://a.example/", "!HTTP_PROXY"},
+		{"HTTP_PROXY=http://user:hunter2@p:port", "http://a.example/", "!HTTP_PROXY"},
+		{"ALL_PROXY=gopher://p", "https://a.example/", "!ALL_PROXY"},
+	} {
+		env := map[string]string{}
+		for _, field := range strings.Fields(tt.env) {
+			name, value, _ := strings.Cut(field, "=")
+			env[name] = value
+		}
+		r := httptest.NewRequest(http.MethodGet, tt.target, nil)
+		proxy, err := fromEnvironment(func(name string) string { return env[name] })(r)
+		if name, refused := strings.CutPrefix(tt.proxy, "!"); refused {
+			if !fault.IsCode(err, "bad-proxy") || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s, %s: got %v, %v", tt.env, tt.target, proxy, err)
+				continue
+			}
+			leaksNothing(t, err)
+			c, _ := quick(t, Options{AllowInsecure: func(string) bool { return true }, Proxy: func(*http.Request) (*url.URL, error) { return nil, err }})
+			if _, err := c.Get(t.Context(), tt.target, GetOptions{}); !fault.IsCode(err, "bad-proxy") || c.Counts().Retries > 0 {
+				t.Errorf("%s, %s: %v after %d retries", tt.env, tt.target, err, c.Counts().Retries)
+			}
+			continue
+		}
+		if got := fmt.Sprint(proxy); err != nil || got != tt.proxy && (tt.proxy != "" || proxy != nil) {
+			t.Errorf("%s, %s: got %v, %v", tt.env, tt.target, proxy, err)
+		}
 	}
 }
 

@@ -152,8 +152,9 @@ func (c *Client) send(ctx context.Context, method, target string, header http.He
 	if f := fault.Of(err); f != nil {
 		return nil, f
 	}
-	if f := certificateRefused(target, err); f != nil {
+	at := failedAt(target, err)
+	if f := certificateRefused(target, at, err); f != nil {
 		return nil, f
 	}
-	return nil, &transient{err: err}
+	return nil, &transient{err: err, at: at}
 }

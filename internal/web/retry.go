@@ -17,7 +17,7 @@ func (c *Client) refused(target string, resp *http.Response) error {
 	err := c.statusError(target, resp)
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
-		return &transient{err: err, status: resp.StatusCode, wait: retryAfter(resp.Header.Get("Retry-After"), c.o.Now())}
+		return &transient{err: err, at: address(resp), status: resp.StatusCode, wait: retryAfter(resp.Header.Get("Retry-After"), c.o.Now())}
 	}
 	return err
 }
@@ -36,6 +36,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 // transient marks an error that another try may not meet.
 type transient struct {
 	err      error
+	at       string        // the address that it was met at
 	status   int           // of the answer, 0 where there was none
 	wait     time.Duration // what the host asked for
 	came     time.Duration // for how long bytes of a body came
@@ -51,12 +52,13 @@ type Pause struct {
 	Reason string // why the last attempt failed, in a few words
 	Status int    // of its answer, 0 where there was none; 429 and 503 ask for fewer requests
 	For    time.Duration
+	Asked  bool // the host has asked for a pause
 }
 
 // policy is how often and how patiently something is tried.
 type policy struct {
 	retries int
-	pausing func(Pause)
+	pausing func(Pause) bool
 }
 
 func (c *Client) policy() policy { return policy{retries: c.o.Retries} }
@@ -86,13 +88,14 @@ func (c *Client) repeat(ctx context.Context, target string, p policy, attempt fu
 		}
 		passed := c.o.Now().Add(pause).Sub(began)
 		if left <= 0 || ctx.Err() != nil || passed > c.o.Patience || passed-asked > c.o.Silence {
-			return connectionError(ctx, target, again.err)
+			return connectionError(ctx, target, again.at, again.err)
 		}
-		if p.pausing != nil {
-			p.pausing(Pause{Host: host(target), Reason: brief(again), Status: again.status, For: pause})
+		told := Pause{Host: host(again.at), Reason: brief(again), Status: again.status, For: pause, Asked: again.wait > 0}
+		if p.pausing != nil && !p.pausing(told) {
+			return connectionError(ctx, target, again.at, again.err)
 		}
 		if err := c.o.Sleep(ctx, pause); err != nil {
-			return connectionError(ctx, target, err)
+			return connectionError(ctx, target, again.at, err)
 		}
 		c.retries.Add(1)
 	}

@@ -11,17 +11,29 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// enoughProgress is how many bytes more than ever before an attempt must bring for the next one to count as the first: a long file over a bad
-// line gets there in the end, and a host that sends a little each time does not hold us for ever.
-const enoughProgress = 1 << 20
+// enough is how many bytes more than ever before an attempt at a file of so many must bring for the next one to count as the
+// first: a long file over a bad line gets there in the end, and a host that sends a little each time does not hold us for ever.
+// Size is -1 where it is not known.
+func enough(size int64) int64 {
+	const most, parts = 256 << 10, 16
+	if size < 0 {
+		return most
+	}
+	return min(max(size/parts, 1), most)
+}
 
 // StreamOptions shape a Stream.
 type StreamOptions struct {
-	MaxBytes int64       // of the whole file; required
-	Resume   bool        // the sink can go on after [Body.Offset] bytes
-	Fresh    bool        // caches on the way are asked to look again
-	Retries  int         // attempts after the first; 0 means the client's, less than 0 none
-	Pausing  func(Pause) // is told before every pause between two attempts; may be nil
+	MaxBytes int64 // of the whole file; required
+	Resume   bool  // the sink can go on after [Body.Offset] bytes
+	From     int64 // with Resume: bytes that the sink has from elsewhere. Whether the rest fits them is the caller's to check
+	Fresh    bool  // caches on the way are asked to look again
+	Retries  int   // attempts after the first; 0 means the client's, less than 0 none
+	// MinRate is how many bytes a second the body must bring: it is asked whenever the time that an attempt may stand still
+	// is over. A host that sent less is given up, with code [TooSlow], and not tried again. Nil is next to nothing.
+	MinRate func() int64
+	// Pausing is told before every pause between two attempts; false ends them. Nil goes on.
+	Pausing func(Pause) bool
 }
 
 // A Body is an answer that is still coming.
@@ -38,7 +50,7 @@ type Body struct {
 // the host names the file's version by a strong validator (RFC 9110, section 13.1.5), else with the whole file, so that it
 // must begin anew. An error that sink makes itself ends the request and is returned as it is.
 func (c *Client) Stream(ctx context.Context, target string, o StreamOptions, sink func(Body) error) error {
-	s := &stream{client: c, target: target, o: o, sink: sink}
+	s := &stream{client: c, target: target, o: o, sink: sink, taken: o.From, most: o.From}
 	p := c.policy()
 	p.pausing = o.Pausing
 	if o.Retries != 0 {
@@ -57,6 +69,7 @@ type stream struct {
 	taken   int64  // bytes that the sink has
 	most    int64  // the most that it ever had; only what goes beyond is progress, so that beginning anew is none
 	version string // the strong validator of the file that they are of, "" where there is none
+	vouched bool   // what the sink has is from this host
 }
 
 func (s *stream) attempt(ctx context.Context) error {
@@ -73,10 +86,13 @@ func (s *stream) attempt(ctx context.Context) error {
 		size += s.taken
 	}
 	if size > s.o.MaxBytes {
-		return tooLarge(s.target, s.o.MaxBytes)
+		return tooLarge(s.target, address(resp), s.o.MaxBytes)
+	}
+	if b, ok := resp.Body.(*receiveBody); ok && s.o.MinRate != nil {
+		b.watch.expect(s.o.MinRate)
 	}
 	coming := newArriving(resp.Body)
-	body := &cappedBody{r: coming, left: s.o.MaxBytes - s.taken, target: s.target, limit: s.o.MaxBytes}
+	body := &cappedBody{r: coming, left: s.o.MaxBytes - s.taken, stream: s, resp: resp}
 	err = s.sink(Body{
 		Reader: body, Offset: s.taken, Size: size,
 		ContentType: resp.Header.Get("Content-Type"), URL: Redact(resp.Request.URL.String()),
@@ -85,7 +101,7 @@ func (s *stream) attempt(ctx context.Context) error {
 	var again *transient
 	if errors.As(body.failed, &again) {
 		again.came = coming.came()
-		again.progress = s.taken >= s.most+enoughProgress
+		again.progress = s.taken >= s.most+enough(size)
 	}
 	s.most = max(s.most, s.taken)
 	if body.failed != nil {
@@ -102,33 +118,37 @@ func (s *stream) header() http.Header {
 	}
 	if s.goesOn() {
 		h.Set("Range", fmt.Sprintf("bytes=%d-", s.taken))
-		h.Set("If-Range", s.version)
+		if s.version != "" {
+			h.Set("If-Range", s.version)
+		}
 	}
 	return h
 }
 
 // goesOn reports whether the rest alone can be asked for.
-func (s *stream) goesOn() bool { return s.o.Resume && s.taken > 0 && s.version != "" }
+func (s *stream) goesOn() bool { return s.o.Resume && s.taken > 0 && (s.version != "" || !s.vouched) }
 
 // begin judges the head of an answer: the whole file, or exactly the rest that was asked for.
 func (s *stream) begin(resp *http.Response) error {
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		s.taken, s.version = 0, strong(resp.Header.Get("ETag"))
+		s.taken, s.version, s.vouched = 0, strong(resp.Header.Get("ETag")), true
 		return nil
 	case !s.goesOn():
 		return s.client.refused(s.target, resp)
 	case resp.StatusCode == http.StatusPartialContent && s.isRest(resp.Header):
+		s.version, s.vouched = strong(resp.Header.Get("ETag")), true
 		return nil
 	case resp.StatusCode == http.StatusPartialContent, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		s.taken, s.version = 0, ""
-		return &transient{err: fault.New(fault.Network, "http-status", "%s does not send the rest of the file", host(s.target)).WithFact("url %s", Redact(s.target))}
+		s.taken, s.version, s.vouched = 0, "", true
+		at := address(resp)
+		return &transient{err: fault.New(fault.Network, "http-status", "%s does not send the rest of the file", place(s.target, at)).WithFact("url %s", Redact(at)), at: at}
 	}
 	return s.client.refused(s.target, resp)
 }
 
 func (s *stream) isRest(h http.Header) bool {
-	return strings.HasPrefix(h.Get("Content-Range"), fmt.Sprintf("bytes %d-", s.taken)) && h.Get("ETag") == s.version
+	return strings.HasPrefix(h.Get("Content-Range"), fmt.Sprintf("bytes %d-", s.taken)) && (!s.vouched || h.Get("ETag") == s.version)
 }
 
 // strong returns a validator that stands for the very bytes, "" for one that does not: two files with the same weak one
@@ -142,11 +162,12 @@ func strong(etag string) string {
 
 // cappedBody ends a body at its limit and remembers when the connection, not the caller, failed.
 type cappedBody struct {
-	r           io.Reader
-	left, limit int64
-	read        int64
-	target      string
-	failed      error
+	r      io.Reader
+	left   int64
+	read   int64
+	stream *stream
+	resp   *http.Response
+	failed error
 }
 
 func (b *cappedBody) Read(p []byte) (int, error) {
@@ -156,10 +177,13 @@ func (b *cappedBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p[:min(int64(len(p)), b.left+1)])
 	if int64(n) > b.left {
 		n = int(b.left)
-		b.failed = tooLarge(b.target, b.limit)
+		b.failed = tooLarge(b.stream.target, address(b.resp), b.stream.o.MaxBytes)
+		err = b.failed
+	} else if errors.Is(err, errSlow) {
+		b.failed = tooSlow(b.stream.target, address(b.resp))
 		err = b.failed
 	} else if err != nil && err != io.EOF {
-		b.failed = &transient{err: err}
+		b.failed = &transient{err: err, at: address(b.resp)}
 		err = b.failed
 	}
 	b.left -= int64(n)

@@ -94,6 +94,18 @@ func TestProgressIsNoFailure(t *testing.T) {
 	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 12 << 20, Resume: true}, into(&got)); err != nil || !bytes.Equal(got.Bytes(), want) || len(s.Requests("/file")) != 11 {
 		t.Errorf("%d bytes in %d requests: %v", got.Len(), len(s.Requests("/file")), err)
 	}
+	// What is enough depends on the length.
+	for n, cut := range map[int]string{6 << 20: "truncate:500000 /file", 1 << 14: "truncate:1100 /file"} {
+		_, url, want := faulty(t, n, cut)
+		c, _ := quick(t, Options{})
+		if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: int64(n), Resume: true}, into(&got)); err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: %d of %d bytes: %v", cut, got.Len(), n, err)
+		}
+	}
+	s, url, _ = faulty(t, 1<<20, "truncate:1 /file")
+	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 1 << 20, Resume: true}, into(&got)); !fault.IsCode(err, codeUnreachable) || len(s.Requests("/file")) != 2 {
+		t.Errorf("a byte each time: %v after %d requests", err, len(s.Requests("/file")))
+	}
 	// Beginning anew is no progress, however much comes each time.
 	s, url, _ = faulty(t, 12<<20, "truncate:1100000 /file")
 	s.Validator = faultserver.None
@@ -109,7 +121,7 @@ func TestPatience(t *testing.T) {
 	c.o.Sleep = func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil }
 	began := now
 	var told []Pause
-	err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 16, Pausing: func(p Pause) { told = append(told, p) }}, into(new(bytes.Buffer)))
+	err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 16, Pausing: func(p Pause) bool { told = append(told, p); return true }}, into(new(bytes.Buffer)))
 	if !fault.IsCode(err, "rate-limited") || now.Sub(began) != 2*time.Minute || len(s.Requests("/file")) != 3 {
 		t.Errorf("%v after %v and %d requests", err, now.Sub(began), len(s.Requests("/file")))
 	}

@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// errStalled is the cause of an attempt that stood still or crawled.
-var errStalled = errors.New("the connection stands still")
+// errStalled is the cause of an attempt that stood still or crawled, errSlow that of one which was slower than it should be.
+var (
+	errStalled = errors.New("the connection stands still")
+	errSlow    = errors.New("the connection is too slow")
+)
 
 // minProgress is how many bytes a body must bring in the time that it may stand still; less is a host that holds us.
 const minProgress = 1 << 10
@@ -30,6 +33,7 @@ type watch struct {
 	since    time.Time     // when the present read began
 	waited   time.Duration // time in reads since the last full measure of bytes
 	arrived  int           // bytes in that time
+	rate     func() int64  // bytes a second that must come, or nil
 }
 
 func newWatch(parent context.Context, limit time.Duration) *watch {
@@ -60,6 +64,13 @@ func (w *watch) answer() {
 	w.timer.Stop()
 }
 
+// expect sets how many bytes a second the body must bring.
+func (w *watch) expect(rate func() int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rate = rate
+}
+
 func (w *watch) resume() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,27 +78,35 @@ func (w *watch) resume() {
 	w.timer.Reset(w.limit)
 }
 
-// received notes the end of a read of n bytes and returns errStalled when too little came in too long a time.
+// received notes the end of a read of n bytes and returns an error when too little came in too long a time.
 func (w *watch) received(n int) error {
 	w.timer.Stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waited += time.Since(w.since)
 	w.arrived += n
-	if w.arrived >= minProgress {
+	if w.rate == nil && w.arrived >= minProgress {
 		w.waited, w.arrived = 0, 0
 	}
-	if w.waited > w.limit {
-		w.cancel(errStalled)
-		return errStalled
+	if w.waited <= w.limit {
+		return nil
 	}
-	return nil
+	crawls := errStalled
+	if w.arrived >= minProgress {
+		if float64(w.arrived) >= float64(w.rate())*w.waited.Seconds() {
+			w.waited, w.arrived = 0, 0
+			return nil
+		}
+		crawls = errSlow
+	}
+	w.cancel(crawls)
+	return crawls
 }
 
 // reason names the stall where an error is only its consequence.
 func (w *watch) reason(err error) error {
-	if errors.Is(context.Cause(w.ctx), errStalled) {
-		return errStalled
+	if cause := context.Cause(w.ctx); errors.Is(cause, errStalled) || errors.Is(cause, errSlow) {
+		return cause
 	}
 	return err
 }

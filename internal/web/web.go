@@ -11,20 +11,22 @@
 //     redirect has left that origin it does not come back. It is the only header that carries a secret.
 //   - Heads of answers are at most [MaxHeader] bytes, bodies what the caller allows: a body that comes packed, as zstd
 //     (RFC 8878) or gzip (RFC 1952), before and after it is unpacked.
-//   - Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Through a proxy, names are resolved there, so only
+//   - Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Through a proxy, names are resolved there, so only
 //     addresses and localhost can be judged as private.
+//   - Where SSL_CERT_FILE or SSL_CERT_DIR stand in for the system's authorities, there must be one in them.
 //   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.
 //   - Tried again are failed connections, answers cut short, 429 and 5xx, and only for requests that change nothing when
 //     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer, and
 //     never once [Options.Silence] or [Options.Patience] is over. What was cut short goes on where it was, if the host says
-//     by a strong ETag that it is still the same file.
+//     by a strong ETag that it is still the same file. An attempt that brought a good part of a file does not count.
 //
 // # Errors
 //
 // Every error is a *fault.Error with one line and no byte of a body: kind network (code network-unreachable, or
-// origin-blocked, insecure-url, bad-redirect, response-too-large, rate-limited, http-status), auth (auth-required for 401, auth-refused
-// for 403), not-found (url-not-found for 404 and 410), cancelled when the context is done. Addresses in them have lost
-// their userinfo and their query, where tokens live.
+// origin-blocked, insecure-url, bad-redirect, response-too-large, too-slow, rate-limited, http-status), auth (auth-required for 401, auth-refused
+// for 403), not-found (url-not-found for 404 and 410), manifest (bad-ca-file, bad-proxy: the environment), cancelled when the
+// context is done. They name the host that failed, and the one whose redirect led there. Addresses in them have lost their
+// userinfo and their query, where tokens live.
 //
 //	c, err := web.New(web.Options{UserAgent: "gal-pkg/1.0"})
 //	r, err := c.Get(ctx, "https://registry.example/registry.toml", web.GetOptions{MaxBytes: 1 << 20, IfNoneMatch: etag})
@@ -33,13 +35,13 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +101,8 @@ type Client struct {
 	requests atomic.Int64
 	bytes    atomic.Int64
 	retries  atomic.Int64
-	room     *room // for bodies that are longer than smallBody
+	trusts   func() error // about the system's authorities, which the first request over TLS needs
+	room     *room        // for bodies that are longer than smallBody
 	unpacker *unpacker
 }
 
@@ -110,7 +113,10 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, room: newRoom(), unpacker: newUnpacker()}
+	c := &Client{o: o, room: newRoom(), unpacker: newUnpacker(), trusts: func() error { return nil }}
+	if roots == nil {
+		c.trusts = sync.OnceValue(func() error { return checkAuthorities(os.Getenv) })
+	}
 	if c.o.Dial == nil {
 		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
 		c.o.Dial = d.DialContext
@@ -172,7 +178,7 @@ func (o Options) withDefaults() Options {
 		o.Patience = max(2*time.Minute, o.Silence)
 	}
 	if o.Proxy == nil {
-		o.Proxy = http.ProxyFromEnvironment
+		o.Proxy = fromEnvironment(os.Getenv)
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep
@@ -200,28 +206,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// authorities is nil, the system's, where there is no file.
-func authorities(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	bad := func(err error) error {
-		return fault.New(fault.Manifest, "bad-ca-file", "the file of certificate authorities %q cannot be used", path).Because(err)
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, bad(err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, bad(nil)
-	}
-	return pool, nil
 }
 
 // HTTP returns an http.Client that keeps the rules on schemes, redirects, credentials and progress, for a library that

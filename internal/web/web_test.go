@@ -14,6 +14,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -651,4 +653,124 @@ func TestLongBodiesTakeTurns(t *testing.T) {
 	}
 	cancel()
 	gets.Wait()
+}
+
+// A host to which another redirects is named by what fails there, and so is who has led there.
+func TestErrorsBehindARedirectNameBoth(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	at := func(s *httptest.Server) string { return s.Listener.Addr().String() }
+	there := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/cut":
+			w.Header().Set("Content-Length", "100")
+			fmt.Fprint(w, "cut short")
+		case r.URL.Path == "/long":
+			fmt.Fprint(w, strings.Repeat("x", 1<<12))
+		case r.URL.Path == "/hang":
+			<-r.Context().Done()
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	var to string
+	here := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) })
+	for _, tt := range []struct{ to, host, says string }{
+		{"https://evil.invalid/x?token=hunter2", "evil.invalid", "host"},
+		{closed.URL + "/x", at(closed), "connection refused"},
+		{there.URL + "/gone", at(there), "answers 404"},
+		{there.URL + "/cut", at(there), "cut short"},
+		{there.URL + "/long", at(there), "sends more than 1024 bytes"},
+		{there.URL + "/hang", at(there), "stands still"},
+	} {
+		to = tt.to
+		o := Options{Retries: -1}
+		if tt.says == "stands still" {
+			o.Timeout = 100 * time.Millisecond
+		}
+		c, _ := quick(t, o)
+		for name, ask := range map[string]func() error{
+			"get": func() error { _, err := c.Get(t.Context(), here.URL+"/a", GetOptions{MaxBytes: 1 << 10}); return err },
+			"stream": func() error {
+				return c.Stream(t.Context(), here.URL+"/a", StreamOptions{MaxBytes: 1 << 10}, into(new(bytes.Buffer)))
+			},
+			"plain": func() error {
+				resp, err := c.HTTP().Get(here.URL + "/a")
+				if err != nil {
+					return Explain(t.Context(), here.URL+"/a", err)
+				}
+				resp.Body.Close()
+				return nil
+			},
+		} {
+			err := ask()
+			if err == nil && name == "plain" {
+				continue // an answer is none of its errors
+			}
+			if want := tt.host + " (to which " + at(here) + " redirects)"; !strings.Contains(fmt.Sprint(err), want) || !strings.Contains(fmt.Sprint(err), tt.says) {
+				t.Errorf("%s to %s: %v", name, tt.to, err)
+			}
+			if facts := fault.Of(err).Facts; !slices.Equal(facts, []string{"url " + Redact(tt.to)}) {
+				t.Errorf("%s to %s: %q", name, tt.to, facts)
+			}
+			leaksNothing(t, err)
+		}
+	}
+	c, _ := quick(t, Options{})
+	to = "http://plain.invalid/x"
+	if _, err := c.Get(t.Context(), here.URL+"/a", GetOptions{}); !fault.IsCode(err, "insecure-url") || !slices.Contains(fault.Of(err).Facts, here.URL+"/a redirects there") {
+		t.Errorf("to a host that is not encrypted: %v", err)
+	}
+}
+
+// What stands in for the system's authorities must have one, or it is said at once; without TLS nobody looks.
+func TestAuthoritiesOfTheEnvironment(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("the system's authorities are not files")
+	}
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	t.Cleanup(s.Close)
+	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := file("good/ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+	text := file("bad/text", "root:x:0:0\n")
+	broken := file("bad/broken", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+	for _, tt := range []struct {
+		file, dirs, named string // named is what the error names, "" where there is none
+	}{
+		{"", "", ""},
+		{good, "", ""},
+		{good, "/no/such", ""},
+		{os.DevNull, "", ""}, // can be read but once
+		{"/no/such", "", `file of certificate authorities "/no/such"`},
+		{text, "", text},
+		{broken, filepath.Dir(good), broken},
+		{dir, "", dir},
+		{"", filepath.Dir(good), ""},
+		{"", "/no/such" + string(filepath.ListSeparator) + filepath.Dir(good), ""},
+		{"", "/no/such", `folder of certificate authorities "/no/such"`},
+		{"", filepath.Dir(text), filepath.Dir(text)},
+	} {
+		t.Setenv("SSL_CERT_FILE", tt.file)
+		t.Setenv("SSL_CERT_DIR", tt.dirs)
+		c, _ := quick(t, Options{})
+		if _, err := c.Get(t.Context(), plain.URL, GetOptions{}); err != nil {
+			t.Errorf("%+v, without TLS: %v", tt, err)
+		}
+		_, err := c.Get(t.Context(), s.URL, GetOptions{})
+		switch bad := fault.IsCode(err, "bad-ca-file"); {
+		case bad != (tt.named != ""), bad && !strings.Contains(err.Error(), tt.named), bad && c.Counts().Retries > 0:
+			t.Errorf("%+v: %v after %d retries", tt, err, c.Counts().Retries)
+		}
+	}
 }
