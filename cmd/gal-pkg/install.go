@@ -12,6 +12,7 @@ import (
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/project"
+	"github.com/geeknik/gal-pkg/resolve"
 )
 
 // choosing are the flags that say which part of the lock a build uses.
@@ -78,7 +79,7 @@ func (c *installCmd) Run(a *app) error {
 		return a.adviseOffline(err, p, fetching.Cache)
 	}
 	if c.DryRun {
-		return a.planned(plan, "install")
+		return a.preview(plan, c.choice(), fetching, "install")
 	}
 	return a.install(plan, c.choice(), fetching, "install")
 }
@@ -182,7 +183,7 @@ func (a *app) changes(plan *project.Plan) {
 	}
 }
 
-// installResult is the document of install, add, remove and update.
+// installResult is the document of install, add, remove and update; with --dry-run, of what they would do.
 type installResult struct {
 	Packages     int                 `json:"packages"`
 	Downloaded   int                 `json:"downloaded"`
@@ -212,12 +213,7 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
 		return err
 	}
-	count := 0
-	for _, s := range done.Packages {
-		if !s.Root {
-			count++
-		}
-	}
+	count := dependencies(done.Packages)
 	if done.Downloaded > 0 {
 		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), a.amount(done.Bytes))
 	}
@@ -236,6 +232,17 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	}, func(io.Writer) {})
 }
 
+// dependencies counts what is not of the project itself.
+func dependencies(selected []resolve.Selected) int {
+	count := 0
+	for _, s := range selected {
+		if !s.Root {
+			count++
+		}
+	}
+	return count
+}
+
 // inOtherWays says how packages got into a project, where not all are symbolic links.
 func inOtherWays(ways []install.LinkMode) string {
 	var words []string
@@ -247,6 +254,28 @@ func inOtherWays(ways []install.LinkMode) string {
 		return ""
 	}
 	return " as " + strings.Join(words, " and ")
+}
+
+// preview is the result of a command that is only to say what it would do.
+func (a *app) preview(plan *project.Plan, choice project.Choice, fetching project.Fetching, command string) error {
+	would, err := plan.Preview(a.ctx, choice, fetching.Cache)
+	if err != nil {
+		return err
+	}
+	if would.Download > 0 {
+		a.Status("Would fetch", "%s (%s)", cmdline.Plural(would.Download, "package"), cmdline.Size(would.Bytes))
+	}
+	if would.Link > 0 {
+		a.Status("Would link", "%s into .gal/packages", cmdline.Plural(would.Link, "package"))
+	}
+	rewritten, err := plan.Project.Rewritten()
+	if err != nil {
+		return err
+	}
+	return a.Result(command, installResult{
+		Packages: dependencies(would.Packages), Downloaded: would.Download, Bytes: would.Bytes,
+		Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: orEmpty(would.Yanked),
+	}, nil)
 }
 
 // planned is the result of a command that has only chosen.

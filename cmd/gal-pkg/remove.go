@@ -60,12 +60,12 @@ func (a *app) apply(p *project.Project, edit *manifest.Edit, dryRun bool, comman
 	if err != nil {
 		return err
 	}
-	if dryRun {
-		return a.planned(plan, command)
-	}
 	fetching, err := a.fetching()
 	if err != nil {
 		return err
+	}
+	if dryRun {
+		return a.preview(plan, project.Choice{}, fetching, command)
 	}
 	return a.install(plan, project.Choice{}, fetching, command)
 }

@@ -57,12 +57,12 @@ func (c *updateCmd) Run(a *app) error {
 			a.Status("Held back", "%s v%s (v%s exists; %s)", h.ID.Name, h.Version, h.Newest, h.Reason)
 		}
 	}
-	if c.DryRun {
-		return a.planned(plan, "update")
-	}
 	fetching, err := a.fetching()
 	if err != nil {
 		return err
+	}
+	if c.DryRun {
+		return a.preview(plan, project.Choice{}, fetching, "update")
 	}
 	return a.install(plan, project.Choice{}, fetching, "update")
 }
