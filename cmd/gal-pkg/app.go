@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -40,8 +41,10 @@ type app struct {
 	jobs   int // downloads at once; 0 means the default
 	set    *remote.Set
 	caches []*cache.Cache // that were opened, for counting
-	shown  *cmdline.Progress
 	pace   pace
+
+	showing sync.Once
+	shown   *cmdline.Progress // nil while nothing is shown
 
 	rehearsal *rehearsal // nil without --chaos
 }
@@ -60,7 +63,7 @@ func newApp(ctx context.Context, sys system, g *globals, k *kong.Context) *app {
 }
 
 func (a *app) close() {
-	a.shown.Stop()
+	a.endProgress()
 	a.count()
 	if a.set == nil {
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -113,6 +114,9 @@ func (a *app) configuredID(name string) (string, error) {
 func (a *app) verdict(command string, value any, text func(io.Writer), bad *fault.Error) error {
 	if bad == nil {
 		return a.Result(command, value, text)
+	}
+	if err := context.Cause(a.ctx); err != nil {
+		return err // that it was interrupted is what was found
 	}
 	var err error
 	if a.JSON {

@@ -13,4 +13,5 @@ const exitCodes = `0    it worked
 9    you said no, or a question could not be asked
 70   a bug of gal-pkg
 130  interrupted
+143  told to end, or left by its terminal
 `

@@ -30,7 +30,7 @@ import (
 //	crashed MIN
 //
 // PROJECT is a folder. SETUP is a command of gal-pkg that is run before, or "", and COMMAND the one that is stopped: by
-// SIGKILL, or with S interrupt or terminate by a signal that it may answer, with exit code 130. After each crash every
+// SIGKILL, or with S interrupt or terminate by a signal that it may answer, with exit code 130 or 143. After each crash every
 // gal.toml and gal.lock is as it was before or as the whole command leaves it, and `gal-pkg install` works and leaves
 // everything sound. Where only some of the manifests are new, that is told, and the same command again makes the others new.
 // MIN is how many crashes there have to be in a script at least: with fewer it has stopped testing.
@@ -168,7 +168,8 @@ func (c *crash) stopAt(s *stage, step string) error {
 		return fmt.Errorf("%s at %s: %s\n%s", c.signal, step, fmt.Sprintf(format, args...), out)
 	}
 	var exit *exec.ExitError
-	if c.signal != "kill" && (!errors.As(err, &exit) || exit.ExitCode() != 130) {
+	code := map[string]int{"interrupt": 130, "terminate": 143}[c.signal]
+	if code != 0 && (!errors.As(err, &exit) || exit.ExitCode() != code) {
 		return failed("%v", err)
 	}
 	half, err := s.goOn()

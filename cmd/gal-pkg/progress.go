@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -17,14 +19,88 @@ const narrow = 80
 
 // showProgress shows downloads on a terminal while they run, and nowhere else. It takes over what events tell of them.
 func (a *app) showProgress(events fetch.Events) fetch.Events {
-	screen, ok := a.sys.stderr.(*os.File)
-	if !ok || a.g.NoProgress || a.g.Quiet || !isTerminal(screen) || a.sys.env("TERM") == "dumb" {
+	if a.screen() == nil {
 		return events
 	}
-	if a.shown == nil {
-		a.shown = a.StartProgress(func() int { return columns(screen) }, a.now)
+	return followed(a.progress(), events)
+}
+
+// screen is the terminal that progress is shown on, nil for none.
+func (a *app) screen() *os.File {
+	screen, ok := a.sys.stderr.(*os.File)
+	if !ok || a.g.NoProgress || a.g.Quiet || a.sys.env("TERM") == "dumb" || !isTerminal(screen) {
+		return nil
 	}
-	return followed(a.shown, events)
+	return screen
+}
+
+// progress is begun when it is first asked for, on a [app.screen].
+func (a *app) progress() *cmdline.Progress {
+	a.showing.Do(func() {
+		screen := a.sys.stderr.(*os.File)
+		a.shown = a.StartProgress(func() int { return columns(screen) }, a.now)
+	})
+	return a.shown
+}
+
+// endProgress takes it off the screen, for good.
+func (a *app) endProgress() {
+	a.showing.Do(func() {})
+	a.shown.Stop()
+}
+
+// around is what requests go through: the faults of a rehearsal, and on a terminal a word about hosts that are silent. Nil is
+// nothing.
+func (a *app) around() func(http.RoundTripper) http.RoundTripper {
+	faults := a.rehearsed()
+	if a.screen() == nil {
+		return faults
+	}
+	return func(next http.RoundTripper) http.RoundTripper {
+		if faults != nil {
+			next = faults(next)
+		}
+		return shownRequests{next, a}
+	}
+}
+
+// shownRequests tells of requests that are not answered yet.
+type shownRequests struct {
+	next http.RoundTripper
+	app  *app
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s shownRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	asked := s.app.progress().Ask(r.URL.Host)
+	resp, err := s.next.RoundTrip(r)
+	if err != nil {
+		asked.End()
+		return nil, err
+	}
+	asked.Hear()
+	resp.Body = shownBody{resp.Body, asked}
+	return resp, nil
+}
+
+type shownBody struct {
+	io.ReadCloser
+	asked *cmdline.Asked
+}
+
+func (b shownBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.asked.End()
+	} else {
+		b.asked.Hear()
+	}
+	return n, err
+}
+
+func (b shownBody) Close() error {
+	b.asked.End()
+	return b.ReadCloser.Close()
 }
 
 // pace is from when to when downloads went on.

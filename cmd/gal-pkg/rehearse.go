@@ -96,8 +96,8 @@ func chaosProfile(m *manifest.Manifest, name string) (string, manifest.ChaosProf
 	return "", manifest.ChaosProfile{}, e
 }
 
-// around is what requests go through.
-func (a *app) around() func(http.RoundTripper) http.RoundTripper {
+// rehearsed is what requests go through in a rehearsal, nil for nothing.
+func (a *app) rehearsed() func(http.RoundTripper) http.RoundTripper {
 	if a.rehearsal == nil {
 		return nil
 	}

@@ -38,6 +38,9 @@ import (
 //	change FILE LINE OLD NEW    replace a regular expression in a line, or in every line for *; it must be there
 //	graft FILE FROM TO          give line TO of a published file the signature of line FROM
 //	[root]                      the user may write everywhere
+//	terminal COLUMNS REGEXP INT|TERM|HUP|FILE PROGRAM ARG...
+//	                            run a program on a terminal; once the screen matches, it gets a signal, or the file is made;
+//	                            what is on the screen in the end, and how the program ended, is then in the file screen
 //	await FILE                  wait until a file is there: a host that stalls makes the file stalled, and goes on when
 //	                            there is a file go-on
 func TestHostile(t *testing.T) {
@@ -58,7 +61,7 @@ func TestHostile(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"seed": seed, "vouch": vouch, "serve": serve, "edit": edit, "damage": damage,
-			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change, "protect": protect,
+			"host": host, "history": history, "replay": replay, "graft": graft, "await": await, "change": change, "protect": protect, "terminal": terminal,
 		},
 	})
 }

@@ -43,7 +43,10 @@ func (p *Printer) write(w io.Writer, text string) error {
 	}
 	before := p.live.erase()
 	if w == p.Stderr {
-		_, err := io.WriteString(w, before+text+p.live.draw())
+		if text = before + text + p.live.draw(); text == "" {
+			return nil
+		}
+		_, err := io.WriteString(w, text)
 		return err
 	}
 	// Both streams may be the same screen.

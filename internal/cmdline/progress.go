@@ -3,7 +3,6 @@ package cmdline
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +14,9 @@ import (
 //	      12.4 MB of 20.1 MB  61 %  large-package 1.2.0
 //	       0.3 MB of 3.2 MB    9 %  telemetry 0.5.1
 //	Downloading 41 of 300 packages, 13.0 MB of 23.9 MB, 8.2 MB/s
+//
+// Where nothing comes for a second, it says who is waited for. A terminal of fewer than 60 columns has names first, and of the
+// numbers what there is room for; no line is longer than the terminal is wide.
 //
 // It appears once something takes longer than a moment, is drawn anew ten times a second, and leaves nothing behind. A nil
 // Progress shows nothing, which is what there is without a terminal. It is for use by several goroutines at once.
@@ -34,6 +36,7 @@ type Progress struct {
 	bytes   int64  // that came, of what is done and of what is active
 	waiting string // what was last waited for, and since when
 	since   time.Time
+	asked   map[*Asked]struct{}
 	moved   time.Time // when the last byte came
 	pace    []sample
 }
@@ -56,6 +59,7 @@ const (
 	paceOver = 2 * time.Second // the speed is that of this time
 	maxRows  = 6               // packages that are shown
 	maxWait  = time.Minute
+	wide     = 59 // columns, without the last, in which a name has room beside its numbers
 	// standsAfter is for how long nothing comes before a wait is the reason.
 	standsAfter = time.Second
 	eraseBelow  = "\x1b[J"
@@ -64,7 +68,7 @@ const (
 // StartProgress begins to show progress on stderr, which must be a terminal as wide as width says. Stop it before the
 // program ends. Of two at a time the later one shows.
 func (p *Printer) StartProgress(width func() int, now func() time.Time) *Progress {
-	g := &Progress{printer: p, width: width, now: now, stop: make(chan struct{}), active: map[string]*transfer{}}
+	g := &Progress{printer: p, width: width, now: now, stop: make(chan struct{}), active: map[string]*transfer{}, asked: map[*Asked]struct{}{}}
 	p.mu.Lock()
 	p.live = g
 	p.mu.Unlock()
@@ -149,10 +153,57 @@ func (g *Progress) Wait(what string) {
 	g.change(func() { g.waiting, g.since = what, g.now() })
 }
 
-// stands reports whether nothing goes on because of what was waited for last.
-func (g *Progress) stands() bool {
+// Asked is a request that has not been answered in full.
+type Asked struct {
+	g     *Progress
+	host  string
+	since time.Time // when it was sent, or last brought anything
+}
+
+// Ask says that a host was asked for something. It is shown while nothing else goes on, until [Asked.End].
+func (g *Progress) Ask(host string) *Asked {
+	if g == nil {
+		return nil
+	}
+	a := &Asked{g: g, host: host, since: g.now()}
+	g.change(func() { g.asked[a] = struct{}{} })
+	return a
+}
+
+// Hear says that some of the answer came.
+func (a *Asked) Hear() {
+	if a != nil {
+		a.g.change(func() { a.since = a.g.now() })
+	}
+}
+
+// End says that nothing more is expected. Twice is fine.
+func (a *Asked) End() {
+	if a != nil {
+		a.g.change(func() { delete(a.g.asked, a) })
+	}
+}
+
+// stands returns what nothing goes on for, "" where something does: what was waited for last, else the host that has been
+// silent for longest.
+func (g *Progress) stands() string {
 	now := g.now()
-	return g.waiting != "" && now.Sub(g.since) < maxWait && now.Sub(g.moved) >= standsAfter
+	switch {
+	case now.Sub(g.moved) < standsAfter:
+		return ""
+	case g.waiting != "" && now.Sub(g.since) < maxWait:
+		return g.waiting
+	}
+	var silent *Asked
+	for a := range g.asked {
+		if silent == nil || cmp.Or(a.since.Compare(silent.since), strings.Compare(a.host, silent.host)) < 0 {
+			silent = a
+		}
+	}
+	if silent == nil || now.Sub(silent.since) < standsAfter {
+		return ""
+	}
+	return silent.host
 }
 
 func (g *Progress) change(fn func()) {
@@ -162,91 +213,4 @@ func (g *Progress) change(fn func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	fn()
-}
-
-// erase takes what is drawn off the screen. The caller has the printer's mutex, as for draw.
-func (g *Progress) erase() string {
-	if g.drawn == 0 {
-		return ""
-	}
-	up := fmt.Sprintf("\r\x1b[%dA", g.drawn)
-	g.drawn = 0
-	return up + eraseBelow
-}
-
-func (g *Progress) draw() string {
-	lines := g.lines()
-	width := max(g.width()-1, 20)
-	var out strings.Builder
-	for _, line := range lines {
-		if r := []rune(Printable(line)); len(r) > width {
-			line = string(r[:width])
-		} else {
-			line = string(r)
-		}
-		out.WriteString(line + "\n")
-	}
-	g.drawn = len(lines)
-	return out.String()
-}
-
-// lines are what is to be seen now, none where nothing is on its way.
-func (g *Progress) lines() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.active) == 0 && !g.stands() {
-		return nil
-	}
-	rows := make([]*transfer, 0, len(g.active))
-	arrived := 0
-	for _, t := range g.active {
-		if t.arrived {
-			arrived++
-		} else {
-			rows = append(rows, t)
-		}
-	}
-	slices.SortFunc(rows, func(a, b *transfer) int {
-		return cmp.Or(cmp.Compare(b.size-b.came, a.size-a.came), strings.Compare(a.name, b.name))
-	})
-	var lines []string
-	for _, t := range rows[:min(len(rows), maxRows)] {
-		lines = append(lines, t.line())
-	}
-	return append(lines, g.total(arrived))
-}
-
-func (t *transfer) line() string {
-	if t.size <= 0 {
-		return fmt.Sprintf("%24s        %s", Size(t.came), t.name)
-	}
-	return fmt.Sprintf("%24s  %3d %%  %s", Size(t.came)+" of "+Size(t.size), min(100*t.came/t.size, 100), t.name)
-}
-
-// total is the line for all; of what is active, so many have arrived.
-func (g *Progress) total(arrived int) string {
-	if g.stands() {
-		return fmt.Sprintf("%12s %s", "Waiting for", g.waiting)
-	}
-	text := fmt.Sprintf("%12s %d of %s, %s", "Downloading", g.done+arrived, Plural(max(g.planned, g.done+len(g.active)), "package"), Size(g.bytes))
-	if g.size > 0 {
-		text += " of " + Size(max(g.size, g.bytes))
-	}
-	if speed := g.speed(); speed > 0 {
-		text += ", " + Size(speed) + "/s"
-	}
-	return text
-}
-
-// speed is bytes a second over the last moments, 0 while there is too little to tell.
-func (g *Progress) speed() int64 {
-	now := g.now()
-	g.pace = append(g.pace, sample{now, g.bytes})
-	g.pace = slices.DeleteFunc(g.pace, func(s sample) bool { return now.Sub(s.at) > paceOver })
-	first, last := g.pace[0], g.pace[len(g.pace)-1]
-	took := last.at.Sub(first.at)
-	if took < 3*redraw {
-		return 0
-	}
-	return max(int64(float64(last.bytes-first.bytes)/took.Seconds()), 0)
 }

@@ -63,7 +63,7 @@ func TestProgress(t *testing.T) {
 		g.Begin("strange", 0)
 		g.Advance("large 1.0.0", 1_500_000)
 		shows("        1.5 MB of 3.0 MB   50 %  large 1.0.0\n           0 B of 1.0 MB    0 %  small 1.0.0\n" +
-			"                     0 B        strange\n Downloading 0 of 3 packages, 1.5 MB of 4.0 MB")
+			"                     0 B         strange\n Downloading 0 of 3 packages, 1.5 MB of 4.0 MB")
 		// What is printed stands above, and progress stays below.
 		p.Say("a line")
 		if err := p.Result("x", struct{}{}, cmdline.Text("a result\n")); err != nil {
@@ -92,12 +92,60 @@ func TestProgress(t *testing.T) {
 		g.Advance("early 1.0.0", 5)
 		g.Arrived("early 1.0.0")
 		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 4 of 5 packages, 4.0 MB of 4.0 MB")
+		// Nothing comes, and it is seen who is waited for: whoever has been silent for longest.
+		first := g.Ask("index.example")
+		time.Sleep(700 * time.Millisecond)
+		second := g.Ask("cdn.example")
+		time.Sleep(700 * time.Millisecond)
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Waiting for index.example")
+		first.Hear()
+		time.Sleep(700 * time.Millisecond)
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Waiting for cdn.example")
+		second.End()
+		g.Done("more \x1b[2J", true)
+		g.Done("early 1.0.0", true)
+		shows("a line\na result")
+		time.Sleep(500 * time.Millisecond)
+		shows("a line\na result\n Waiting for index.example")
+		first.End()
+		first.End()
+		shows("a line\na result")
 		g.Stop()
 		p.Say("the end")
 		if got := s.String(); got != "a line\na result\nthe end" {
 			t.Errorf("it leaves\n%s", got)
 		}
 	})
+}
+
+// Whatever the width, no line takes two on the screen, and a package is known by its name.
+func TestNarrowProgress(t *testing.T) {
+	for width, want := range map[int]string{
+		60: "        1.5 MB of 3.0 MB   50 %  large-package 1.0.0\n                     0 B         \\u2028 2.0.0\n Downloading 0 of 2 packages, 1.5 MB of 4.0 MB",
+		59: "large-package 1.0.0                       1.5 MB of 3.0 MB\n\\u2028 2.0.0                                           0 B\nDownloading 0 of 2 packages, 1.5 MB of 4.0 MB",
+		41: "large-package 1.0.      1.5 MB of 3.0 MB\n\\u2028 2.0.0                         0 B\nDownloading 0 of 2 packages, 1.5 MB of 4",
+		31: "large-package 1.0.0       50 %\n\\u2028 2.0.0\nDownloading 0 of 2 packages, 1",
+		21: "large-package   50 %\n\\u2028 2.0.0\nDownloading 0 of 2 p",
+		6:  "large\n\\u202\nDownl",
+		1:  "\n\n",
+		0:  "\n\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := new(screen)
+			p := &cmdline.Printer{Stdout: s, Stderr: s}
+			g := p.StartProgress(func() int { return width }, time.Now)
+			g.Plan(2, 4_000_000)
+			g.Begin("large-package 1.0.0", 3_000_000)
+			g.Begin("\u2028 2.0.0", 0)
+			g.Advance("large-package 1.0.0", 1_500_000)
+			time.Sleep(150 * time.Millisecond)
+			synctest.Wait()
+			if got := s.String(); got != want {
+				t.Errorf("with %d columns the screen is\n%s\nnot\n%s", width, got, want)
+			}
+			g.Stop()
+		})
+	}
 }
 
 func TestNoProgress(t *testing.T) {
@@ -107,6 +155,9 @@ func TestNoProgress(t *testing.T) {
 	g.Advance("a", 1)
 	g.Arrived("a")
 	g.Wait("b")
+	a := g.Ask("c")
+	a.Hear()
+	a.End()
 	g.Done("a", true)
 	g.Stop()
 }
