@@ -340,15 +340,23 @@ func (a *app) confirm(question, flag string) error {
 	if !a.asks() {
 		return fault.New(fault.Cancelled, "needs-answer", "%s", question).WithHelp("pass %s to say yes", flag)
 	}
-	fmt.Fprintf(a.Stderr, "%s [y/N] ", cmdline.Printable(question))
-	answer, err := bufio.NewReader(a.sys.stdin).ReadString('\n')
+	answer, err := a.ask(question + " [y/N] ")
 	if err != nil {
 		return err
 	}
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
 		return fault.New(fault.Cancelled, "cancelled", "cancelled; nothing was changed")
 	}
 	return nil
+}
+
+// ask returns what the user answers in one line.
+func (a *app) ask(question string) (answer string, err error) {
+	err = a.Ask(cmdline.Printable(question), func() (err error) {
+		answer, err = bufio.NewReader(a.sys.stdin).ReadString('\n')
+		return err
+	})
+	return strings.TrimSpace(answer), err
 }
 
 // secret reads a secret without showing it; flag names the other ways to give it.
@@ -356,12 +364,15 @@ func (a *app) secret(prompt, flag string) (string, error) {
 	if !a.asks() {
 		return "", fault.New(fault.Cancelled, "needs-answer", "%s is needed, and there is nobody to ask", prompt).WithHelp("%s", flag)
 	}
-	fmt.Fprintf(a.Stderr, "%s: ", prompt)
 	file, ok := a.sys.stdin.(interface{ Fd() uintptr })
 	if !ok {
 		return "", errors.New("standard input is no terminal")
 	}
-	text, err := term.ReadPassword(int(file.Fd()))
-	fmt.Fprintln(a.Stderr)
+	var text []byte
+	err := a.Ask(prompt+": ", func() (err error) {
+		text, err = term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(a.Stderr)
+		return err
+	})
 	return string(text), err
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/geeknik/gal-pkg/index"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
-	"github.com/geeknik/gal-pkg/internal/cmdline"
 	"github.com/geeknik/gal-pkg/internal/desk"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/keyless"
@@ -120,8 +119,7 @@ func (a *app) promptLogin(p keyless.Prompt) error {
 	if p.Way == keyless.WayDevice {
 		words = fmt.Sprintf("log in, in any browser, with the code %s at", p.Code)
 	}
-	_, err := fmt.Fprintln(a.Stderr, cmdline.Printable(words)+"\n   "+cmdline.Printable(p.URL))
-	return err
+	return a.Demand("%s\n   %s", words, p.URL)
 }
 
 // maxToken is the greatest length of an identity token, in bytes.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"strings"
 
@@ -67,12 +66,11 @@ func (c *tombstoneCmd) confirm(a *app, s *standing) error {
 		return fault.New(fault.Cancelled, "needs-answer", "%s in %s will be closed for ever, with %s", c.Package, s.registry.ID(), cmdline.Plural(len(s.pkg.Releases), "version")).
 			WithHelp("pass --confirm %s to say so", c.Package)
 	case name == "":
-		fmt.Fprintf(a.Stderr, "%s in %s will be closed for ever. Type its name to go on: ", c.Package, s.registry.ID())
-		answer, err := bufio.NewReader(a.sys.stdin).ReadString('\n')
+		answer, err := a.ask(fmt.Sprintf("%s in %s will be closed for ever. Type its name to go on: ", c.Package, s.registry.ID()))
 		if err != nil {
 			return err
 		}
-		name = strings.TrimSpace(answer)
+		name = answer
 	}
 	if name != c.Package {
 		return fault.New(fault.Cancelled, "cancelled", "%q is not %q; nothing was changed", name, c.Package)

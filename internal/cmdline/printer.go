@@ -30,14 +30,15 @@ type Printer struct {
 	Verbose        int
 	Colour         bool // on stderr
 
-	mu   sync.Mutex
-	live *Progress // below everything else, nil for none
+	mu     sync.Mutex
+	live   *Progress // below everything else, nil for none
+	asking bool      // the last line is a question
 }
 
 func (p *Printer) write(w io.Writer, text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.live == nil {
+	if p.live == nil || p.asking {
 		_, err := io.WriteString(w, text)
 		return unwritten(err)
 	}
@@ -54,6 +55,23 @@ func (p *Printer) write(w io.Writer, text string) error {
 	_, werr := io.WriteString(w, text)
 	_, derr := io.WriteString(p.Stderr, p.live.draw())
 	return unwritten(cmp.Or(werr, err, derr))
+}
+
+// Ask prints a question on stderr and has it answered, one at a time. Until it is, no progress is drawn over it.
+func (p *Printer) Ask(question string, answer func() error) error {
+	p.ask(true, question)
+	defer p.ask(false, "")
+	return answer()
+}
+
+func (p *Printer) ask(asking bool, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live != nil {
+		text = p.live.erase() + text
+	}
+	p.asking = asking
+	_, _ = io.WriteString(p.Stderr, text)
 }
 
 // unwritten says whose fault it is when nothing can be printed; a reader who has gone away is for [ExitCode] to see.
@@ -73,6 +91,11 @@ func (p *Printer) Status(verb, format string, args ...any) {
 		return
 	}
 	p.tell(p.Paint("32;1", fmt.Sprintf("%12s", verb)) + " " + Printable(fmt.Sprintf(format, args...)))
+}
+
+// Demand prints a line on stderr that the user has to see to go on, whatever else is not printed.
+func (p *Printer) Demand(format string, args ...any) error {
+	return p.write(p.Stderr, Printable(fmt.Sprintf(format, args...))+"\n")
 }
 
 // Say prints a line on stderr as it is.

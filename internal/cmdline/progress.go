@@ -173,7 +173,7 @@ func (g *Progress) Ask(host string) *Asked {
 // Hear says that some of the answer came.
 func (a *Asked) Hear() {
 	if a != nil {
-		a.g.change(func() { a.since = a.g.now() })
+		a.g.change(func() { a.since = a.g.now(); a.g.moved = a.since })
 	}
 }
 
@@ -184,15 +184,12 @@ func (a *Asked) End() {
 	}
 }
 
-// stands returns what nothing goes on for, "" where something does: what was waited for last, else the host that has been
-// silent for longest.
+// stands returns what nothing goes on for, "" where something does: what was waited for last, or a host that was asked since
+// then, the one that has been silent for longest.
 func (g *Progress) stands() string {
 	now := g.now()
-	switch {
-	case now.Sub(g.moved) < standsAfter:
+	if now.Sub(g.moved) < standsAfter {
 		return ""
-	case g.waiting != "" && now.Sub(g.since) < maxWait:
-		return g.waiting
 	}
 	var silent *Asked
 	for a := range g.asked {
@@ -200,10 +197,14 @@ func (g *Progress) stands() string {
 			silent = a
 		}
 	}
-	if silent == nil || now.Sub(silent.since) < standsAfter {
-		return ""
+	asked := silent != nil && now.Sub(silent.since) >= standsAfter
+	switch {
+	case g.waiting != "" && now.Sub(g.since) < maxWait && (!asked || !silent.since.After(g.since)):
+		return g.waiting
+	case asked:
+		return silent.host
 	}
-	return silent.host
+	return ""
 }
 
 func (g *Progress) change(fn func()) {

@@ -99,20 +99,33 @@ func TestProgress(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Waiting for index.example")
 		first.Hear()
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(1100 * time.Millisecond)
 		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Waiting for cdn.example")
+		// What was waited for goes before who was asked until then.
+		g.Wait("the cache, which another process is cleaning")
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Waiting for the cache, which another process is cleaning")
+		third := g.Ask("later.example")
+		third.Hear()
+		shows("a line\na result\n              0 B of 1 B    0 %  more \\x1b[2J\n Downloading 4 of 5 packages, 4.0 MB of 4.0 MB")
+		third.End()
+		time.Sleep(time.Minute)
 		second.End()
 		g.Done("more \x1b[2J", true)
 		g.Done("early 1.0.0", true)
-		shows("a line\na result")
-		time.Sleep(500 * time.Millisecond)
 		shows("a line\na result\n Waiting for index.example")
+		// A question stays alone while it is asked.
+		_ = p.Ask("sure?\n", func() error {
+			time.Sleep(5 * time.Second)
+			shows("a line\na result\nsure?")
+			return nil
+		})
+		shows("a line\na result\nsure?\n Waiting for index.example")
 		first.End()
 		first.End()
-		shows("a line\na result")
+		shows("a line\na result\nsure?")
 		g.Stop()
 		p.Say("the end")
-		if got := s.String(); got != "a line\na result\nthe end" {
+		if got := s.String(); got != "a line\na result\nsure?\nthe end" {
 			t.Errorf("it leaves\n%s", got)
 		}
 	})
