@@ -254,9 +254,7 @@ func (a *app) ended(command string, err error) int {
 	code := cmdline.ExitCode(err)
 	switch {
 	case code == cmdline.ExitInterrupt:
-		if s := (cmdline.Signal{}); errors.As(context.Cause(a.ctx), &s) {
-			code = s.ExitCode()
-		}
+		code = cmdline.InterruptCode(a.ctx)
 		a.Fail(command, fault.New(fault.Cancelled, "interrupted", "interrupted; nothing was changed that is not complete"))
 	case code == cmdline.ExitPipe:
 	case errors.Is(err, errQuiet):

@@ -185,9 +185,11 @@ func (a *app) changes(plan *project.Plan) {
 
 // installResult is the document of install, add, remove and update; with --dry-run, of what they would do.
 type installResult struct {
+	DryRun       bool                `json:"dry_run,omitempty"`
 	Packages     int                 `json:"packages"`
 	Downloaded   int                 `json:"downloaded"`
 	Bytes        int64               `json:"bytes"`
+	Linked       int                 `json:"linked,omitempty"` // of a dry run: packages that are not in place
 	Signatures   int                 `json:"signatures"`
 	Changes      []project.Change    `json:"changes"`      // to gal.lock
 	Requirements []project.Rewritten `json:"requirements"` // what changes in gal.toml
@@ -210,9 +212,6 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	if err != nil {
 		return err
 	}
-	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
-		return err
-	}
 	count := dependencies(done.Packages)
 	if done.Downloaded > 0 {
 		a.Status("Downloaded", "%s (%s)", cmdline.Plural(done.Downloaded, "package"), a.amount(done.Bytes))
@@ -221,6 +220,9 @@ func (a *app) install(plan *project.Plan, choice project.Choice, fetching projec
 	a.Status("Installed", "%s in .gal/packages%s", cmdline.Plural(count, "package"), inOtherWays(done.Links.Ways))
 	if done.Unstamped != nil {
 		a.Debug("%v", fmt.Errorf("writing .gal/state: %w", done.Unstamped))
+	}
+	if err := fetching.Shared.Settle(a.ctx, fetching.Events); err != nil {
+		return err
 	}
 	rewritten, err := plan.Project.Rewritten()
 	if err != nil {
@@ -262,6 +264,10 @@ func (a *app) preview(plan *project.Plan, choice project.Choice, fetching projec
 	if err != nil {
 		return err
 	}
+	if missing := would.Download; missing > 0 && a.g.Offline {
+		return fault.New(fault.Network, "offline-miss", "%d of %d packages are not in the cache", missing, dependencies(would.Packages)).
+			WithHelp("gal-pkg fetch    # once, without --offline")
+	}
 	if would.Download > 0 {
 		a.Status("Would fetch", "%s (%s)", cmdline.Plural(would.Download, "package"), cmdline.Size(would.Bytes))
 	}
@@ -273,7 +279,7 @@ func (a *app) preview(plan *project.Plan, choice project.Choice, fetching projec
 		return err
 	}
 	return a.Result(command, installResult{
-		Packages: dependencies(would.Packages), Downloaded: would.Download, Bytes: would.Bytes,
+		DryRun: true, Packages: dependencies(would.Packages), Downloaded: would.Download, Bytes: would.Bytes, Linked: would.Link,
 		Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: orEmpty(would.Yanked),
 	}, nil)
 }
@@ -284,7 +290,7 @@ func (a *app) planned(plan *project.Plan, command string) error {
 	if err != nil {
 		return err
 	}
-	return a.Result(command, installResult{Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: []project.Yanked{}}, nil)
+	return a.Result(command, installResult{DryRun: true, Changes: orEmpty(plan.Changes), Requirements: orEmpty(rewritten), Yanked: []project.Yanked{}}, nil)
 }
 
 func orEmpty[T any](list []T) []T {

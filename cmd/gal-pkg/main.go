@@ -8,11 +8,9 @@ import (
 	"context"
 	"math"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/cmdline"
 )
@@ -21,24 +19,11 @@ func main() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		collectLate()
 	}
-	code := run(untilSignal(context.Background()), os.Args[1:], system{
+	code := run(cmdline.UntilSignal(context.Background()), os.Args[1:], system{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		env: os.Getenv,
 	})
 	os.Exit(code)
-}
-
-// untilSignal returns a context that ends with the first signal that ends a program; its cause is a [cmdline.Signal]. Signals
-// stay taken to the end: one that comes when all is done must not turn success into a death.
-func untilSignal(ctx context.Context) context.Context {
-	ctx, cancel := context.WithCancelCause(ctx)
-	came := make(chan os.Signal, 1)
-	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		signal.Notify(came, syscall.SIGHUP)
-	}
-	go func() { cancel(cmdline.Signal{Signal: <-came}) }()
-	return ctx
 }
 
 // firstCollection is the memory at which garbage is first collected, in bytes: most commands live for a fraction of a second

@@ -126,7 +126,8 @@ func (a *app) ended(command string, err error) int {
 	code := cmdline.ExitCode(err)
 	switch {
 	case code == cmdline.ExitInterrupt:
-		a.Say("interrupted; the next run finishes what was begun")
+		code = cmdline.InterruptCode(a.ctx)
+		a.Fail(command, fault.New(fault.Cancelled, "interrupted", "interrupted; the next run finishes what was begun"))
 	case code == cmdline.ExitPipe, errors.Is(err, errQuiet):
 	default:
 		a.Fail(command, err)

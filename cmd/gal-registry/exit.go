@@ -12,4 +12,5 @@ const exitCodes = `0    it worked
 9    cancelled
 70   a bug of gal-registry
 130  interrupted
+143  told to end, or left by its terminal
 `

@@ -7,14 +7,12 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/geeknik/gal-pkg/internal/cmdline"
 )
 
 func main() {
-	// Signals stay taken to the end: one that comes when all is done must not turn success into a death.
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now, env: os.Getenv})
+	code := run(cmdline.UntilSignal(context.Background()), os.Args[1:], system{stdout: os.Stdout, stderr: os.Stderr, now: time.Now, env: os.Getenv})
 	os.Exit(code)
 }

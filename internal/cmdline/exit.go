@@ -3,7 +3,6 @@ package cmdline
 import (
 	"context"
 	"errors"
-	"os"
 	"syscall"
 
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -38,24 +37,6 @@ var exitOf = map[fault.Kind]int{
 	fault.Auth:       ExitAuth,
 	fault.Cancelled:  ExitCancelled,
 	fault.Internal:   ExitInternal,
-}
-
-// Signal is the cause with which a context ends for a signal; it is [context.Canceled], as the cause of any end is that
-// somebody wanted.
-type Signal struct{ os.Signal }
-
-// Error names the signal.
-func (s Signal) Error() string { return s.Signal.String() + " signal received" }
-
-// Is holds for [context.Canceled].
-func (s Signal) Is(target error) bool { return target == context.Canceled }
-
-// ExitCode is the code of a program that the signal ended.
-func (s Signal) ExitCode() int {
-	if s.Signal == os.Interrupt {
-		return ExitInterrupt
-	}
-	return ExitTerminated
 }
 
 // ExitCode is the code of an error: that of the gravest kind in it, integrity before credentials before network before
