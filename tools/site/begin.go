@@ -13,8 +13,12 @@ import (
 	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
-// unfinished is the name of a file in a registry's folder that is there, and locked, while Init makes the registry.
-const unfinished = ".unfinished"
+// unfinished is the name of a file in a registry's folder that is there, and locked, while Init makes the registry. By what is
+// in it, it is known to be Init's: what it stands beside is removed.
+const (
+	unfinished     = ".unfinished"
+	unfinishedText = "gal-registry init has not ended here. The next one removes everything in this folder.\n"
+)
 
 // making is a folder in which Init makes a registry.
 type making struct {
@@ -34,7 +38,7 @@ func beginIn(ctx context.Context, dir string) (*making, error) {
 	fresh := len(left) == 0
 	file := filepath.Join(dir, unfinished)
 	if fresh {
-		if err := atomicfile.Create(file, nil, 0o600); err != nil {
+		if err := atomicfile.Create(file, []byte(unfinishedText), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +47,7 @@ func beginIn(ctx context.Context, dir string) (*making, error) {
 	over()
 	lock, err := filelock.Acquire(try, file, filelock.Options{There: true})
 	if err != nil {
-		return nil, fault.New(fault.Manifest, "registry-unfinished", "another gal-registry init makes a registry in %s", dir).Because(err)
+		return nil, fault.New(fault.Manifest, "registry-unfinished", "another gal-registry init makes a registry in %s", dir)
 	}
 	m := &making{dir, lock}
 	if err := m.clear(fresh); err != nil {
@@ -65,10 +69,36 @@ func leftIn(dir string) (names []string, err error) {
 	strange := slices.ContainsFunc(names, func(name string) bool {
 		return !slices.Contains([]string{unfinished, PublicDir, UploadsDir, RepoDir, RootKeysDir, "keys", "state", "tokens.toml"}, strings.TrimPrefix(name, atomicfile.TempPrefix))
 	})
-	if strange || len(names) > 0 && !slices.Contains(names, unfinished) {
+	alone := len(names) == 1 && names[0] == unfinished
+	if strange || len(names) > 0 && !isUnfinished(dir) && !(alone && isTorn(dir)) {
 		return nil, notEmpty(dir)
 	}
 	return names, nil
+}
+
+// isUnfinished reports whether an Init has begun in a folder, and not ended.
+func isUnfinished(dir string) bool {
+	text, err := atomicfile.Read(filepath.Join(dir, unfinished), int64(len(unfinishedText)))
+	return err == nil && string(text) == unfinishedText
+}
+
+// isTorn reports whether the file is one that the disk did not get all of.
+func isTorn(dir string) bool {
+	text, err := atomicfile.Read(filepath.Join(dir, unfinished), int64(len(unfinishedText)))
+	return err == nil && strings.HasPrefix(unfinishedText, strings.TrimRight(string(text), "\x00"))
+}
+
+// sign has the file say what it is, where it is torn. Its lock stays.
+func (m *making) sign() error {
+	if isUnfinished(m.dir) {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(m.dir, unfinished), os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(unfinishedText)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func notEmpty(dir string) error {
@@ -90,7 +120,7 @@ func (m *making) clear(fresh bool) error {
 	if fresh && len(left) > 1 {
 		return errors.Join(notEmpty(m.dir), os.Remove(filepath.Join(m.dir, unfinished)))
 	}
-	if err := atomicfile.SyncDir(m.dir); err != nil {
+	if err := errors.Join(m.sign(), atomicfile.SyncDir(m.dir)); err != nil {
 		return err
 	}
 	for _, name := range left {
@@ -118,7 +148,7 @@ func (m *making) end() error {
 
 // checkMade refuses a folder in which Init has not ended.
 func checkMade(dir string) error {
-	if _, err := os.Lstat(filepath.Join(dir, unfinished)); err != nil {
+	if !isUnfinished(dir) {
 		return nil
 	}
 	return fault.New(fault.NotFound, "registry-unfinished", "%s holds a registry that is not finished: gal-registry init runs, or was cut off", dir).

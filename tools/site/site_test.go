@@ -424,13 +424,20 @@ func TestStampsNeverFall(t *testing.T) {
 // TestInitAnew: what an Init that was cut off has left is no registry, and is in nobody's way unless something else is there too.
 func TestInitAnew(t *testing.T) {
 	r := sitetest.New(t)
-	if err := errors.Join(os.WriteFile(r.Path(".unfinished"), nil, 0o600), os.Remove(r.Path("tokens.toml"))); err != nil {
+	o := site.InitOptions{ID: "other.test", Now: sitetest.Now}
+	if err := os.WriteFile(r.Path(".unfinished"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Init(t.Context(), r.Path(), o); !fault.IsCode(err, "not-empty") || !exists(r.Path("tokens.toml")) {
+		t.Errorf("beside a file of somebody else: %v", err)
+	}
+	text := "gal-registry init has not ended here. The next one removes everything in this folder.\n"
+	if err := errors.Join(os.WriteFile(r.Path(".unfinished"), []byte(text), 0o600), os.Remove(r.Path("tokens.toml"))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := site.Open(r.Path()); !fault.IsCode(err, "registry-unfinished") {
 		t.Errorf("opened: %v", err)
 	}
-	o := site.InitOptions{ID: "other.test", Now: sitetest.Now}
 	runs := flock.New(r.Path(".unfinished"))
 	if ok, err := runs.TryLock(); !ok || err != nil {
 		t.Fatal(err)
@@ -458,6 +465,20 @@ func TestInitAnew(t *testing.T) {
 	defer s.Close()
 	if config, _, err := s.Config(); err != nil || config.ID != "other.test" {
 		t.Errorf("%+v, %v", config, err)
+	}
+}
+
+// TestInitTorn: of the file that Init begins with, a power cut may leave a part.
+func TestInitTorn(t *testing.T) {
+	for text, whole := range map[string]bool{"": true, "\x00\x00\x00": true, "gal-registry init has": true, "mine": false} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, ".unfinished"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := site.Init(t.Context(), dir, site.InitOptions{ID: sitetest.ID, Now: sitetest.Now})
+		if whole && err != nil || !whole && !fault.IsCode(err, "not-empty") {
+			t.Errorf("with %q: %v", text, err)
+		}
 	}
 }
 
