@@ -144,7 +144,7 @@ func (a *app) registries() (*remote.Set, error) {
 	a.set = remote.New(remote.Options{
 		Git:   a.gitBinary,
 		Specs: specs(configured.All), Default: configured.Default, Override: a.g.Registry,
-		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(),
+		CacheDir: dirs.Cache, StateDir: dirs.State, Offline: a.g.Offline, Now: a.now(), Clock: a.now,
 		UserAgent: "gal-pkg/" + programVersion, Around: a.around(),
 		Authorization: func(name string) (func(origin string) string, error) {
 			if _, ok := configured.All[name]; !ok {

@@ -159,7 +159,7 @@ func (a *app) sharedAccount(user *settings.User) (account, error) {
 func (a *app) checkRegistry(user *settings.User, r settings.Registry, credential settings.Credential) error {
 	set := remote.New(remote.Options{
 		Specs: map[string]remote.Spec{r.Name: spec(r)}, Default: r.Name, CacheDir: user.Dirs.Cache, StateDir: user.Dirs.State,
-		UserAgent: "gal-pkg/" + programVersion, Notice: a.Note,
+		Now: a.now(), Clock: a.now, UserAgent: "gal-pkg/" + programVersion, Notice: a.Note,
 		Authorization: func(string) (func(string) string, error) { return credential.AuthorizationFor, nil },
 	})
 	defer set.Close(a.ctx)

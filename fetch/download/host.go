@@ -38,13 +38,9 @@ func (f *fetcher) fromOne(ctx context.Context, item Item, address string, last b
 	}
 	f.o.Events.Start(item)
 	r := &request{f: f, item: item, address: address, from: web.Redact(address), window: w, ticket: ticket, p: p, last: last}
-	joined := p.Len() > 0
-	err = r.stream(ctx)
-	if wrongBytes(err) {
-		r.fresh = true
-		if again := r.stream(ctx); again == nil || wrongBytes(again) || joined {
-			err = again // where another host's bytes were joined to this one's, the first answer blames nobody
-		}
+	r.others = p.Len() > 0
+	if err = r.stream(ctx); wrongBytes(err) {
+		err = r.again(ctx, err)
 	}
 	w.leave(err == nil)
 	if ctx.Err() == nil {
@@ -71,9 +67,25 @@ type request struct {
 	window  *window
 	ticket  int
 	p       *cache.Pending
+	others  bool // p begins with bytes of another host
+	joined  bool // and these were taken for the beginning of what this one sent
 	last    bool // there is no other address to go to
 	busy    bool // the host asks for a pause, and there is
 	fresh   bool
+}
+
+// again asks for the whole archive past all caches, after wrong bytes, and returns their error where that fails in another
+// way; but where another host's bytes were joined to this one's, they blame nobody.
+func (r *request) again(ctx context.Context, wrong error) error {
+	if err := r.p.Reset(); err != nil {
+		return err
+	}
+	joined := r.joined
+	r.fresh, r.others = true, false
+	if err := r.stream(ctx); err == nil || wrongBytes(err) || joined {
+		return err
+	}
+	return wrong
 }
 
 // leastRate is how many bytes a second a host must send, with all that it sends us, while there is another address.
@@ -87,10 +99,7 @@ func (e *leftError) Unwrap() error { return e.error }
 func (r *request) stream(ctx context.Context) error {
 	// The limit of the stream is one byte more: the one too many must arrive to be seen as a wrong archive, which is a
 	// graver thing than a host that sends too much.
-	o := web.StreamOptions{MaxBytes: archive.MaxPacked + 1, Resume: true, Fresh: r.fresh, Pausing: r.pausing}
-	if !r.fresh {
-		o.From = r.p.Len()
-	}
+	o := web.StreamOptions{MaxBytes: archive.MaxPacked + 1, Resume: true, From: r.p.Len(), Fresh: r.fresh, Pausing: r.pausing}
 	if !r.last {
 		o.Retries, o.MinRate = 1, r.leastRate // time is better spent elsewhere
 	}
@@ -128,7 +137,9 @@ func (r *request) take(b web.Body) error {
 		if err := r.p.Reset(); err != nil {
 			return err
 		}
+		r.others = false
 	}
+	r.joined = r.others
 	buf := r.f.buffer()
 	defer r.f.buffers.Put(buf)
 	_, err := io.CopyBuffer(&progress{f: r.f, item: r.item, w: r.p, n: r.p.Len()}, b, buf[:])

@@ -10,6 +10,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
+	"github.com/geeknik/gal-pkg/tools/faultserver"
 )
 
 // TestABusyMirrorIsLeftToOthers: nobody waits for a host that asks for a pause while there is another.
@@ -130,6 +131,42 @@ func TestTheRestFromAnotherMirror(t *testing.T) {
 			t.Errorf("%s: asked for %q, want %q", name, got, tt.ranges)
 		}
 		sound(t, o.Cache, items)
+	}
+}
+
+// TestTheRestIsWrong: a host that sends other bytes to one who asked for the rest is to blame for them where they are all its
+// own, whatever becomes of its second answer, and not where another's are among them. Nobody is asked for what comes after
+// wrong bytes.
+func TestTheRestIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		validator faultserver.Validator
+		served    bool // by the third host
+	}{
+		"the whole of another file":  {faultserver.None, false},
+		"the rest of another's file": {faultserver.Strong, true},
+	} {
+		h, _ := newHost(t, 0)
+		items := []Item{h.add(t, "one", 1000)}
+		path := strings.TrimPrefix(items[0].URLs[0], h.URL)
+		other, _ := newHost(t, 0)
+		other.archives[path] = slices.Clone(h.archives[path])
+		other.archives[path][7]++
+		_, firstURL := faulty(t, other, "truncate:400 /** 1", "reset /**")
+		second, secondURL := faulty(t, other, "reset /** 2-9")
+		second.Validator = tt.validator
+		third, thirdURL := faulty(t, h)
+		o := options(t, t.TempDir())
+		results, err := Fetch(t.Context(), at(items, firstURL, secondURL, thirdURL), o)
+		asked := third.Requests("/**")
+		if !tt.served {
+			if !fault.IsCode(err, "checksum-mismatch") || len(asked) != 0 {
+				t.Errorf("%s: %v, the third was asked %d times", name, err, len(asked))
+			}
+			continue
+		}
+		if err != nil || !strings.HasPrefix(results[0].URL, thirdURL) || len(asked) != 1 || asked[0].Range != "" {
+			t.Errorf("%s: %+v: %v, the third was asked for %+v", name, results, err, asked)
+		}
 	}
 }
 

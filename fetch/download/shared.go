@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
+	"github.com/geeknik/gal-pkg/internal/workqueue"
 )
 
 // Shared is a cache that a team shares, asked before the hosts of the archives. It speaks the HTTP protocol of Bazel's
@@ -24,18 +24,18 @@ import (
 //	PUT URL/cas/<hex sha256>     where the client may write
 //
 // It is only a shorter way. Its bytes are hashed like all others, and when it fails, in whatever way, or moves less than
-// 64 KiB a second for 3 s while somebody waits, it is left alone for the rest of the process, with one warning: no install
-// fails because of it. The next processes ask it last, as they do hosts that have failed. It is safe for concurrent use.
+// 64 KiB a second in 3 s of waiting for it, or keeps an archive to itself for 18 s without a word, it is left alone for the
+// rest of the process, with one warning: no install fails because of it. The next processes ask it last, as they do hosts
+// that have failed. It is safe for concurrent use.
 type Shared struct {
 	client      *web.Client
 	url, origin string
 	write       bool
 
 	gets, puts way
-	shares     sync.WaitGroup // archives on their way to it
-	left       atomic.Int64   // how many
-	uploading  chan struct{}
-	rested     atomic.Bool // it was told that it is asked last
+	shares     *workqueue.Queue[share] // archives on their way to it
+	left       atomic.Int64            // how many
+	rested     atomic.Bool             // it was told that it is asked last
 }
 
 const (
@@ -70,7 +70,8 @@ func NewShared(address string, write bool, o web.Options) (*Shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shared{client: client, url: strings.TrimSuffix(url, "/"), origin: origin, write: write, uploading: make(chan struct{}, uploads)}
+	s := &Shared{client: client, url: strings.TrimSuffix(url, "/"), origin: origin, write: write}
+	s.shares = workqueue.New(uploads, s.put)
 	s.gets.begin(o.Timeout)
 	s.puts.begin(o.Timeout)
 	return s, nil
@@ -103,12 +104,12 @@ func (s *Shared) get(ctx context.Context, item Item, p *cache.Pending, progress 
 	if item.Size > 0 {
 		limit = item.Size
 	}
-	err := s.gets.carry(ctx, func(ctx context.Context) error {
+	err := s.gets.carry(ctx, func(ctx context.Context, pace *pace) error {
 		return s.client.Stream(ctx, s.address(item), web.StreamOptions{MaxBytes: limit}, func(b web.Body) error {
 			if err := p.Reset(); err != nil {
 				return err
 			}
-			_, err := io.Copy(progress(p), s.gets.counted(b))
+			_, err := io.Copy(progress(p), &incoming{b, pace})
 			return err
 		})
 	})
@@ -121,26 +122,29 @@ func (s *Shared) get(ctx context.Context, item Item, p *cache.Pending, progress 
 	return web.Redact(s.address(item)), err
 }
 
-// share begins to give an archive to the shared cache; Settle waits for it.
-func (s *Shared) share(item Item, c *cache.Cache, events fetch.Events) {
-	s.left.Add(1)
-	s.shares.Go(func() {
-		defer s.left.Add(-1)
-		select {
-		case s.uploading <- struct{}{}:
-		case <-s.puts.ctx.Done():
-			return
-		}
-		defer func() { <-s.uploading }()
-		if s.wants() {
-			s.put(item, c, events)
-		}
-	})
+// share is an archive that somebody has downloaded and the cache lacks.
+type share struct {
+	f    *fetcher
+	item Item
 }
 
-// put gives an archive to the shared cache.
-func (s *Shared) put(item Item, c *cache.Cache, events fetch.Events) {
-	file, err := c.Open(s.puts.ctx, item)
+// share begins to give an archive to the shared cache; Settle waits for it.
+func (s *Shared) share(f *fetcher, item Item) {
+	s.left.Add(1)
+	if !s.shares.Add(share{f, item}) {
+		s.left.Add(-1)
+	}
+}
+
+// put gives an archive to the shared cache. One that says nothing or is slow is remembered as a host that failed; that it
+// refuses what it is given takes nobody's time, and it may serve all the same.
+func (s *Shared) put(what share) {
+	defer s.left.Add(-1)
+	if !s.wants() {
+		return
+	}
+	o := what.f.o
+	file, err := o.Cache.Open(s.puts.ctx, what.item)
 	if err != nil {
 		return // it was removed meanwhile, which is somebody else's business
 	}
@@ -149,30 +153,28 @@ func (s *Shared) put(item Item, c *cache.Cache, events fetch.Events) {
 	if err != nil {
 		return
 	}
-	open := func() (io.ReadCloser, error) {
-		again, err := os.Open(file.Name())
-		return struct {
-			io.Reader
-			io.Closer
-		}{s.puts.counted(again), again}, err
-	}
-	err = s.puts.carry(s.puts.ctx, func(ctx context.Context) error {
-		_, err := s.client.PutFrom(ctx, s.address(item), info.Size(), nil, open)
+	err = s.puts.carry(s.puts.ctx, func(ctx context.Context, pace *pace) error {
+		_, err := s.client.PutFrom(ctx, s.address(what.item), info.Size(), nil, func() (io.ReadCloser, error) {
+			again, err := os.Open(file.Name())
+			return &outgoing{file: again, pace: pace}, err
+		})
 		return err
 	})
-	if err != nil {
-		s.fail(&s.puts, "is not written to", events, err)
+	if err != nil && s.fail(&s.puts, "is not written to", o.Events, err) && fault.IsCode(err, web.Unreachable) {
+		what.f.health.Note(s.origin, false)
+		what.f.health.Save()
 	}
 }
 
 // Settle waits until the shared cache has what every Fetch before began to give to it, and says so where that takes longer
-// than a moment. Where the context ends, it is given up, with an error of kind cancelled. A nil Shared has nothing to wait for.
+// than a moment; nothing is given to it afterwards. Where the context ends, it is given up, with an error of kind cancelled. A
+// nil Shared has nothing to wait for.
 func (s *Shared) Settle(ctx context.Context, events fetch.Events) error {
 	if s == nil {
 		return nil
 	}
 	settled := make(chan struct{})
-	go func() { s.shares.Wait(); close(settled) }()
+	go func() { s.shares.Close(); close(settled) }()
 	said := time.NewTimer(moment)
 	defer said.Stop()
 	for {
@@ -189,16 +191,17 @@ func (s *Shared) Settle(ctx context.Context, events fetch.Events) error {
 	}
 }
 
-// fail warns once of what does not work and leaves it alone from then on.
-func (s *Shared) fail(w *way, does string, events fetch.Events, err error) {
+// fail warns once of what does not work and leaves it alone from then on. It reports whether this was the first time.
+func (s *Shared) fail(w *way, does string, events fetch.Events, err error) bool {
 	if !w.giveUp(err) {
-		return
+		return false
 	}
 	text := fmt.Sprintf("the shared cache %s %s: %v", web.Redact(s.url), does, err)
 	if fault.IsCode(err, "auth-required") {
 		text += "; gal-pkg login --registry " + web.Redact(s.url)
 	}
 	events.Warn(text)
+	return true
 }
 
 // rest tells once that the cache is asked last.
@@ -229,51 +232,68 @@ func (w *way) giveUp(why error) bool {
 	return first
 }
 
-// carry runs the transfer of one archive, which ends when the way is given up, or when it has taken long already and too
-// little moves on the way: a transfer alone may be slow where many share a line.
-func (w *way) carry(parent context.Context, transfer func(context.Context) error) error {
+// carry runs the transfer of one archive, which ends when the way is given up, or when the transfer has waited long for the
+// other side and too little has moved on the way: a transfer alone may be slow where many share a line.
+func (w *way) carry(parent context.Context, transfer func(context.Context, *pace) error) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	defer context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })()
-	go w.watch(ctx, cancel)
-	err := transfer(ctx)
+	err := transfer(ctx, &pace{way: w, end: cancel, before: w.moved.Load()})
 	if cause := context.Cause(ctx); err != nil && cause != nil && parent.Err() == nil {
 		return cause
 	}
 	return err
 }
 
-// watch ends a transfer that too little moves for.
-func (w *way) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	const looks = 6 // in the time that is looked back on
-	ticks := time.NewTicker(w.patience / looks)
-	defer ticks.Stop()
-	var moved [looks]int64
-	for i := 0; ; i++ {
-		since := w.moved.Load() - moved[i%looks]
-		if i >= looks && float64(since) < sharedPace*w.patience.Seconds() {
-			cancel(fault.New(fault.Network, "network-unreachable", "only %d bytes moved in %s", since, w.patience))
-			return
-		}
-		moved[i%looks] += since
-		select {
-		case <-ticks.C:
-		case <-ctx.Done():
-			return
-		}
+// pace is how long a transfer waits for the cache to send or take bytes. Time in which our own disk keeps it does not count,
+// nor does the wait for an answer: the client has its own limits for that, and for what stands still.
+type pace struct {
+	way    *way
+	end    context.CancelCauseFunc
+	waited time.Duration
+	before int64 // what had moved on the way when that began
+}
+
+// add notes n bytes and for how long they were waited for, and ends the transfer where that is too long.
+func (p *pace) add(n int, waited time.Duration) {
+	total := p.way.moved.Add(int64(n))
+	if p.waited += waited; p.waited < p.way.patience {
+		return
 	}
+	if moved := total - p.before; float64(moved) < sharedPace*p.waited.Seconds() {
+		p.end(fault.New(fault.Network, web.Unreachable, "only %d bytes moved in %s", moved, p.waited.Round(time.Millisecond)))
+	}
+	p.waited, p.before = 0, total
 }
 
-// counted is r, its bytes counted as moved.
-func (w *way) counted(r io.Reader) io.Reader { return &counted{r, &w.moved} }
-
-type counted struct {
+// incoming is a body that the cache sends.
+type incoming struct {
 	io.Reader
-	n *atomic.Int64
+	pace *pace
 }
 
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n.Add(int64(n))
+func (r *incoming) Read(b []byte) (int, error) {
+	began := time.Now()
+	n, err := r.Reader.Read(b)
+	r.pace.add(n, time.Since(began))
 	return n, err
 }
+
+// outgoing is a body that the cache takes: what was read of it is on its way until more is wanted.
+type outgoing struct {
+	file  io.ReadCloser
+	pace  *pace
+	n     int // bytes of the last read
+	since time.Time
+}
+
+func (r *outgoing) Read(b []byte) (int, error) {
+	if r.n > 0 {
+		r.pace.add(r.n, time.Since(r.since))
+	}
+	n, err := r.file.Read(b)
+	r.n, r.since = n, time.Now()
+	return n, err
+}
+
+func (r *outgoing) Close() error { return r.file.Close() }

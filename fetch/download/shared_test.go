@@ -10,8 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/web"
 )
@@ -67,9 +69,15 @@ func shared(t testing.TB, spoil func(http.ResponseWriter, *http.Request) bool) (
 	return b, s.URL
 }
 
+// newShared waits as long as a loaded machine may take.
 func newShared(t testing.TB, url string, write bool) *Shared {
 	t.Helper()
-	s, err := NewShared(url+"/", write, web.Options{Timeout: 500 * time.Millisecond})
+	return sharedFor(t, url, write, time.Minute)
+}
+
+func sharedFor(t testing.TB, url string, write bool, patience time.Duration) *Shared {
+	t.Helper()
+	s, err := NewShared(url+"/", write, web.Options{Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,15 +140,15 @@ func TestSharedCacheThatFails(t *testing.T) {
 		},
 		"PUT hangs": hangsOnPut,
 	} {
-		n := 6
-		if name == "PUT hangs" {
-			n = 2 * uploads // of which the second half is not tried
+		n, patience := 6, time.Minute
+		if strings.HasSuffix(name, "hangs") {
+			n, patience = 2*uploads, impatience // the second half is not given to it
 		}
 		h, items := newHost(t, n)
 		b, url := shared(t, spoil)
 		o := patient(t, options(t, t.TempDir()))
 		var l told
-		o.Events, o.Shared = l.events(), newShared(t, url, true)
+		o.Events, o.Shared = l.events(), sharedFor(t, url, true, patience)
 		if _, err := Fetch(t.Context(), items, o); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -153,6 +161,9 @@ func TestSharedCacheThatFails(t *testing.T) {
 		}
 		if strings.Contains(fmt.Sprint(l.warns), "gal-pkg login --registry "+url) != (name == "credentials") {
 			t.Errorf("%s: warned %q", name, l.warns)
+		}
+		if rests := hosts.Load(o.Cache.Dir(), time.Now).Rests(url); strings.HasPrefix(name, "PUT") && rests != (name == "PUT hangs") {
+			t.Errorf("%s: it is asked last: %v", name, rests)
 		}
 	}
 	_, items := newHost(t, 2)
@@ -170,6 +181,9 @@ func TestSharedCacheThatFails(t *testing.T) {
 		}
 	}
 }
+
+// impatience is for caches of which everybody loses patience: it takes a fraction of the usual time, and then six times that.
+const impatience = 500 * time.Millisecond
 
 // hangsOnPut takes what it is given, and answers nothing.
 func hangsOnPut(_ http.ResponseWriter, r *http.Request) bool {
@@ -195,13 +209,96 @@ func TestSharedCacheThatIsSlow(t *testing.T) {
 	})
 	o := patient(t, options(t, t.TempDir()))
 	var l told
-	o.Events, o.Shared = l.events(), newShared(t, url, false)
+	o.Events, o.Shared = l.events(), sharedFor(t, url, false, impatience)
 	if _, err := Fetch(t.Context(), items, o); err != nil {
 		t.Fatal(err)
 	}
 	sound(t, o.Cache, items)
 	if len(l.warns) != 1 || !strings.Contains(l.warns[0], " is not used: only ") || h.requests() != 1 {
 		t.Errorf("warned %q, %d requests", l.warns, h.requests())
+	}
+}
+
+// A cache is given up for what it keeps us waiting for bytes, each way, and for nothing else that takes long.
+func TestPaceOfASharedCache(t *testing.T) {
+	const patience, parts, size = 3 * time.Second, 20, 32 << 10
+	slow, quick := func() { time.Sleep(time.Second) }, func() {}
+	for name, tt := range map[string]struct {
+		out             bool
+		cache, we, then func() // what takes its time: the cache with a part, our disk with one, what comes after the last
+		up              bool   // given up
+	}{
+		"it sends slowly":      {false, slow, quick, quick, true},
+		"we write slowly":      {false, quick, slow, quick, false},
+		"it takes slowly":      {true, slow, quick, quick, true},
+		"we read slowly":       {true, quick, slow, quick, false},
+		"it thinks at the end": {true, quick, quick, func() { time.Sleep(time.Minute) }, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var w way
+			w.begin(patience)
+			err := w.carry(t.Context(), func(ctx context.Context, pace *pace) error {
+				from, between := tt.cache, tt.we
+				if tt.out {
+					from, between = tt.we, tt.cache
+				}
+				part := func() error { from(); return ctx.Err() }
+				var body io.Reader = &incoming{&dripping{part, parts}, pace}
+				if tt.out {
+					body = &outgoing{file: io.NopCloser(&dripping{part, parts}), pace: pace}
+				}
+				buf := make([]byte, size)
+				for {
+					if _, err := body.Read(buf); err == io.EOF {
+						tt.then()
+						return nil
+					} else if err != nil {
+						return err
+					}
+					between()
+				}
+			})
+			if (err != nil) != tt.up || tt.up && !strings.Contains(err.Error(), "bytes moved in 3s") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// dripping fills what it is given, a few times, when part returns.
+type dripping struct {
+	part func() error
+	left int
+}
+
+func (d *dripping) Read(b []byte) (int, error) {
+	if err := d.part(); err != nil {
+		return 0, err
+	}
+	if d.left--; d.left < 0 {
+		return 0, io.EOF
+	}
+	return len(b), nil
+}
+
+// A cache that takes long to store what it has been given is waited for.
+func TestSharedCacheThatStoresSlowly(t *testing.T) {
+	_, items := newHost(t, 2)
+	b, url := shared(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			time.Sleep(2 * impatience)
+		}
+		return false
+	})
+	o := patient(t, options(t, t.TempDir()))
+	var l told
+	o.Events, o.Shared = l.events(), sharedFor(t, url, true, impatience)
+	_, err := Fetch(t.Context(), items, o)
+	if err == nil {
+		err = o.Shared.Settle(t.Context(), o.Events)
+	}
+	if err != nil || len(l.warns) != 0 || len(b.blobs) != len(items) {
+		t.Errorf("%v, warned %q, %d kept", err, l.warns, len(b.blobs))
 	}
 }
 

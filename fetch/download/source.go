@@ -29,7 +29,7 @@ func (f *fetcher) archive(ctx context.Context, r *Result) error {
 		return mismatch(r.Item, r.URL, wrong)
 	}
 	if err == nil && r.Downloaded && !r.shared && !f.o.Offline && f.o.Shared.wants() && !f.health.Rests(f.o.Shared.origin) {
-		f.o.Shared.share(r.Item, f.o.Cache, f.o.Events)
+		f.o.Shared.share(f, r.Item)
 	}
 	return err
 }
@@ -70,8 +70,8 @@ func (f *fetcher) fromShared(ctx context.Context, r *Result, p *cache.Pending, l
 	}
 	f.o.Events.Start(r.Item)
 	from, err := s.get(ctx, r.Item, p, func(w io.Writer) io.Writer { return &progress{f: f, item: r.Item, w: w} }, f.o.Events)
-	if ctx.Err() == nil {
-		f.health.Note(s.origin, fault.KindOf(err) != fault.Network)
+	if failed := fault.KindOf(err) == fault.Network; ctx.Err() == nil && (failed || !s.puts.failed.Load()) {
+		f.health.Note(s.origin, !failed) // that it serves does not undo that it hangs on what it is given
 	}
 	if err == nil {
 		r.URL = from

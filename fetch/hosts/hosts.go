@@ -48,9 +48,12 @@ type Health struct {
 func Load(cacheDir string, now func() time.Time) *Health {
 	h := &Health{file: filepath.Join(cacheDir, name), now: now, changed: map[string]bool{}}
 	h.failed = h.read()
+	maps.DeleteFunc(h.failed, func(_ string, at time.Time) bool { return !h.recent(at) })
 	return h
 }
 
+// read returns what the file has; with failures that are yet to come, which another process has seen since we looked at the
+// clock, or its clock goes before ours.
 func (h *Health) read() map[string]time.Time {
 	failed := map[string]time.Time{}
 	data, err := atomicfile.Read(h.file, maxFile)
@@ -64,7 +67,7 @@ func (h *Health) read() map[string]time.Time {
 	for line := range strings.Lines(text) {
 		origin, seconds, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		at, err := strconv.ParseInt(seconds, 10, 64)
-		if err == nil && h.recent(time.Unix(at, 0)) && len(failed) < maxHosts {
+		if err == nil && h.now().Sub(time.Unix(at, 0)).Abs() < Rest && len(failed) < maxHosts {
 			failed[origin] = time.Unix(at, 0)
 		}
 	}

@@ -46,6 +46,33 @@ func TestHealth(t *testing.T) {
 	ordered(load(), 0, 1, 2, 3)
 }
 
+// What others wrote after a process has looked at the clock, or by one that goes before its own, stays in the file.
+func TestOthersAreLater(t *testing.T) {
+	now, dir := time.Unix(1_000_000, 0), t.TempDir()
+	at := func(d time.Duration) *Health { return Load(dir, func() time.Time { return now.Add(d) }) }
+	early, late := at(0), at(Rest/2)
+	late.Note("https://late.example", false)
+	late.Save()
+	early.Note("https://early.example", false)
+	early.Save()
+	if h := at(Rest / 2); !h.Rests("https://late.example") || !h.Rests("https://early.example") {
+		t.Errorf("kept are %v", h.failed)
+	}
+	if h := at(0); h.Rests("https://late.example") {
+		t.Error("what has yet to come counts")
+	}
+	// But a clock that was quite wrong leaves nothing for ever.
+	wrong := at(9 * Rest)
+	wrong.Note("https://wrong.example", false)
+	wrong.Save()
+	again := at(1)
+	again.Note("https://early.example", false)
+	again.Save()
+	if h := at(9 * Rest); h.Rests("https://wrong.example") {
+		t.Errorf("kept are %v", h.failed)
+	}
+}
+
 // What the file says is a hint: no content of it can do more than change an order.
 func TestDamagedFile(t *testing.T) {
 	dir := t.TempDir()

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/geeknik/gal-pkg/fetch/hosts"
 	"github.com/geeknik/gal-pkg/index"
@@ -22,7 +21,7 @@ import (
 // openMirror opens a registry at the first of its mirrors that can be reached, those last whose hosts failed lately. One that
 // shows something wrong ends it: to go on to the next would let a host choose whom we ask.
 func (s *Set) openMirror(ctx context.Context, r *Registry, pin string) error {
-	known := hosts.Load(s.o.CacheDir, func() time.Time { return s.o.Now })
+	known := hosts.Load(s.o.CacheDir, s.o.Clock)
 	mirrors := known.Order(r.Spec.Mirrors)
 	var failed []error
 	for i, mirror := range mirrors {

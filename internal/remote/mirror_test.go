@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/geeknik/gal-pkg/fetch"
 	"github.com/geeknik/gal-pkg/fetch/cache"
@@ -215,8 +216,10 @@ func TestCopyURLs(t *testing.T) {
 func TestAFailedMirrorIsAskedLast(t *testing.T) {
 	m := newMirrored(t)
 	var asked atomic.Int64
+	meanwhile := func() {}
 	bad := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
+		meanwhile()
 		w.WriteHeader(http.StatusBadGateway)
 	})
 	cacheDir, stateDir := t.TempDir(), t.TempDir()
@@ -227,7 +230,8 @@ func TestAFailedMirrorIsAskedLast(t *testing.T) {
 		note := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
 		set := remote.New(remote.Options{
 			Specs:   map[string]remote.Spec{"r": {Name: "r", URL: m.origin.URL, ID: sitetest.ID, Mirrors: []string{bad.URL, m.host}, BlockOrigin: true, Retries: -1}},
-			Default: "r", CacheDir: cacheDir, StateDir: stateDir, Now: now, Notice: note, Warning: note,
+			Default: "r", CacheDir: cacheDir, StateDir: stateDir, Now: sitetest.Now, Notice: note, Warning: note,
+			Clock: func() time.Time { return now },
 		})
 		defer set.Close(context.Background())
 		if r, err := set.Open(t.Context(), "r"); err != nil || r.Location.URL != m.host {
@@ -243,7 +247,17 @@ func TestAFailedMirrorIsAskedLast(t *testing.T) {
 		t.Errorf("then: %d requests, told %q", asked.Load(), told)
 	}
 	now = now.Add(hosts.Rest)
+	meanwhile = func() { // time goes on while we wait for it, and another process finds out something too
+		now = now.Add(hosts.Rest / 2)
+		other := hosts.Load(cacheDir, func() time.Time { return now })
+		other.Note("https://other.example", false)
+		other.Save()
+	}
 	if open(); asked.Load() == 0 {
 		t.Error("it is never asked again")
+	}
+	now = now.Add(hosts.Rest - 1)
+	if known := hosts.Load(cacheDir, func() time.Time { return now }); !known.Rests(bad.URL) || !known.Rests("https://other.example") {
+		t.Error("what failed a moment ago is forgotten")
 	}
 }

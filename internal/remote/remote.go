@@ -56,6 +56,8 @@ type Options struct {
 	Offline  bool
 	Now      time.Time // against which the age of what registries say is judged
 
+	Clock func() time.Time // for what hosts did lately; nil means time.Now
+
 	// Git returns the path of the program git where it may clone from servers that can do no better, "" where it may not.
 	// Nil is never.
 	Git func() (string, error)
@@ -93,6 +95,9 @@ type Set struct {
 func New(o Options) *Set {
 	if o.Notice == nil {
 		o.Notice = func(string, ...any) {}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	if o.Warning == nil {
 		o.Warning = o.Notice

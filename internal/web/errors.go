@@ -17,8 +17,8 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// codeUnreachable is the code of every failure to speak with a host.
-const codeUnreachable = "network-unreachable"
+// Unreachable is the code of every failure to speak with a host, and of one that stands still.
+const Unreachable = "network-unreachable"
 
 // connectionError explains an error of the transport, of a request for target that failed at an address, in one line.
 func connectionError(ctx context.Context, target, at string, err error) *fault.Error {
@@ -28,7 +28,7 @@ func connectionError(ctx context.Context, target, at string, err error) *fault.E
 	if f := fault.Of(err); f != nil {
 		return f
 	}
-	return fault.New(fault.Network, codeUnreachable, "cannot reach %s: %s", place(target, at), Cause(err)).WithFact("url %s", Redact(at))
+	return fault.New(fault.Network, Unreachable, "cannot reach %s: %s", place(target, at), Cause(err)).WithFact("url %s", Redact(at))
 }
 
 // failedAt is the address of the request that failed, which after a redirect is not the one that was asked for.

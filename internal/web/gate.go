@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"syscall"
 
@@ -35,11 +36,7 @@ func (g *gate) transport(r *http.Request) http.RoundTripper {
 // RoundTrip checks the address, adds what belongs to it, and watches the progress of both bodies.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := g.client
-	err := c.checkScheme(r)
-	if err == nil && r.URL.Scheme == "https" {
-		err = c.trusts()
-	}
-	if err != nil {
+	if err := c.checkScheme(r); err != nil {
 		closeBody(r)
 		return nil, err
 	}
@@ -59,7 +56,11 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
 	resp, err := g.transport(r).RoundTrip(r)
 	if err != nil {
-		return nil, c.overProxy(r, w.end(err))
+		err = c.overProxy(r, w.end(err))
+		if bad := checkAuthorities(err, os.Getenv); bad != nil {
+			return nil, bad.WithFact("%s: %s", printable(r.URL.Host), Cause(err))
+		}
+		return nil, err
 	}
 	w.answer()
 	resp.Body = &receiveBody{body: resp.Body, watch: w, count: &c.bytes}

@@ -260,11 +260,11 @@ func TestProxy(t *testing.T) {
 		{refusing.URL, "http://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
 		{refusing.URL, "https://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " asks for credentials"},
 		{strings.Replace(refusing.URL, "//", "//user:hunter2@", 1), "https://registry.example/x", "proxy-auth", "the proxy " + refusing.Listener.Addr().String() + " refuses the credentials"},
-		{lost.URL, "https://registry.example/x", codeUnreachable, "the proxy " + lost.Listener.Addr().String() + " does not lead there: it answers 502"},
-		{dead.URL, "https://registry.example/x", codeUnreachable, "cannot reach registry.example: its proxy " + dead.Listener.Addr().String() + " cannot be used: connection refused"},
-		{strings.Replace(dead.URL, "//", "//user:hunter2@", 1), "http://registry.example/x", codeUnreachable, "its proxy " + dead.Listener.Addr().String() + " cannot be used"},
-		{hanging.URL, "https://registry.example/x", codeUnreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
-		{hanging.URL, "http://registry.example/x", codeUnreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
+		{lost.URL, "https://registry.example/x", Unreachable, "the proxy " + lost.Listener.Addr().String() + " does not lead there: it answers 502"},
+		{dead.URL, "https://registry.example/x", Unreachable, "cannot reach registry.example: its proxy " + dead.Listener.Addr().String() + " cannot be used: connection refused"},
+		{strings.Replace(dead.URL, "//", "//user:hunter2@", 1), "http://registry.example/x", Unreachable, "its proxy " + dead.Listener.Addr().String() + " cannot be used"},
+		{hanging.URL, "https://registry.example/x", Unreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
+		{hanging.URL, "http://registry.example/x", Unreachable, "stands still (through the proxy " + hanging.Listener.Addr().String() + ")"},
 	} {
 		o := through(tt.proxy)
 		if tt.proxy == hanging.URL {

@@ -103,13 +103,13 @@ func TestProgressIsNoFailure(t *testing.T) {
 		}
 	}
 	s, url, _ = faulty(t, 1<<20, "truncate:1 /file")
-	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 1 << 20, Resume: true}, into(&got)); !fault.IsCode(err, codeUnreachable) || len(s.Requests("/file")) != 2 {
+	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 1 << 20, Resume: true}, into(&got)); !fault.IsCode(err, Unreachable) || len(s.Requests("/file")) != 2 {
 		t.Errorf("a byte each time: %v after %d requests", err, len(s.Requests("/file")))
 	}
 	// Beginning anew is no progress, however much comes each time.
 	s, url, _ = faulty(t, 12<<20, "truncate:1100000 /file")
 	s.Validator = faultserver.None
-	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 12 << 20, Resume: true}, into(&got)); !fault.IsCode(err, codeUnreachable) || len(s.Requests("/file")) != 2 {
+	if err := c.Stream(t.Context(), url, StreamOptions{MaxBytes: 12 << 20, Resume: true}, into(&got)); !fault.IsCode(err, Unreachable) || len(s.Requests("/file")) != 2 {
 		t.Errorf("%v after %d requests", err, len(s.Requests("/file")))
 	}
 }

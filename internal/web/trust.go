@@ -37,12 +37,16 @@ func badAuthorities(what, path string, err error) *fault.Error {
 	return fault.New(fault.Manifest, "bad-ca-file", "the %s of certificate authorities %q cannot be used", what, path).Because(err)
 }
 
-// checkAuthorities looks at what the user has the system's authorities be, by SSL_CERT_FILE, or else SSL_CERT_DIR: the
-// standard library takes what it can read of them, says nothing of the rest, and then trusts nobody. What is no regular
-// file, such as a pipe, can be read once, and is left to it. On Windows and Apple's systems it looks at neither.
+// checkAuthorities says that a host is known to nobody because of what the user has the system's authorities be: the standard
+// library takes what it can read of SSL_CERT_FILE and SSL_CERT_DIR, each in place of its own list of files or folders, and
+// says nothing of the rest. Only where that was not enough is it asked, for the rest may have done. What is no regular file,
+// such as a pipe, can be read once, and is left to it. On Windows and Apple's systems it looks at neither.
 //
-// Errors: fault.Manifest "bad-ca-file".
-func checkAuthorities(getenv func(string) string) error {
+// Errors: fault.Manifest "bad-ca-file", nil where err is another, or both can be used.
+func checkAuthorities(err error, getenv func(string) string) *fault.Error {
+	if !errors.As(err, new(x509.UnknownAuthorityError)) && !errors.As(err, new(x509.SystemRootsError)) {
+		return nil
+	}
 	switch runtime.GOOS {
 	case "windows", "darwin", "ios":
 		return nil
@@ -51,14 +55,19 @@ func checkAuthorities(getenv func(string) string) error {
 		if err := hasAuthority(file); err != nil {
 			return badAuthorities("file", file, err).WithHelp("export SSL_CERT_FILE=FILE    # or unset SSL_CERT_FILE")
 		}
-		return nil
 	}
-	dirs := getenv("SSL_CERT_DIR")
-	if dirs == "" {
-		return nil
+	if dirs := getenv("SSL_CERT_DIR"); dirs != "" {
+		if err := haveAuthority(filepath.SplitList(dirs)); err != nil {
+			return badAuthorities("folder", dirs, err).WithHelp("export SSL_CERT_DIR=FOLDER    # or unset SSL_CERT_DIR")
+		}
 	}
-	why := error(nil)
-	for _, dir := range filepath.SplitList(dirs) {
+	return nil
+}
+
+// haveAuthority looks for a certificate in the files of folders.
+func haveAuthority(dirs []string) error {
+	why := errNoAuthority
+	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			why = err
@@ -69,10 +78,7 @@ func checkAuthorities(getenv func(string) string) error {
 			}
 		}
 	}
-	if why == nil {
-		why = errNoAuthority
-	}
-	return badAuthorities("folder", dirs, why).WithHelp("export SSL_CERT_DIR=FOLDER    # or unset SSL_CERT_DIR")
+	return why
 }
 
 // hasAuthority looks for the first certificate of a file.

@@ -13,7 +13,8 @@
 //     (RFC 8878) or gzip (RFC 1952), before and after it is unpacked.
 //   - Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Through a proxy, names are resolved there, so only
 //     addresses and localhost can be judged as private.
-//   - Where SSL_CERT_FILE or SSL_CERT_DIR stand in for the system's authorities, there must be one in them.
+//   - Where a host's authority is unknown, and SSL_CERT_FILE or SSL_CERT_DIR, which stand in for the system's lists of files
+//     and folders, name what holds none, that is the error.
 //   - An attempt that stands still for [Options.Timeout], or crawls, is given up and counts as a failed connection.
 //   - Tried again are failed connections, answers cut short, 429 and 5xx, and only for requests that change nothing when
 //     repeated; with growing, jittered pauses, or what Retry-After asks for, up to a minute. Never any other answer, and
@@ -41,7 +42,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -101,8 +101,7 @@ type Client struct {
 	requests atomic.Int64
 	bytes    atomic.Int64
 	retries  atomic.Int64
-	trusts   func() error // about the system's authorities, which the first request over TLS needs
-	room     *room        // for bodies that are longer than smallBody
+	room     *room // for bodies that are longer than smallBody
 	unpacker *unpacker
 }
 
@@ -113,10 +112,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, room: newRoom(), unpacker: newUnpacker(), trusts: func() error { return nil }}
-	if roots == nil {
-		c.trusts = sync.OnceValue(func() error { return checkAuthorities(os.Getenv) })
-	}
+	c := &Client{o: o, room: newRoom(), unpacker: newUnpacker()}
 	if c.o.Dial == nil {
 		d := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second, ControlContext: refuseInside}
 		c.o.Dial = d.DialContext
@@ -154,7 +150,7 @@ func connected(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Re
 	case http.StatusProxyAuthRequired:
 		return proxyAuth(proxy)
 	}
-	return fault.New(fault.Network, codeUnreachable, "the proxy %s does not lead there: it answers %d", printable(proxy.Host), resp.StatusCode)
+	return fault.New(fault.Network, Unreachable, "the proxy %s does not lead there: it answers %d", printable(proxy.Host), resp.StatusCode)
 }
 
 func (o Options) around(t http.RoundTripper) http.RoundTripper {

@@ -133,7 +133,7 @@ func TestRetries(t *testing.T) {
 	}
 	asked.Store(0)
 	none, _ := quick(t, Options{Retries: -1})
-	if _, err := none.Get(t.Context(), s.URL, GetOptions{}); !fault.IsCode(err, codeUnreachable) || asked.Load() != 1 {
+	if _, err := none.Get(t.Context(), s.URL, GetOptions{}); !fault.IsCode(err, Unreachable) || asked.Load() != 1 {
 		t.Errorf("without retries: %v after %d requests", err, asked.Load())
 	}
 }
@@ -190,7 +190,7 @@ func TestSizes(t *testing.T) {
 			t.Errorf("stream of %s: %v", path, err)
 		}
 	}
-	if _, err := c.Get(t.Context(), s.URL+"/head", GetOptions{}); !fault.IsCode(err, codeUnreachable) {
+	if _, err := c.Get(t.Context(), s.URL+"/head", GetOptions{}); !fault.IsCode(err, Unreachable) {
 		t.Errorf("long head: %v", err)
 	}
 	if r, err := c.Get(t.Context(), s.URL, GetOptions{MaxBytes: 100}); err != nil || len(r.Body) != 100 {
@@ -258,7 +258,7 @@ func TestStalls(t *testing.T) {
 	for _, path := range []string{"/head", "/middle", "/drip"} {
 		before := c.Counts().Requests
 		_, err := c.Get(t.Context(), s.URL+path, GetOptions{})
-		if !fault.IsCode(err, codeUnreachable) || !strings.Contains(err.Error(), "stands still") || c.Counts().Requests-before != 2 {
+		if !fault.IsCode(err, Unreachable) || !strings.Contains(err.Error(), "stands still") || c.Counts().Requests-before != 2 {
 			t.Errorf("%s: %v after %d requests", path, err, c.Counts().Requests-before)
 		}
 	}
@@ -723,7 +723,8 @@ func TestErrorsBehindARedirectNameBoth(t *testing.T) {
 	}
 }
 
-// What stands in for the system's authorities must have one, or it is said at once; without TLS nobody looks.
+// What stands in for the system's authorities and has none is named at once where a host's authority is unknown. Where it is
+// known all the same, and without TLS, nobody looks.
 func TestAuthoritiesOfTheEnvironment(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("the system's authorities are not files")
@@ -750,7 +751,7 @@ func TestAuthoritiesOfTheEnvironment(t *testing.T) {
 	}{
 		{"", "", ""},
 		{good, "", ""},
-		{good, "/no/such", ""},
+		{good, "/no/such", `folder of certificate authorities "/no/such"`},
 		{os.DevNull, "", ""}, // can be read but once
 		{"/no/such", "", `file of certificate authorities "/no/such"`},
 		{text, "", text},
@@ -766,6 +767,10 @@ func TestAuthoritiesOfTheEnvironment(t *testing.T) {
 		c, _ := quick(t, Options{})
 		if _, err := c.Get(t.Context(), plain.URL, GetOptions{}); err != nil {
 			t.Errorf("%+v, without TLS: %v", tt, err)
+		}
+		known, _ := quick(t, Options{CAFile: good})
+		if _, err := known.Get(t.Context(), s.URL, GetOptions{}); err != nil {
+			t.Errorf("%+v, of a known authority: %v", tt, err)
 		}
 		_, err := c.Get(t.Context(), s.URL, GetOptions{})
 		switch bad := fault.IsCode(err, "bad-ca-file"); {
