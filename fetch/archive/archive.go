@@ -36,7 +36,11 @@
 //	err = archive.Unpack(dir, bytes.NewReader(a.Bytes), "mailbox-1.0.0", archive.Options{})
 package archive
 
-import "github.com/geeknik/gal-pkg/internal/fault"
+import (
+	"io/fs"
+
+	"github.com/geeknik/gal-pkg/internal/fault"
+)
 
 // Limits of the format. A registry may ask for less, never for more.
 const (
@@ -77,6 +81,9 @@ type Options struct {
 	MaxUnpacked int64 // sum of the file sizes; 0 means [MaxUnpacked]
 	MaxFiles    int   // 0 means [MaxFiles]
 	ReadOnly    bool  // Unpack makes files 0444 and 0555 instead of 0644 and 0755
+
+	// Folders is the mode of the folders that Unpack makes, whatever the umask; 0 means 0755 as far as that allows it.
+	Folders fs.FileMode
 }
 
 func (o Options) withDefaults() Options {

@@ -13,6 +13,7 @@ type target struct {
 	open  []int    // descriptors of the folder, and of those of parts below each other
 	parts []string // where it is
 	name  string   // parts, joined
+	mode  uint32   // of folders, whatever the umask; 0 for none
 }
 
 const (
@@ -20,12 +21,16 @@ const (
 	newFile    = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_EXCL | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 )
 
-func openTarget(dir string) (*target, error) {
+func openTarget(dir string, folders fs.FileMode) (*target, error) {
 	fd, err := retry(func() (int, error) { return syscall.Open(dir, openFolder, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
-	return &target{open: []int{fd}}, nil
+	mode := uint32(folders.Perm())
+	if folders&fs.ModeSetgid != 0 {
+		mode |= syscall.S_ISGID
+	}
+	return &target{open: []int{fd}, mode: mode}, nil
 }
 
 func (t *target) close() { t.leave(-1) }
@@ -73,6 +78,9 @@ func (t *target) down(part string) error {
 		return err
 	}
 	t.open, t.parts = append(t.open, fd), append(t.parts, part)
+	if t.mode != 0 {
+		return syscall.Fchmod(fd, t.mode)
+	}
 	return nil
 }
 

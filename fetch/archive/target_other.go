@@ -13,14 +13,15 @@ type target struct {
 	root   *os.Root
 	folder *os.Root // root itself or the folder called name
 	name   string
+	mode   fs.FileMode // of folders, whatever the umask; 0 for none
 }
 
-func openTarget(dir string) (*target, error) {
+func openTarget(dir string, folders fs.FileMode) (*target, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &target{root: root, folder: root}, nil
+	return &target{root: root, folder: root, mode: folders}, nil
 }
 
 func (t *target) close() {
@@ -46,6 +47,11 @@ func (t *target) enter(folder string) error {
 	}
 	if err := t.root.MkdirAll(folder, 0o755); err != nil {
 		return err
+	}
+	for path := folder; t.mode != 0 && path != ""; path = parent(path) {
+		if err := t.root.Chmod(path, t.mode); err != nil {
+			return err
+		}
 	}
 	sub, err := t.root.OpenRoot(folder)
 	if err != nil {

@@ -38,7 +38,7 @@ func (u *Unpacker) Unpack(dir string, r io.Reader, prefix string, o Options) ([]
 	if err := expectEmpty(dir); err != nil {
 		return nil, err
 	}
-	to, err := openTarget(dir)
+	to, err := openTarget(dir, o.Folders)
 	if err != nil {
 		return nil, err
 	}

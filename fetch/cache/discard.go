@@ -20,9 +20,9 @@ func (c *Cache) Discard(ctx context.Context, paths []string) (Usage, error) {
 			return Usage{}, fault.New(fault.Internal, "bad-path", "%q is no archive and no tree of the cache", path)
 		}
 	}
-	return c.remove(ctx, func() error {
+	return c.remove(ctx, func(r *remover) error {
 		for _, path := range paths {
-			if err := c.discardTree(path); err != nil {
+			if err := r.discardTree(path); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/filelock"
 )
 
@@ -105,10 +106,15 @@ func (c *Cache) acquireFile(ctx context.Context, path, what string) (*filelock.L
 func (c *Cache) waitLock(ctx context.Context, path, what string, shared bool) (*filelock.Lock, error) {
 	o := filelock.Options{Shared: shared, Perm: 0o644, Notice: func() { c.events.Wait(what) }}
 	for tries := 1; ; tries++ {
+		o.There = true // to create what is there is forbidden in folders with a sticky bit
 		l, err := filelock.Acquire(ctx, path, o)
+		if errors.Is(err, fs.ErrNotExist) {
+			o.There = false
+			l, err = filelock.Acquire(ctx, path, o)
+		}
 		switch {
 		case readOnly(err):
-			return nil, nil
+			return nil, c.mayGoWithout(path, err)
 		case !errors.Is(err, fs.ErrNotExist) || tries == 8:
 			return l, err
 		}
@@ -117,6 +123,16 @@ func (c *Cache) waitLock(ctx context.Context, path, what string, shared bool) (*
 			return nil, err
 		}
 	}
+}
+
+// mayGoWithout is an error where we could remove what others use, but cannot know that they do: the lock of the whole cache is
+// somebody's who lets nobody read it, in a folder that we may write to.
+func (c *Cache) mayGoWithout(path string, err error) error {
+	if path != c.path("lock") || !mayWrite(c.dir) {
+		return nil
+	}
+	return fault.New(fault.Manifest, "cache-unusable", "the lock of the cache %s cannot be opened", c.dir).Because(err).
+		WithHelp("chmod a+r %s     # as its owner", path)
 }
 
 // usage is this process's share in the lock of the whole cache.
@@ -180,7 +196,7 @@ func (c *Cache) sweepIfUnused() {
 	if err != nil || len(entries) == 0 {
 		return
 	}
-	f := flock.New(c.path("lock"), flock.SetPermissions(0o644))
+	f := flock.New(c.path("lock"), flock.SetFlag(os.O_RDONLY))
 	if ok, err := f.TryLock(); !ok || err != nil {
 		return
 	}

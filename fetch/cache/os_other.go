@@ -20,6 +20,9 @@ func isNoSpace(err error) bool {
 
 func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.Errno(19)) }
 
+// mayWrite is false where modes do not tell.
+func mayWrite(string) bool { return false }
+
 var errNoFolder = errors.New("no folder")
 
 // listFolder lists a folder, in no order. Through a link, somebody else's files would be looked at: it is no folder.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/geeknik/gal-pkg/fetch/archive"
 )
 
@@ -17,6 +19,11 @@ func isNoSpace(err error) bool {
 }
 
 func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.EROFS) }
+
+// mayWrite reports whether we may make files in a folder.
+func mayWrite(dir string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS) == nil
+}
 
 var errNoFolder = errors.New("no folder")
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/geeknik/gal-pkg/internal/failpoint"
+	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
 // Usage is how much of the disk the cache takes.
@@ -95,6 +96,22 @@ func (c *Cache) eachTree(fn func(path string) error) error {
 	return nil
 }
 
+// eachStray calls fn with what is in the store and neither a folder nor a listing.
+func (c *Cache) eachStray(fn func(path string) error) error {
+	entries, err := readDir(c.path("store"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasSuffix(e.Name(), listingSuffix) {
+			if err := fn(c.path("store", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // readDir is os.ReadDir where a missing folder, or a file in its place, is empty.
 func readDir(dir string) ([]fs.DirEntry, error) {
 	info, err := os.Stat(dir)
@@ -108,9 +125,10 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 }
 
 // Prune removes what was last used before the given time, as far as [Used] has noted it, waiting until no process uses the
-// cache, and returns what it removed. An archive and the trees made from it go together, and stay together.
+// cache, and returns what it removed. An archive and the trees made from it go together, and stay together, but for what we may
+// not remove: it stays, and is told of once the rest is gone, by an error of kind manifest with code cache-read-only.
 func (c *Cache) Prune(ctx context.Context, before time.Time) (Usage, error) {
-	return c.remove(ctx, func() error {
+	return c.remove(ctx, func(r *remover) error {
 		kept, err := c.usedSince(before)
 		if err != nil {
 			return err
@@ -119,7 +137,7 @@ func (c *Cache) Prune(ctx context.Context, before time.Time) (Usage, error) {
 			if kept[objectOf(path)] {
 				return nil
 			}
-			return c.discard(path)
+			return r.discard(path)
 		})
 		if err != nil {
 			return err
@@ -128,7 +146,7 @@ func (c *Cache) Prune(ctx context.Context, before time.Time) (Usage, error) {
 			if kept[objectOf(path)] {
 				return nil
 			}
-			return c.discardTree(path)
+			return r.discardTree(path)
 		})
 	})
 }
@@ -162,19 +180,60 @@ func objectOf(path string) string {
 	return name[:min(32, len(name))]
 }
 
-// Clean removes everything that can be fetched again, waiting until no process uses the cache.
+// Clean removes everything that can be fetched again, waiting until no process uses the cache. What we may not remove stays, as
+// for [Cache.Prune].
 func (c *Cache) Clean(ctx context.Context) (Usage, error) {
-	return c.remove(ctx, func() error {
-		var errs []error
-		for _, sub := range []string{"store", "blobs"} {
-			errs = append(errs, c.discard(c.path(sub)))
+	return c.remove(ctx, func(r *remover) error {
+		if err := c.eachTree(r.discardTree); err != nil {
+			return err
 		}
-		return errors.Join(errs...)
+		if err := c.eachStray(r.discard); err != nil {
+			return err
+		}
+		return c.eachBlob(func(path string, _ fs.FileInfo) error { return r.discard(path) })
 	})
 }
 
+// remover removes what it may.
+type remover struct {
+	*Cache
+	kept  int   // what it may not
+	first error // of those
+}
+
+func (r *remover) discard(path string) error { return r.pass(r.Cache.discard(path)) }
+
+func (r *remover) discardTree(path string) error {
+	err := r.Cache.discard(path)
+	if err == nil {
+		err = r.Cache.discard(path + listingSuffix)
+	}
+	return r.pass(err)
+}
+
+func (r *remover) pass(err error) error {
+	if !readOnly(err) {
+		return err
+	}
+	if r.kept++; r.first == nil {
+		r.first = err
+	}
+	return nil
+}
+
+// told is the error about what was kept, after so much was removed.
+func (r *remover) told(removed Usage) error {
+	if r.kept == 0 {
+		return nil
+	}
+	return fault.New(fault.Manifest, "cache-read-only", "some of the cache %s is not yours to remove", r.dir).Because(r.first).
+		WithFact("removed %d archives and %d unpacked packages, %d bytes", removed.Blobs, removed.Trees, removed.Bytes()).
+		WithFact("kept    %d that other users have made", r.kept).
+		WithHelp("ls -l %s     # who they are: have them run the command too", StoreDir(r.dir))
+}
+
 // remove runs fn with the cache for itself and tells every project that its links may be broken.
-func (c *Cache) remove(ctx context.Context, fn func() error) (Usage, error) {
+func (c *Cache) remove(ctx context.Context, fn func(*remover) error) (Usage, error) {
 	unlock, err := c.exclusive(ctx)
 	if err != nil {
 		return Usage{}, err
@@ -185,32 +244,38 @@ func (c *Cache) remove(ctx context.Context, fn func() error) (Usage, error) {
 		return Usage{}, err
 	}
 	// The generation changes first: a crash between the two costs a project a second look, never a broken link.
-	if err := c.newGeneration(); err != nil {
+	switch err := c.newGeneration(); {
+	case readOnly(err):
+		return Usage{}, fault.New(fault.Manifest, "cache-read-only", "the cache %s is not yours to remove from", c.dir).Because(err).
+			WithFact("nothing was removed")
+	case err != nil:
 		return Usage{}, err
 	}
 	failpoint.Reach(failpoint.GenerationDone)
-	if err := fn(); err != nil {
+	r := &remover{Cache: c}
+	if err := fn(r); err != nil {
 		return Usage{}, err
 	}
 	if err := c.sweep(); err != nil {
 		return Usage{}, err
 	}
 	after, err := c.Usage()
-	return before.minus(after), err
+	if err != nil {
+		return Usage{}, err
+	}
+	removed := before.minus(after)
+	return removed, r.told(removed)
 }
 
-func (c *Cache) discardTree(path string) error {
-	return errors.Join(c.discard(path), c.discard(path+listingSuffix))
-}
-
-// sweep removes what crashes have left: everything in tmp, and listings without a folder.
+// sweep removes what crashes have left: everything in tmp, and listings without a folder. What we may not remove is a waste of
+// space alone.
 func (c *Cache) sweep() error {
 	entries, err := readDir(c.path("tmp"))
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := removeAll(c.path("tmp", e.Name())); err != nil {
+		if err := removeAll(c.path("tmp", e.Name())); err != nil && !readOnly(err) {
 			return err
 		}
 	}
@@ -221,7 +286,7 @@ func (c *Cache) sweep() error {
 	for _, e := range stored {
 		name, ok := strings.CutSuffix(e.Name(), listingSuffix)
 		if ok && !e.IsDir() && !slices.ContainsFunc(stored, func(o fs.DirEntry) bool { return o.Name() == name }) {
-			if err := os.Remove(c.path("store", e.Name())); err != nil {
+			if err := os.Remove(c.path("store", e.Name())); err != nil && !readOnly(err) {
 				return err
 			}
 		}

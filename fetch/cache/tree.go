@@ -201,7 +201,7 @@ func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, leve
 		return err
 	}
 	defer r.Close()
-	tmp, err := c.temp(func(path string) error { return os.Mkdir(path, 0o755) })
+	tmp, err := c.temp(c.makeTreeFolder)
 	if err != nil {
 		return err
 	}
@@ -215,6 +215,14 @@ func (c *Cache) makeTree(ctx context.Context, item fetch.Item, path string, leve
 	}
 	if err != nil {
 		err = errors.Join(err, removeAll(tmp), removeAll(tmp+listingSuffix))
+	}
+	return err
+}
+
+func (c *Cache) makeTreeFolder(path string) error {
+	err := os.Mkdir(path, 0o755)
+	if mode := c.work.folders(); err == nil && mode != 0 {
+		err = os.Chmod(path, mode)
 	}
 	return err
 }
@@ -242,7 +250,7 @@ func (c *Cache) unpackTo(item fetch.Item, r io.Reader, dir string) error {
 		u = &archive.Unpacker{}
 	}
 	defer c.unpackers.Put(u)
-	entries, err := u.Unpack(dir, r, item.Folder(), archive.Options{MaxUnpacked: item.Unpacked, ReadOnly: true})
+	entries, err := u.Unpack(dir, r, item.Folder(), archive.Options{MaxUnpacked: item.Unpacked, ReadOnly: true, Folders: c.work.folders()})
 	if err != nil {
 		return unpackError(item, err)
 	}

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,8 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/geeknik/gal-pkg/fetch"
+	"github.com/geeknik/gal-pkg/internal/fault"
 	"github.com/geeknik/gal-pkg/internal/needs"
 )
 
@@ -82,6 +86,73 @@ func TestFoldersOfACache(t *testing.T) {
 	}
 }
 
+// TestTreesOfAGroup has one user heal and remove the trees of another, in a cache of their group. Folders that the group may not
+// write to stay as they are, and so they do where the other's cache is in use.
+func TestTreesOfAGroup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needs.Missing(t, "root, to be two users")
+	}
+	before := syscall.Umask(0o022)
+	t.Cleanup(func() { syscall.Umask(before) })
+	top := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(top), 0o755))
+	const group, one, other = 10000, 10001, 10002
+	for mode, may := range map[os.FileMode]bool{0o775 | os.ModeSetgid: true, 0o770: true, 0o775 | os.ModeSetgid | os.ModeSticky: false} {
+		cache := filepath.Join(top, fmt.Sprintf("%o", mode))
+		must(t, os.Mkdir(cache, 0o755))
+		must(t, os.Chown(cache, -1, group))
+		must(t, os.Chmod(cache, mode))
+		do := func(user uint32, task, item, want string) {
+			t.Helper()
+			u := newUser(t, cache, user, group, item, "GAL_TEST_DO="+task)
+			u.says(want)
+			u.ends()
+		}
+		do(one, "tree", "mailbox", "healed 0")
+		do(one, "tree", "kit", "healed 0")
+		if !may {
+			do(one, "prune", "", "removed 2, ") // it makes the number that changes, and with it goes all that there is
+			do(one, "tree", "mailbox", "healed 0")
+			do(other, "clean", "", "removed 0, cache-read-only")
+			holds := newUser(t, cache, one, group, "new")
+			holds.says("fills")
+			waits := newUser(t, cache, other, group, "", "GAL_TEST_DO=prune")
+			waits.says("waits")
+			holds.ends()
+			waits.ends()
+			continue
+		}
+		trees, err := filepath.Glob(filepath.Join(cache, "store", "*", "src"))
+		must(t, err)
+		for _, src := range trees { // kit, mailbox
+			lib := filepath.Join(src, "lib.gal")
+			must(t, os.Remove(lib))
+			must(t, os.WriteFile(lib, nil, 0o444))
+		}
+		do(other, "tree", "kit", "healed 1")
+		do(other, "prune", "", "removed 2, ")
+		do(one, "tree", "kit", "healed 0")
+		do(one, "tree", "mailbox", "healed 0")
+		trees, err = filepath.Glob(filepath.Join(cache, "store", "kit-*", "*"))
+		must(t, err)
+		for _, path := range append(trees, filepath.Dir(trees[0])) {
+			if info, err := os.Stat(path); err == nil && info.IsDir() {
+				must(t, os.Chmod(path, 0o755))
+			}
+		}
+		for _, task := range []string{"clean", "prune"} {
+			want := map[string]string{"clean": "removed 1, cache-read-only", "prune": "removed 0, cache-read-only"}[task]
+			do(other, task, "", want)
+			do(one, "tree", "kit", "healed 0") // needs no archive: it is whole
+		}
+		if left, err := filepath.Glob(filepath.Join(cache, "tmp", ".*")); err != nil || len(left) > 0 {
+			t.Errorf("%v: left over: %v, %v", mode, left, err)
+		}
+		must(t, os.Chmod(filepath.Join(cache, "lock"), 0o600))
+		do(other, "clean", "", "removed 0, cache-unusable")
+	}
+}
+
 // sharesFolder names a sample whose archive is in the same folder as another's.
 func sharesFolder(t *testing.T, name string) string {
 	item, _ := sample(t, name)
@@ -101,9 +172,9 @@ type user struct {
 	out   *bufio.Scanner
 }
 
-func newUser(t *testing.T, cache string, uid, gid uint32, item string) *user {
+func newUser(t *testing.T, cache string, uid, gid uint32, item string, env ...string) *user {
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestAsUser$")
-	cmd.Dir, cmd.Env, cmd.Stderr = "/", []string{"GAL_TEST_CACHE=" + cache, "GAL_TEST_ITEM=" + item}, os.Stderr
+	cmd.Dir, cmd.Env, cmd.Stderr = "/", append(env, "GAL_TEST_CACHE="+cache, "GAL_TEST_ITEM="+item), os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
 	in, err := cmd.StdinPipe()
 	must(t, err)
@@ -131,15 +202,41 @@ func (u *user) ends() {
 	}
 }
 
-// TestAsUser is what a user does: an archive is written once standard input has ended.
+// TestAsUser is what a user does: an archive is written once standard input has ended, unless there is something else to do.
 func TestAsUser(t *testing.T) {
 	dir, name := os.Getenv("GAL_TEST_CACHE"), os.Getenv("GAL_TEST_ITEM")
 	if dir == "" {
-		t.Skip("is run by TestSeveralUsers")
+		t.Skip("is run for the users of other tests")
 	}
 	c, err := NewCache(dir, fetch.Events{Waiting: func(string) { fmt.Println("waits") }})
 	must(t, err)
 	item, data := sample(t, name)
+	switch do := os.Getenv("GAL_TEST_DO"); do {
+	case "tree":
+		_, err := c.Tree(t.Context(), item, Content)
+		if errors.Is(err, ErrAbsent) {
+			must(t, c.Put(t.Context(), item, bytes.NewReader(data)))
+			_, err = c.Tree(t.Context(), item, Content)
+		}
+		must(t, err)
+		fmt.Printf("healed %d\n", c.healed.Load())
+		return
+	case "prune", "clean":
+		var removed Usage
+		if do == "clean" {
+			removed, err = c.Clean(t.Context())
+		} else {
+			removed, err = c.Prune(t.Context(), time.Now().Add(time.Hour))
+		}
+		code := ""
+		if f := fault.Of(err); f != nil {
+			code = f.Code
+		} else {
+			must(t, err)
+		}
+		fmt.Printf("removed %d, %s\n", removed.Trees, code)
+		return
+	}
 	_, err = c.Fill(t.Context(), item, func(p *Pending) error {
 		fmt.Println("fills")
 		io.Copy(io.Discard, os.Stdin)

@@ -17,6 +17,8 @@ type workshop struct {
 	mu  sync.Mutex
 	dir string // "" where there is none
 	n   int    // names that were given out
+
+	shared fs.FileMode // of the folders in it, where a group may write to tmp; else 0
 }
 
 // name returns a path that nothing has; look is for a folder that may have been removed beside us.
@@ -27,17 +29,41 @@ func (w *workshop) name(tmp string, look bool) (string, error) {
 		w.dir = ""
 	}
 	if w.dir == "" {
-		if err := makeFolder(tmp); err != nil {
+		if err := w.open(tmp); err != nil {
 			return "", err
 		}
-		dir, err := os.MkdirTemp(tmp, atomicfile.TempPrefix+"*")
-		if err != nil {
-			return "", err
-		}
-		w.dir = dir
 	}
 	w.n++
 	return filepath.Join(w.dir, strconv.Itoa(w.n)), nil
+}
+
+// open makes the folder. After a crash, all who may write to tmp may remove what is in it.
+func (w *workshop) open(tmp string) error {
+	in, err := os.Stat(tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeFolder(tmp); err == nil {
+			in, err = os.Stat(tmp)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(tmp, atomicfile.TempPrefix+"*")
+	if err != nil {
+		return err
+	}
+	w.dir, w.shared = dir, groupMode(in)&^fs.ModeSticky
+	if w.shared != 0 {
+		return os.Chmod(dir, w.shared)
+	}
+	return nil
+}
+
+// folders is the mode of all folders of a tree, as [archive.Options] has it: who moves or removes a folder writes to it.
+func (w *workshop) folders() fs.FileMode {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shared
 }
 
 // clear removes the folder. What is left in it was of no use, and neither is an error.
@@ -72,10 +98,18 @@ func isFolder(path string) bool {
 // it. Where everybody may, nobody has said that they are to be trusted with what is in it.
 func makeFolder(path string) error {
 	in, err := os.Stat(filepath.Dir(path))
-	if err == nil && in.Mode()&0o022 == 0o020 && os.Mkdir(path, 0o755) == nil {
-		return os.Chmod(path, in.Mode()&(fs.ModePerm|fs.ModeSetgid|fs.ModeSticky))
+	if err == nil && groupMode(in) != 0 && os.Mkdir(path, 0o755) == nil {
+		return os.Chmod(path, groupMode(in))
 	}
 	return os.MkdirAll(path, 0o755)
+}
+
+// groupMode is the mode of what is made in a folder that a group may write to; 0 in others.
+func groupMode(in fs.FileInfo) fs.FileMode {
+	if in.Mode()&0o022 != 0o020 {
+		return 0
+	}
+	return in.Mode() & (fs.ModePerm | fs.ModeSetgid | fs.ModeSticky)
 }
 
 // place gives what is made its name, in a folder that is made where it is missing.

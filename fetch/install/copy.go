@@ -31,8 +31,9 @@ func (l *linker) realFolder(name, tree string, linked bool) error {
 		if err := l.room(); err != nil {
 			return err
 		}
-		if _, err := l.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
-			l.added = append(l.added, name)
+		if old, err := l.root.Lstat(name); err != nil || !old.IsDir() {
+			target, _ := l.root.Readlink(name)
+			l.added = append(l.added, added{name, target, err == nil && old.Mode().Type() == fs.ModeSymlink})
 		}
 	}
 	err := eachFile(tree, func(rel string, d fs.DirEntry) error {
@@ -53,7 +54,7 @@ func (l *linker) copyEntry(own, original string, d fs.DirEntry) error {
 }
 
 // linkEntry makes a folder with the mode that it has in the store, as the files have theirs. It has to be filled, and some day
-// removed: its owner may write to it in any case.
+// removed: its owner may write to it in any case. Those of a cache's group may not.
 func (l *linker) linkEntry(own, original string, d fs.DirEntry) error {
 	if !d.IsDir() {
 		return l.linkFile(own, original)
@@ -62,7 +63,7 @@ func (l *linker) linkEntry(own, original string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	perm := info.Mode().Perm() | 0o700
+	perm := info.Mode().Perm()&^0o022 | 0o700
 	if err := l.root.Mkdir(own, perm); err != nil {
 		return err
 	}

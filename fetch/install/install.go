@@ -113,8 +113,8 @@ type Report struct {
 
 // Link puts the packages into the project and removes those that are no longer wanted. Nothing outside of PROJECT/.gal is
 // touched; where .gal or packages is a link itself, the error is of kind manifest, as it is where the disk is full (code
-// disk-full; copies that were made until then are removed again), may not be written to, or refuses the links of the mode
-// (link-not-possible). What is in place already stays as it is.
+// disk-full; copies that were made until then are removed again, or are the links that they were), may not be written to, or
+// refuses the links of the mode (link-not-possible). What is in place already stays as it is.
 func Link(project string, pkgs []Installed, o Options) (Report, error) {
 	report, err := link(project, pkgs, o)
 	switch {

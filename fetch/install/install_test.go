@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,6 +178,31 @@ func TestCopies(t *testing.T) {
 	}
 	if report, err := Link(project, pkgs, Options{Mode: Symlink}); err != nil || len(report.Linked) != 2 || links(t, project)["other-1.0.0"] != "other-1.0.0-b" {
 		t.Errorf("back to links: %+v, %v", report, err)
+	}
+}
+
+// Copies that take the place of links are counted, and where the disk is full after all the links come back.
+func TestCopiesForLinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its full disks have another number")
+	}
+	project, store := t.TempDir(), t.TempDir()
+	pkgs := []Installed{pkg(t, store, "a", "1.0.0", "a"), pkg(t, store, "b", "1.0.0", "b"), pkg(t, store, "c", "1.0.0", "c")}
+	_, err := Link(project, pkgs[:2], Options{})
+	must(t, err)
+	before := links(t, project)
+	l, err := newLinker(project, Options{Mode: Copy})
+	must(t, err)
+	defer l.root.Close()
+	must(t, l.place(pkgs))
+	if want := int64(len(pkgs)) * 2 * block; l.needed != want {
+		t.Errorf("%d bytes are needed, want %d", l.needed, want)
+	}
+	if err := l.retreat(&os.PathError{Op: "write", Path: "c", Err: syscall.ENOSPC}); !fault.IsCode(err, "disk-full") {
+		t.Error(err)
+	}
+	if got := links(t, project); !reflect.DeepEqual(got, before) {
+		t.Errorf("left %v of %v", got, before)
 	}
 }
 

@@ -23,8 +23,9 @@ type linker struct {
 	ways    []LinkMode        // that are left to try, none of them known to be impossible
 	names   map[string]string // package id -> name in packages/
 	trees   map[string]string // name in packages/ -> tree
-	needed  int64             // bytes of the copies that were missing, 0 while nobody has looked
-	added   []string          // copies, of which there was nothing before
+	looked  bool              // needed is known
+	needed  int64             // bytes of the copies that were missing
+	added   []added           // copies where there was no folder before
 	report  Report
 }
 

@@ -27,7 +27,7 @@ func same(t testing.TB, a, b string) bool {
 func TestHardlinks(t *testing.T) {
 	project, store := t.TempDir(), t.TempDir()
 	pkgs := []Installed{pkg(t, store, "mailbox", "1.0.0", "a"), pkg(t, store, "other", "1.0.0", "b")}
-	must(t, os.Chmod(filepath.Join(pkgs[0].Tree, "src"), 0o711))
+	must(t, os.Chmod(filepath.Join(pkgs[0].Tree, "src"), 0o731)) // as in the cache of a group
 	link := func(mode LinkMode, linked ...string) {
 		t.Helper()
 		report, err := Link(project, pkgs, Options{Mode: mode})

@@ -41,7 +41,7 @@ func Acquire(ctx context.Context, path string, o Options) (*Lock, error) {
 	}
 	f := flock.New(path, flock.SetPermissions(o.Perm))
 	if o.There {
-		f = flock.New(path, flock.SetFlag(os.O_RDWR))
+		f = flock.New(path, flock.SetFlag(os.O_RDONLY))
 	}
 	try := f.TryLock
 	if o.Shared {
