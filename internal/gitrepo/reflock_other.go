@@ -9,7 +9,7 @@ func mark(*os.File) error { return nil }
 // newLock is nil: here a lock does not tell whether its owner lives.
 func newLock(string, []byte) *os.File { return nil }
 
-func removeAbandoned(string) bool { return false }
+func removeAbandoned(string) (removed, soon bool) { return false, false }
 
 // putLock closes a lock and renames it, in this order: what is open cannot be renamed everywhere.
 func putLock(f *os.File, lock, path string) error {

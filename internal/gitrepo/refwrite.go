@@ -11,10 +11,12 @@ import (
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
-// How often and at what distance a lock is tried. Whoever holds one is done within milliseconds.
+// How often and at what distance a lock is tried. Whoever holds one is done within milliseconds, whoever has died with one known
+// to be dead after seconds: then it is tried until it is removed.
 const (
 	lockTries = 100
 	lockPause = 10 * time.Millisecond
+	lockLimit = 15 * time.Second // of tries for locks of the dead
 )
 
 // CompareAndSwap moves a ref from old to new; old as the zero hash means that it must not exist yet. Where it is
@@ -134,7 +136,7 @@ func (r *Repo) unpackRef(name string) error {
 
 // refLock is git's lock on a file: the file with ".lock" appended, made exclusively, in which the new content is written. What
 // a crash or a power cut has left of one is removed by who needs it next, where that can be told: on a ref, of which git too
-// holds the lock for milliseconds alone. What this package has left is known at once, what git has left by its age.
+// holds the lock for milliseconds alone. What this package has left is known after seconds, what git has left after minutes.
 type refLock struct {
 	path  string
 	file  *os.File // nil after release
@@ -188,14 +190,20 @@ func placeLock(ready *os.File, path string) (*os.File, error) {
 
 func (r *Repo) tryLock(name string, ready *os.File) (*os.File, error) {
 	path := r.path(name)
+	soon := false
+	began := time.Now()
 	for try := 0; ; try++ {
 		f, err := placeLock(ready, path+".lock")
 		if err == nil {
 			return f, nil
 		}
+		if os.IsExist(err) && strings.HasPrefix(name, "refs/") {
+			var removed bool
+			if removed, soon = removeAbandoned(path + ".lock"); removed {
+				continue
+			}
+		}
 		switch {
-		case os.IsExist(err) && strings.HasPrefix(name, "refs/") && removeAbandoned(path+".lock"):
-			continue
 		case isNotExist(err): // a Delete has removed the folder meanwhile
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return nil, err
@@ -203,9 +211,9 @@ func (r *Repo) tryLock(name string, ready *os.File) (*os.File, error) {
 		case !os.IsExist(err):
 			return nil, err
 		}
-		if try == lockTries {
+		if waited := time.Since(began); try >= lockTries && (!soon || waited > lockLimit) {
 			return nil, fault.New(fault.Internal, "git-ref-locked", "another process holds the lock of the git ref %q", name).
-				WithFact("lock: %s", path+".lock").
+				WithFact("lock: %s", path+".lock").WithFact("waited %s for it", waited.Round(time.Second)).
 				WithHelp("when no git process runs: rm %s", path+".lock").Because(err)
 		}
 		time.Sleep(lockPause)
