@@ -155,6 +155,21 @@ func (a *app) sharedAccount(user *settings.User) (account, error) {
 	}, err
 }
 
+// formerAccount is that of a shared cache for which a credential is stored, though cache.shared names it no more; false where
+// --registry is no address of it.
+func (a *app) formerAccount() (account, bool) {
+	user, err := a.configured()
+	if err != nil {
+		return account{}, false
+	}
+	origin, err := web.Origin(a.g.Registry)
+	kept, keptErr := user.Credentials.SharedOrigin()
+	return account{
+		name: web.Redact(a.g.Registry), origin: origin, remove: user.Credentials.RemoveShared,
+		find: func() (settings.Credential, bool, error) { return settings.Credential{}, false, nil },
+	}, err == nil && keptErr == nil && kept == origin
+}
+
 // checkRegistry asks a registry whether it takes a credential.
 func (a *app) checkRegistry(user *settings.User, r settings.Registry, credential settings.Credential) error {
 	set := remote.New(remote.Options{
@@ -225,6 +240,9 @@ EXAMPLES
 
 func (c *logoutCmd) Run(a *app) error {
 	account, err := a.account()
+	if former, ok := a.formerAccount(); err != nil && ok {
+		account, err = former, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,17 @@ func (c *Credentials) ForShared(address string) (Credential, bool, error) {
 	return Credential{}, false, nil
 }
 
+// SharedOrigin is where the credential goes that is stored for the shared cache; "" where there is none. The errors are those
+// of For.
+func (c *Credentials) SharedOrigin() (string, error) {
+	data, err := c.file.read()
+	if err != nil {
+		return "", err
+	}
+	all, err := parseCredentials(c.file.path, data)
+	return all.shared.Origin, err
+}
+
 // Authorizer returns a function for web.Options.Credentials: it gives the credential of a registry to its origin alone.
 // The errors are those of For.
 func (c *Credentials) Authorizer(registry string) (func(origin string) string, error) {
