@@ -50,13 +50,8 @@ func prepare(f *os.File, data []byte) error {
 			return err
 		}
 	}
-	return setTime(f, time.Now().Add(markedFor-abandonedAfter))
-}
-
-// setTime gives an open file a time, whatever name it has by now.
-func setTime(f *os.File, at time.Time) error {
-	both := syscall.NsecToTimeval(at.UnixNano())
-	return syscall.Futimes(int(f.Fd()), []syscall.Timeval{both, both})
+	before := time.Now().Add(markedFor - abandonedAfter)
+	return os.Chtimes(f.Name(), before, before)
 }
 
 // removeAbandoned removes a lock that is old and without a mark. Of several who find it one removes it. One without a mark that
@@ -84,7 +79,8 @@ func removeAbandoned(path string) (removed, soon bool) {
 // putLock renames a lock and closes it, in this order: the mark ends with it. What gets the name is from now, for servers
 // that tell its age.
 func putLock(f *os.File, lock, path string) error {
-	_ = setTime(f, time.Now())
+	now := time.Now()
+	_ = os.Chtimes(lock, now, now)
 	if err := os.Rename(lock, path); err != nil {
 		return err
 	}
