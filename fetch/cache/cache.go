@@ -243,7 +243,7 @@ func (c *Cache) diskError(item fetch.Item, err error) error {
 	switch {
 	case err == nil, fault.Of(err) != nil, errors.Is(err, ErrAbsent), errors.As(err, &wrong):
 		return err
-	case isNoSpace(err):
+	case atomicfile.IsNoSpace(err):
 		return fault.New(fault.Manifest, "disk-full", "no space left in the cache %s for %s", c.dir, item).Because(err).
 			WithFact("needed %d bytes and %d unpacked", item.Size, item.Unpacked).WithHelp("gal-pkg cache prune")
 	case errors.Is(err, fs.ErrNotExist):

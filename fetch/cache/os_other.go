@@ -13,11 +13,7 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 )
 
-// The numbers are Windows' ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL and ERROR_WRITE_PROTECT.
-func isNoSpace(err error) bool {
-	return errors.Is(err, syscall.Errno(39)) || errors.Is(err, syscall.Errno(112))
-}
-
+// The number is Windows' ERROR_WRITE_PROTECT.
 func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.Errno(19)) }
 
 // mayWrite is false where modes do not tell.

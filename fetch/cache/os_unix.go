@@ -14,10 +14,6 @@ import (
 	"github.com/geeknik/gal-pkg/fetch/archive"
 )
 
-func isNoSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
 func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.EROFS) }
 
 // mayWrite reports whether we may make files in a folder.

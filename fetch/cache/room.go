@@ -10,7 +10,7 @@ const Plenty = 4 << 30
 
 // HasPlenty reports whether the disk has so much room that nobody need count what will be needed.
 func (c *Cache) HasPlenty() bool {
-	free, ok := freeSpace(c.dir)
+	free, ok := FreeSpace(c.dir)
 	return !ok || free >= Plenty
 }
 
@@ -30,7 +30,7 @@ func (c *Cache) Room(items []fetch.Item, trees bool) error {
 			needed += max(item.Unpacked, 0)
 		}
 	}
-	free, ok := freeSpace(c.dir)
+	free, ok := FreeSpace(c.dir)
 	if needed == 0 || !ok || free >= needed {
 		return nil
 	}
@@ -38,9 +38,3 @@ func (c *Cache) Room(items []fetch.Item, trees bool) error {
 		WithFact("needed %d bytes", needed).WithFact("free   %d bytes", free).WithFact("nothing was downloaded").
 		WithHelp("gal-pkg cache prune").WithHelp("GAL_CACHE_DIR=DIR gal-pkg install    # with the cache on another disk")
 }
-
-// FreeSpace is how much may still be written to the disk that a folder is on; ok is false where there is no telling.
-func FreeSpace(dir string) (bytes int64, ok bool) { return freeSpace(dir) }
-
-// IsNoSpace reports errors of a disk that is full, or of which nobody may have more.
-func IsNoSpace(err error) bool { return isNoSpace(err) }

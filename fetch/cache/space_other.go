@@ -2,5 +2,5 @@
 
 package cache
 
-// freeSpace is not asked for on this system: the disk says itself when it is full.
-func freeSpace(string) (bytes int64, ok bool) { return 0, false }
+// FreeSpace cannot tell on this system: the disk says itself when it is full.
+func FreeSpace(string) (bytes int64, ok bool) { return 0, false }

@@ -4,8 +4,8 @@ package cache
 
 import "syscall"
 
-// freeSpace is what we may still write to the disk of a folder; ok is false where there is no telling.
-func freeSpace(dir string) (bytes int64, ok bool) {
+// FreeSpace is how many bytes may still be written to the disk that a folder is on; ok is false where there is no telling.
+func FreeSpace(dir string) (bytes int64, ok bool) {
 	var s syscall.Statfs_t
 	_, err := retry(func() (int, error) { return 0, syscall.Statfs(dir, &s) })
 	// Some file systems have no number, and say 0 of 0.

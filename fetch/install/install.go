@@ -24,7 +24,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/geeknik/gal-pkg/fetch/cache"
 	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/failpoint"
 	"github.com/geeknik/gal-pkg/internal/fault"
@@ -120,7 +119,7 @@ func Link(project string, pkgs []Installed, o Options) (Report, error) {
 	switch {
 	case err == nil || fault.Of(err) != nil:
 		return report, err
-	case cache.IsNoSpace(err):
+	case atomicfile.IsNoSpace(err):
 		return report, fault.New(fault.Manifest, "disk-full", "the disk of the project %s is full", project).Because(err)
 	}
 	return report, fault.New(fault.Manifest, "not-writable", "the project %s cannot be written to", project).Because(err)

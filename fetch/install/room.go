@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/geeknik/gal-pkg/fetch/cache"
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -58,7 +59,7 @@ type added struct {
 // retreat removes what this run has added where the disk was found full after all, so that there is as much room as before.
 // Links that copies have replaced are made again.
 func (l *linker) retreat(err error) error {
-	if !cache.IsNoSpace(err) {
+	if !atomicfile.IsNoSpace(err) {
 		return err
 	}
 	var failed []error

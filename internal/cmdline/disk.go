@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/geeknik/gal-pkg/internal/atomicfile"
 	"github.com/geeknik/gal-pkg/internal/fault"
 )
 
@@ -18,7 +19,7 @@ func DiskFault(err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case atomicfile.IsNoSpace(err):
 		return fault.New(fault.Manifest, "disk-full", "%s cannot be written", at.Path).Because(at.Err)
 	case errors.Is(err, syscall.EIO):
 		return fault.New(fault.Manifest, "not-writable", "the disk fails at %s", at.Path).Because(at.Err).WithFact("the system's log says more; the disk may be dying")
